@@ -1,0 +1,1 @@
+//! Builds C helpers to LLVM bitcode that embeds, inlines and keeps its meaning.

@@ -1,0 +1,1 @@
+//! Turns LLVM modules into relocatable objects.

@@ -1,0 +1,1 @@
+//! The second shared object: everything that needs LLVM, behind a small C interface.

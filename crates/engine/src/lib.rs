@@ -1,0 +1,1 @@
+//! The life of a function: identities, versions, compile queue, invalidation.

@@ -1,0 +1,1 @@
+//! CPython 3.13 code snapshots to typed SSA to LLVM IR.

@@ -1,0 +1,1 @@
+//! The C helpers of Martlet: bitcode, declarations and native twins.

@@ -1,0 +1,1 @@
+//! LLVM IR that can be held safely: weak handles, owned functions, units.

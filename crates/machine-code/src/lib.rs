@@ -1,0 +1,1 @@
+//! Machine code that can be replaced and freed while threads run it.

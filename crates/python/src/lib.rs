@@ -1,0 +1,1 @@
+//! The Python extension module: martlet on an unmodified CPython 3.13.

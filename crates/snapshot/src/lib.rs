@@ -1,0 +1,1 @@
+//! Plain data that crosses between interpreter, engine and compiler.
