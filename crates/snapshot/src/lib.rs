@@ -1,1 +1,50 @@
-//! Plain data that crosses between interpreter, engine and compiler.
+//! Plain data that crosses between the interpreter, the engine and the compiler.
+//!
+//! A [`Request`] is everything a compiler may know of a Python function: copies of its code objects, of the feedback
+//! the interpreter collected, and a table of the objects that they name. A [`Reply`] is what comes back: a relocatable
+//! object, the table of its exits, the list of what its slots must hold. Neither holds a pointer, so both can cross a
+//! process boundary; [`encode`] and [`decode`] turn them into bytes and back.
+//!
+//! ```
+//! use martlet_snapshot::{Object, decode, encode};
+//! let objects = vec![Object::None, Object::Int(Some(7))];
+//! let bytes = encode(&objects);
+//! assert_eq!(decode::<Vec<Object>>(&bytes).unwrap(), objects);
+//! ```
+#![forbid(unsafe_code)]
+
+mod code;
+mod exits;
+mod reply;
+
+pub use code::{
+    CodeSnapshot, EntryPoint, FunctionInfo, Mode, ObjId, Object, Request, Seen, Site, Stage,
+};
+pub use exits::{Desc, ExitFrame, ExitRecord, VirtualDesc, VirtualKind, encode_exits};
+pub use reply::{Costs, Dump, Reply, SlotValue, Unit};
+
+use serde::{Serialize, de::DeserializeOwned};
+
+/// The version of everything in this crate: both sides of an interface compare it before they talk.
+pub const FORMAT_VERSION: u32 = 1;
+
+/// Bytes that are not what [`encode`] made.
+#[derive(Debug, thiserror::Error)]
+#[error("malformed snapshot data: {0}")]
+pub struct DecodeError(#[from] postcard::Error);
+
+/// Turns plain data into bytes.
+///
+/// # Panics
+/// Never for the types of this crate: they hold nothing that `postcard` cannot express.
+pub fn encode<T: Serialize>(value: &T) -> Vec<u8> {
+    postcard::to_stdvec(value).expect("plain data is always encodable")
+}
+
+/// Turns bytes made by [`encode`] back into plain data.
+///
+/// # Errors
+/// When the bytes were made from another type or another [`FORMAT_VERSION`], or are damaged.
+pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, DecodeError> {
+    Ok(postcard::from_bytes(bytes)?)
+}

@@ -1,0 +1,237 @@
+//! What goes to the compiler: code objects, feedback and the objects they name, copied under the interpreter's lock.
+
+use serde::{Deserialize, Serialize};
+
+/// Index of an object in [`Request::objects`]. The side that made the request knows its address; nobody else does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ObjId(pub u32);
+
+/// What is known of an object that code names: enough to specialise on, never an address.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum Object {
+    /// `None`.
+    None,
+    /// `True` or `False`.
+    Bool(bool),
+    /// `...`.
+    Ellipsis,
+    /// An exact `int`; its value where it fits 64 bits.
+    Int(Option<i64>),
+    /// An exact `float`.
+    Float(f64),
+    /// An exact `str`; the text where it is short (names, keys), for dumps and known methods.
+    Str(Option<String>),
+    /// An exact `bytes`.
+    Bytes,
+    /// An exact `tuple` whose items are known.
+    Tuple(Vec<ObjId>),
+    /// A code object: index in [`Request::codes`] where its snapshot was taken along.
+    Code(Option<u32>),
+    /// A Python function.
+    Function(FunctionInfo),
+    /// A class, by `tp_name`; `builtin` when it is a static type of the interpreter (`range`, `int`, `list`, ...).
+    Type {
+        /// `tp_name`.
+        name: String,
+        /// Whether it is one of the interpreter's own static types.
+        builtin: bool,
+    },
+    /// A C function of a module: `builtins.len`, `math.sqrt`.
+    Builtin {
+        /// `__module__`, `"builtins"` for builtins.
+        module: String,
+        /// `__name__`.
+        name: String,
+    },
+    /// A method descriptor of a builtin type: `list.append`.
+    MethodDescriptor {
+        /// `__objclass__.__name__`.
+        class: String,
+        /// `__name__`.
+        name: String,
+    },
+    /// Anything else, by the name of its type.
+    Other(String),
+}
+
+/// What is known of a Python function that is called or loaded.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FunctionInfo {
+    /// Its `__qualname__`, for dumps.
+    pub qualname: String,
+    /// Its code object (an [`Object::Code`]).
+    pub code: ObjId,
+    /// `co_argcount`: positional parameters, defaults included.
+    pub arg_count: u32,
+    /// Number of words of its interpreter frame (`co_framesize`).
+    pub frame_size: u32,
+    /// `co_nlocalsplus`.
+    pub n_locals: u32,
+    /// Whether a call with exactly `arg_count` positional arguments needs nothing but storing them: no `*args`,
+    /// `**kwargs`, keyword-only parameters, and it is an optimised function that is neither generator nor coroutine.
+    pub simple: bool,
+    /// Whether an entry (cell) exists or may be made for its code, so that compiled code may call it directly.
+    pub direct: bool,
+}
+
+/// The class of a value that was seen in a frame when the snapshot was taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum Seen {
+    /// Nothing is known: the variable was unbound, or no frame was looked at.
+    Nothing,
+    /// Exact `NoneType`.
+    None,
+    /// Exact `bool`.
+    Bool,
+    /// Exact `int` whose value fits 64 bits.
+    Int,
+    /// Exact `int` beyond 64 bits.
+    BigInt,
+    /// Exact `float`.
+    Float,
+    /// Exact `str`.
+    Str,
+    /// Exact `list`.
+    List,
+    /// Exact `tuple`.
+    Tuple,
+    /// Exact `dict`.
+    Dict,
+    /// `range_iterator`.
+    RangeIter,
+    /// `list_iterator`.
+    ListIter,
+    /// `tuple_iterator`.
+    TupleIter,
+    /// Exact `enumerate`.
+    Enumerate,
+    /// Anything else.
+    Other,
+}
+
+/// Feedback of one bytecode that needed the interpreter to resolve: what its inline cache points at.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum Site {
+    /// `LOAD_GLOBAL`, specialised: the object bound to the name now, and where.
+    Global {
+        /// The object.
+        object: ObjId,
+        /// Whether it comes from `builtins` (`LOAD_GLOBAL_BUILTIN`) or the module (`LOAD_GLOBAL_MODULE`).
+        builtin: bool,
+    },
+    /// `LOAD_ATTR_METHOD_*` or `LOAD_ATTR_NONDESCRIPTOR_*`, `LOAD_ATTR_CLASS`: the object that the cache holds.
+    Descriptor(ObjId),
+    /// A call: the Python function that was called last.
+    Callee(ObjId),
+}
+
+/// A copy of one code object with what the interpreter learned of it.
+///
+/// Field names follow CPython's `PyCodeObject` (`Include/cpython/code.h`); offsets are in code units (2 bytes).
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct CodeSnapshot {
+    /// `co_name`.
+    pub name: String,
+    /// `co_qualname`.
+    pub qualname: String,
+    /// `co_filename`.
+    pub filename: String,
+    /// `co_firstlineno`.
+    pub first_line: i32,
+    /// `co_flags`.
+    pub flags: u32,
+    /// `co_argcount`.
+    pub arg_count: u32,
+    /// `co_posonlyargcount`.
+    pub pos_only_arg_count: u32,
+    /// `co_kwonlyargcount`.
+    pub kw_only_arg_count: u32,
+    /// `co_nlocalsplus`: fast locals, cells and free variables.
+    pub n_locals: u32,
+    /// `co_stacksize`.
+    pub stack_size: u32,
+    /// `co_framesize`.
+    pub frame_size: u32,
+    /// `co_code`: base opcodes, inline caches zero (`_PyCode_GetCode`).
+    pub code: Vec<u8>,
+    /// `co_code_adaptive` as it stood: specialised opcodes and inline caches.
+    pub adaptive: Vec<u8>,
+    /// `co_exceptiontable`.
+    pub exception_table: Vec<u8>,
+    /// `co_linetable`.
+    pub line_table: Vec<u8>,
+    /// `co_consts`.
+    pub consts: Vec<ObjId>,
+    /// `co_names`; each is also an object, for generic accesses.
+    pub names: Vec<(String, ObjId)>,
+    /// Names of the locals, cells and free variables (`co_localsplusnames`).
+    pub local_names: Vec<String>,
+    /// `co_localspluskinds` (`CO_FAST_LOCAL` 0x20, `CO_FAST_CELL` 0x40, `CO_FAST_FREE` 0x80, `CO_FAST_HIDDEN` 0x10).
+    pub local_kinds: Vec<u8>,
+    /// Class of each local in the frame that was looked at; as long as `n_locals`, or empty.
+    pub seen_locals: Vec<Seen>,
+    /// Class of each stack item of that frame, bottom first (for on-stack replacement).
+    pub seen_stack: Vec<Seen>,
+    /// Resolved feedback by the code-unit offset of the instruction's opcode (behind its EXTENDED_ARGs), ascending.
+    pub sites: Vec<(u32, Site)>,
+}
+
+/// Where a version is entered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum EntryPoint {
+    /// At the function's start; arguments stand in the frame.
+    Start,
+    /// In the middle of a running interpreter frame, at the loop header with this code-unit offset
+    /// (the target of a `JUMP_BACKWARD`); locals and stack are read from the frame.
+    Loop(u32),
+}
+
+/// A stage of compilation whose text can be asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Stage {
+    /// Decoded bytecode with feedback.
+    Bytecode,
+    /// HIR after all passes.
+    Hir,
+    /// LLVM IR as lowered.
+    Ir,
+    /// LLVM IR after the pipeline.
+    IrOpt,
+    /// Assembly.
+    Asm,
+}
+
+/// How to compile.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Mode {
+    /// Sites that never ran are compiled generically instead of as exits (`MARTLET_ALWAYS`).
+    pub generic_unknown: bool,
+    /// Every k-th guard exits although it holds (0: none); a test mode (`MARTLET_EXIT_EVERY`).
+    pub exit_every: u32,
+    /// Run every verifier (`MARTLET_VERIFY`).
+    pub verify: bool,
+    /// Optimise more (the `best` tier).
+    pub best: bool,
+    /// Texts to send back.
+    pub dump: Vec<Stage>,
+    /// Largest function to translate, in code units (0: the default).
+    pub max_units: u32,
+}
+
+/// A function to compile.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Request {
+    /// Identity of the compiled function (the engine's `FunctionId`).
+    pub function: u64,
+    /// Where the version is entered.
+    pub entry: EntryPoint,
+    /// How to compile.
+    pub mode: Mode,
+    /// Code objects; the first is the one to compile, the others are those of functions it may inline.
+    pub codes: Vec<CodeSnapshot>,
+    /// Objects that the codes name.
+    pub objects: Vec<Object>,
+}
