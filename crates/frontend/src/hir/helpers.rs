@@ -1,0 +1,279 @@
+//! The helpers that HIR calls: name, arguments, result, effects. One row a helper.
+//!
+//! A row is the frontend's half of the contract with `clang-helpers/`; the lowering declares the C function from it.
+//! The order of C parameters is: thread state (if `ts`), frame (if `frame`), then the arguments in order.
+
+use super::types::{Kind, Rep, Type};
+
+/// An argument of a helper.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Arg {
+    /// `PyObject *`, borrowed. NULL is allowed where the helper says so.
+    Obj,
+    /// `PyObject *`, handed over.
+    Steal,
+    /// `int64_t`.
+    I64,
+    /// `double`.
+    F64,
+    /// `int32_t` or `uint32_t`, always a constant (`Op::Int`).
+    Const32,
+    /// All remaining arguments as `PyObject *const *, int64_t`, borrowed; one scratch word stands before the array.
+    Array,
+    /// All remaining arguments as `PyObject *const *, int64_t`, each handed over.
+    ArraySteal,
+}
+
+/// What a helper returns, and how failure shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ret {
+    /// A new reference; NULL: an exception is set.
+    New,
+    /// A borrowed reference that lives as long as the interpreter; never fails.
+    Immortal,
+    /// A new reference, or NULL without saying which of exhaustion and exception it is (`martlet_iter_next`).
+    NewOrNull,
+    /// A borrowed reference or NULL, no exception (probes). Lent by the globals or builtins dictionary.
+    BorrowedOrNull,
+    /// `int`: 0, or -1 with an exception set.
+    Status,
+    /// `int`: 0 or 1, or -1 with an exception set. The HIR value is the bit.
+    BoolOrError,
+    /// `bool`, never fails.
+    Bool,
+    /// `int64_t`, never fails.
+    I64,
+    /// `double`, never fails.
+    F64,
+    /// `struct martlet_int_ok`: `Op::First` is the integer, `Op::Second` the bit that it is right.
+    IntOk,
+    /// `struct martlet_float_ok`: `Op::First` is the double, `Op::Second` the bit that it is right.
+    FloatOk,
+    /// `struct martlet_pair`: `Op::First` a new reference (NULL: an exception is set), `Op::Second` a new reference or NULL.
+    Pair,
+    /// `int` status as [`Ret::Status`], and n new references through a last parameter `PyObject **`: `Op::Extract(k)`.
+    /// n is the instruction's `outputs`.
+    Array,
+    /// Nothing; never fails.
+    Void,
+    /// Nothing, and an exception is always set (`martlet_raise`).
+    Raises,
+}
+
+/// One helper.
+#[derive(Debug)]
+pub struct Helper {
+    /// C name.
+    pub name: &'static str,
+    /// First parameter is the thread state.
+    pub ts: bool,
+    /// Next parameter is the frame.
+    pub frame: bool,
+    /// Arguments.
+    pub args: &'static [Arg],
+    /// Result.
+    pub ret: Ret,
+    /// Whether it may run Python code (then it may do anything).
+    pub may_run: bool,
+    /// Type of the result, if it is an object.
+    pub ty: Type,
+}
+
+impl Helper {
+    /// Representation of the HIR value.
+    pub fn rep(&self) -> Rep {
+        match self.ret {
+            Ret::New | Ret::NewOrNull | Ret::BorrowedOrNull | Ret::Immortal => Rep::Obj,
+            Ret::BoolOrError | Ret::Bool => Rep::I1,
+            Ret::I64 => Rep::I64,
+            Ret::F64 => Rep::F64,
+            Ret::IntOk | Ret::FloatOk | Ret::Pair | Ret::Array => Rep::Multi,
+            Ret::Status | Ret::Void | Ret::Raises => Rep::Unit,
+        }
+    }
+
+    /// Whether it may set an exception.
+    pub fn may_raise(&self) -> bool {
+        matches!(
+            self.ret,
+            Ret::New
+                | Ret::NewOrNull
+                | Ret::Status
+                | Ret::BoolOrError
+                | Ret::Pair
+                | Ret::Array
+                | Ret::Raises
+        )
+    }
+}
+
+macro_rules! helpers {
+    ($($id:ident = $name:literal ($($flag:ident)*) [$($arg:ident),*] -> $ret:ident $kind:ident $run:literal;)*) => {
+        /// Names a helper; its row is [`HelperId::row`].
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[expect(missing_docs, reason = "each is documented where it is defined, in clang-helpers")]
+        pub enum HelperId { $($id),* }
+
+        /// All rows, in the order of [`HelperId`].
+        static ROWS: &[Helper] = &[$(Helper {
+            name: $name,
+            ts: helpers!(@has ts $($flag)*),
+            frame: helpers!(@has frame $($flag)*),
+            args: &[$(Arg::$arg),*],
+            ret: Ret::$ret,
+            may_run: !$run.is_empty(),
+            ty: Type::of(Kind::$kind),
+        }),*];
+
+        impl HelperId {
+            /// All helpers.
+            pub const ALL: &'static [Self] = &[$(Self::$id),*];
+        }
+    };
+    (@has ts ts $($rest:ident)*) => { true };
+    (@has ts $($rest:ident)*) => { false };
+    (@has frame frame $($rest:ident)*) => { true };
+    (@has frame ts frame $($rest:ident)*) => { true };
+    (@has frame $($rest:ident)*) => { false };
+}
+
+impl HelperId {
+    /// The helper's row.
+    pub fn row(self) -> &'static Helper {
+        &ROWS[self as usize]
+    }
+
+    /// The helper with this C name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|id| id.row().name == name)
+    }
+}
+
+helpers! {
+    // Numbers.
+    IntFloorDiv = "martlet_int_floordiv" () [I64, I64] -> I64 INT "";
+    IntMod = "martlet_int_mod" () [I64, I64] -> I64 INT "";
+    IntLShift = "martlet_int_lshift" () [I64, I64] -> IntOk INT "";
+    IntRShift = "martlet_int_rshift" () [I64, I64] -> I64 INT "";
+    IntPow = "martlet_int_pow" () [I64, I64] -> IntOk INT "";
+    IntTrueDiv = "martlet_int_truediv" () [I64, I64] -> FloatOk FLOAT "";
+    IntToFloatExact = "martlet_int_to_float_exact" () [I64] -> FloatOk FLOAT "";
+    FloatFloorDiv = "martlet_float_floordiv" () [F64, F64] -> F64 FLOAT "";
+    FloatMod = "martlet_float_mod" () [F64, F64] -> F64 FLOAT "";
+    FloatPow = "martlet_float_pow" () [F64, F64] -> FloatOk FLOAT "";
+    // Generic operators.
+    BinaryOp = "martlet_binary_op" () [Obj, Obj, Const32] -> New ANY "run";
+    Compare = "martlet_compare" () [Obj, Obj, Const32] -> New ANY "run";
+    CompareBool = "martlet_compare_bool" () [Obj, Obj, Const32] -> BoolOrError BOOL "run";
+    IsTrue = "martlet_is_true" () [Obj] -> BoolOrError BOOL "run";
+    Negative = "martlet_negative" () [Obj] -> New ANY "run";
+    Invert = "martlet_invert" () [Obj] -> New ANY "run";
+    Contains = "martlet_contains" () [Obj, Obj] -> BoolOrError BOOL "run";
+    // Iteration.
+    GetIter = "martlet_get_iter" () [Obj] -> New ANY "run";
+    IterNext = "martlet_iter_next" (ts) [Obj] -> NewOrNull ANY "run";
+    IterStopped = "martlet_iter_stopped" (ts) [] -> Bool BOOL "";
+    // Items and slices.
+    GetItem = "martlet_get_item" () [Obj, Obj] -> New ANY "run";
+    SetItem = "martlet_set_item" () [Obj, Obj, Obj] -> Status ANY "run";
+    DelItem = "martlet_del_item" () [Obj, Obj] -> Status ANY "run";
+    BinarySlice = "martlet_binary_slice" () [Obj, Obj, Obj] -> New ANY "run";
+    StoreSlice = "martlet_store_slice" () [Obj, Obj, Obj, Obj] -> Status ANY "run";
+    StrItem = "martlet_str_item" () [Obj, I64] -> New STR "";
+    DictLen = "martlet_dict_len" () [Obj] -> I64 INT "";
+    StrLen = "martlet_str_len" () [Obj] -> I64 INT "";
+    // Names.
+    LoadGlobal = "martlet_load_global" (ts frame) [Obj] -> New ANY "run";
+    LoadGlobalModule = "martlet_load_global_module" (ts frame) [Obj, Const32, Const32] -> New ANY "run";
+    LoadGlobalBuiltin = "martlet_load_global_builtin" (ts frame) [Obj, Const32, Const32, Const32] -> New ANY "run";
+    ProbeGlobalModule = "martlet_probe_global_module" (frame) [Const32, Const32] -> BorrowedOrNull ANY "";
+    ProbeGlobalBuiltin = "martlet_probe_global_builtin" (frame) [Const32, Const32, Const32] -> BorrowedOrNull ANY "";
+    StoreGlobal = "martlet_store_global" (frame) [Obj, Obj] -> Status ANY "run";
+    DeleteGlobal = "martlet_delete_global" (ts frame) [Obj] -> Status ANY "run";
+    LoadName = "martlet_load_name" (ts frame) [Obj] -> New ANY "run";
+    StoreName = "martlet_store_name" (ts frame) [Obj, Obj] -> Status ANY "run";
+    DeleteName = "martlet_delete_name" (ts frame) [Obj] -> Status ANY "run";
+    LoadLocals = "martlet_load_locals" (ts frame) [] -> New ANY "";
+    LoadBuildClass = "martlet_load_build_class" (ts frame) [] -> New ANY "run";
+    LoadAssertionError = "martlet_load_assertion_error" () [] -> Immortal TYPE "";
+    // Attributes.
+    GetAttr = "martlet_get_attr" () [Obj, Obj] -> New ANY "run";
+    GetAttrInstanceValue = "martlet_get_attr_instance_value" (ts) [Obj, Obj, Const32, Const32] -> New ANY "run";
+    GetAttrWithHint = "martlet_get_attr_with_hint" (ts) [Obj, Obj, Const32, Const32] -> New ANY "run";
+    GetAttrSlot = "martlet_get_attr_slot" (ts) [Obj, Obj, Const32, Const32] -> New ANY "run";
+    GetAttrModule = "martlet_get_attr_module" (ts) [Obj, Obj, Const32, Const32] -> New ANY "run";
+    GetAttrClass = "martlet_get_attr_class" (ts) [Obj, Obj, Const32, Obj] -> New ANY "run";
+    LoadMethod = "martlet_load_method" (ts) [Obj, Obj] -> Pair ANY "run";
+    LoadMethodWithValues = "martlet_load_method_with_values" (ts) [Obj, Obj, Const32, Const32, Obj] -> Pair ANY "run";
+    LoadMethodNoDict = "martlet_load_method_no_dict" (ts) [Obj, Obj, Const32, Obj] -> Pair ANY "run";
+    LoadMethodLazyDict = "martlet_load_method_lazy_dict" (ts) [Obj, Obj, Const32, Obj] -> Pair ANY "run";
+    SetAttr = "martlet_set_attr" () [Obj, Obj, Obj] -> Status ANY "run";
+    SetAttrInstanceValue = "martlet_set_attr_instance_value" (ts) [Obj, Obj, Const32, Const32, Obj] -> Status ANY "run";
+    SetAttrSlot = "martlet_set_attr_slot" (ts) [Obj, Obj, Const32, Const32, Obj] -> Status ANY "run";
+    SetAttrWithHint = "martlet_set_attr_with_hint" (ts) [Obj, Obj, Const32, Const32, Obj] -> Status ANY "run";
+    DelAttr = "martlet_del_attr" () [Obj, Obj] -> Status ANY "run";
+    LoadSuperAttr = "martlet_load_super_attr" (ts) [Obj, Obj, Obj, Obj] -> New ANY "run";
+    LoadSuperMethod = "martlet_load_super_method" (ts) [Obj, Obj, Obj, Obj] -> Pair ANY "run";
+    ImportName = "martlet_import_name" (ts frame) [Obj, Obj, Obj] -> New ANY "run";
+    ImportFrom = "martlet_import_from" (ts) [Obj, Obj] -> New ANY "run";
+    // Calls. `Call`: callable, self or NULL, arguments.
+    Call = "martlet_call" (ts) [Obj, Obj, Array] -> New ANY "run";
+    // `CallKw`: callable, self or NULL, names, arguments (C order: callable, self, args, n, names is made by the lowering).
+    CallKw = "martlet_call_kw" (ts) [Obj, Obj, Obj, Array] -> New ANY "run";
+    CallEx = "martlet_call_ex" (ts) [Obj, Obj, Obj] -> New ANY "run";
+    MakeFunction = "martlet_make_function" (frame) [Obj] -> New FUNCTION "";
+    SetFunctionAttribute = "martlet_set_function_attribute" () [Obj, Steal, Const32] -> Void ANY "";
+    MakeCell = "martlet_make_cell" () [Obj] -> New CELL "";
+    LoadDeref = "martlet_load_deref" (ts frame) [Obj, Const32] -> New ANY "";
+    StoreDeref = "martlet_store_deref" () [Obj, Steal] -> Void ANY "run";
+    DeleteDeref = "martlet_delete_deref" (ts frame) [Obj, Const32] -> Status ANY "run";
+    CopyFreeVars = "martlet_copy_free_vars" (frame) [Const32] -> Void ANY "";
+    // Displays.
+    BuildList = "martlet_build_list" () [ArraySteal] -> New LIST "";
+    BuildTuple = "martlet_build_tuple" () [ArraySteal] -> New TUPLE "";
+    BuildSet = "martlet_build_set" () [ArraySteal] -> New SET "run";
+    BuildMap = "martlet_build_map" () [ArraySteal] -> New DICT "run";
+    BuildConstKeyMap = "martlet_build_const_key_map" () [Obj, ArraySteal] -> New DICT "run";
+    BuildString = "martlet_build_string" () [ArraySteal] -> New STR "";
+    BuildSlice = "martlet_build_slice" () [Obj, Obj, Obj] -> New SLICE "";
+    ListAppend = "martlet_list_append" () [Obj, Obj] -> Status ANY "";
+    ListExtend = "martlet_list_extend" () [Obj, Obj] -> Status ANY "run";
+    SetAdd = "martlet_set_add" () [Obj, Obj] -> Status ANY "run";
+    SetUpdate = "martlet_set_update" () [Obj, Obj] -> Status ANY "run";
+    MapAdd = "martlet_map_add" () [Obj, Obj, Obj] -> Status ANY "run";
+    DictUpdate = "martlet_dict_update" () [Obj, Obj] -> Status ANY "run";
+    DictMerge = "martlet_dict_merge" (ts) [Obj, Obj, Obj] -> Status ANY "run";
+    UnpackSequence = "martlet_unpack_sequence" (ts) [Obj, I64] -> Array ANY "run";
+    UnpackEx = "martlet_unpack_ex" (ts) [Obj, I64, I64] -> Array ANY "run";
+    // Strings and the rest.
+    FormatSimple = "martlet_format_simple" () [Obj] -> New ANY "run";
+    FormatWithSpec = "martlet_format_with_spec" () [Obj, Obj] -> New ANY "run";
+    ConvertValue = "martlet_convert_value" () [Obj, Const32] -> New ANY "run";
+    Intrinsic1 = "martlet_intrinsic_1" (ts) [Const32, Obj] -> New ANY "run";
+    Intrinsic2 = "martlet_intrinsic_2" (ts) [Const32, Obj, Obj] -> New ANY "run";
+    GetLen = "martlet_get_len" () [Obj] -> New INT "run";
+    MatchSequence = "martlet_match_sequence" () [Obj] -> Bool BOOL "";
+    MatchMapping = "martlet_match_mapping" () [Obj] -> Bool BOOL "";
+    Raise = "martlet_raise" (ts) [Obj, Obj] -> Raises ANY "run";
+    RaiseUnbound = "martlet_raise_unbound" (ts frame) [Const32] -> Raises ANY "";
+    Poll = "martlet_poll" (ts) [] -> Status ANY "run";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_findable() {
+        for id in HelperId::ALL {
+            assert_eq!(HelperId::from_name(id.row().name), Some(*id));
+        }
+    }
+
+    #[test]
+    fn flags_are_read() {
+        assert!(HelperId::LoadGlobal.row().ts && HelperId::LoadGlobal.row().frame);
+        assert!(!HelperId::StoreGlobal.row().ts && HelperId::StoreGlobal.row().frame);
+        assert!(HelperId::IterNext.row().ts && !HelperId::IterNext.row().frame);
+    }
+}
