@@ -1,1 +1,111 @@
-fn main() {}
+//! `cargo xtask`: everything one does with this workspace beyond plain cargo.
+//!
+//! The tool itself needs neither LLVM nor Python: it finds them, installs what may be installed,
+//! says clearly what is missing, and then drives cargo and the interpreter. Every command is one
+//! module; [`tools`] and [`python`] are what they share. Continuous integration runs `ci`, which
+//! is made of the same commands.
+
+#![forbid(unsafe_code)]
+
+mod bench;
+mod bitcode;
+mod ci;
+mod cpython_tests;
+mod differential;
+mod dump;
+mod env;
+mod package;
+mod process;
+mod python;
+mod run;
+mod test;
+mod tidy;
+mod tools;
+mod workspace;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::workspace::Workspace;
+
+#[derive(Parser)]
+#[command(
+    name = "cargo xtask",
+    about = "Set-up, tests, benchmarks and checks of Martlet"
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Build Martlet and run a Python program under it (arguments as for `python -m martlet`)
+    Run {
+        /// FILE.py, `-m module` or `-c code`, with the program's own arguments
+        #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<OsString>,
+    },
+    /// Build Martlet and run every test
+    Test,
+    /// Build the helper bitcode alone and print a table of the helpers
+    Bitcode {
+        /// Also write the bitcode files into this directory
+        #[arg(long)]
+        dir: Option<PathBuf>,
+    },
+    /// Measure
+    Bench(bench::Args),
+    /// Print what one function is compiled to
+    Dump(dump::Args),
+    /// Print the shell lines after which `$MARTLET_PYTHON -m martlet` works: eval "$(cargo xtask env)"
+    Env,
+    /// Check the layering, where unsafe stands, and the form of the source files
+    Tidy,
+    /// Everything continuous integration runs
+    Ci,
+    /// Run CPython's own test modules plain and with everything compiled, and print differences
+    CpythonTests {
+        /// Test modules, such as test_int; without any, the project's list
+        names: Vec<String>,
+    },
+    /// Run programs in every mode and compare what they print
+    Differential {
+        /// Program names in crates/python/tests/differential, or paths; without any, all
+        names: Vec<String>,
+        /// Compare plain runs with plain runs: checks that the programs are deterministic
+        #[arg(long)]
+        plain: bool,
+    },
+}
+
+fn main() -> ExitCode {
+    match dispatch(Cli::parse().command) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
+    let workspace = Workspace::find()?;
+    match command {
+        Command::Run { args } => run::run(&workspace, &args),
+        Command::Test => test::test(&workspace),
+        Command::Bitcode { dir } => bitcode::bitcode(&workspace, dir.as_deref()),
+        Command::Bench(args) => bench::bench(&workspace, &args),
+        Command::Dump(args) => dump::dump(&workspace, &args),
+        Command::Env => env::env(&workspace),
+        Command::Tidy => tidy::tidy(&workspace),
+        Command::Ci => ci::ci(&workspace),
+        Command::CpythonTests { names } => cpython_tests::cpython_tests(&workspace, &names),
+        Command::Differential { names, plain } => {
+            differential::differential(&workspace, &names, plain)
+        }
+    }
+}

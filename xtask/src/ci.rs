@@ -1,0 +1,54 @@
+//! `ci`: what continuous integration runs, cheap checks first.
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+
+use crate::bench;
+use crate::package;
+use crate::process;
+use crate::python::Python;
+use crate::test::{self, Steps};
+use crate::tidy;
+use crate::tools::Toolchain;
+use crate::workspace::Workspace;
+
+/// Runs every check and ends with one line that says how it went.
+pub(crate) fn ci(workspace: &Workspace) -> Result<ExitCode> {
+    let python = Python::find()?;
+    let toolchain = Toolchain::find_or_install()?;
+    let cargo = |args: &[&str]| {
+        process::run(
+            package::cargo(workspace, &toolchain, &python)
+                .args(args)
+                .env("RUSTDOCFLAGS", "-D warnings"),
+        )
+    };
+    let mut steps = Steps::default();
+    steps.run("formatting", || cargo(&["fmt", "--all", "--", "--check"]));
+    steps.run("tidy", || succeeds(tidy::tidy(workspace)?));
+    steps.run("clippy", || {
+        cargo(&[
+            "clippy",
+            "--workspace",
+            "--all-targets",
+            "--",
+            "-D",
+            "warnings",
+        ])
+    });
+    steps.run("tests", || succeeds(test::test(workspace)?));
+    steps.run("documentation", || cargo(&["doc", "--no-deps"]));
+    steps.run("benchmark smoke run", || {
+        succeeds(bench::python::smoke(workspace)?)
+    });
+    Ok(steps.finish("ci"))
+}
+
+fn succeeds(code: ExitCode) -> Result<()> {
+    if code == ExitCode::SUCCESS {
+        Ok(())
+    } else {
+        bail!("see above")
+    }
+}

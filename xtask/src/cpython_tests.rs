@@ -1,0 +1,230 @@
+//! `cpython-tests`: CPython's own test modules, plain and with everything compiled.
+//!
+//! Each module runs twice through `python -m test`, in a process of its own with SIGINT at its
+//! default (a shell's background job would ignore it), a limit on its address space and one on
+//! its time. The results are compared test by test through the JUnit file that `test` writes.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::{Command, ExitCode};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+
+use crate::package::Package;
+use crate::process::{self, End, step, watch};
+use crate::workspace::Workspace;
+
+/// The modules that must pass exactly as under the plain interpreter.
+const MODULES: [&str; 29] = [
+    "test_grammar",
+    "test_int",
+    "test_float",
+    "test_bool",
+    "test_list",
+    "test_tuple",
+    "test_range",
+    "test_call",
+    "test_extcall",
+    "test_scope",
+    "test_funcattrs",
+    "test_code",
+    "test_class",
+    "test_exceptions",
+    "test_raise",
+    "test_traceback",
+    "test_frame",
+    "test_sys_settrace",
+    "test_sys_setprofile",
+    "test_monitoring",
+    "test_gc",
+    "test_weakref",
+    "test_signal",
+    "test_threading",
+    "test_fork1",
+    "test_unpack",
+    "test_long",
+    "test_iter",
+    "test_generators",
+];
+
+const LIMIT: Duration = Duration::from_secs(900);
+
+/// Sets what a process inherits, then becomes the interpreter it was called with.
+const LAUNCH: &str = "\
+import os, resource, signal, sys
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+resource.setrlimit(resource.RLIMIT_AS, (8 << 30, 8 << 30))
+os.execv(sys.argv[1], sys.argv[1:])
+";
+
+/// Turns a JUnit file into JSON: test name to result.
+const READ_RESULTS: &str = "\
+import json, sys
+from xml.etree import ElementTree
+results = {}
+for case in ElementTree.parse(sys.argv[1]).iter('testcase'):
+    kinds = [child.tag for child in case if child.tag in ('failure', 'error', 'skipped')]
+    results[case.get('name')] = ' '.join(kinds) or 'ok'
+print(json.dumps(results))
+";
+
+type Results = BTreeMap<String, String>;
+
+/// Runs the named modules, or the project's list, and prints every difference.
+pub(crate) fn cpython_tests(workspace: &Workspace, names: &[String]) -> Result<ExitCode> {
+    let package = Package::build(workspace)?;
+    let python = package.python();
+    process::output(Command::new(&python).args(["-c", "import test.libregrtest"]))
+        .context("this Python came without its tests (the package `test`)")?;
+    let modules: Vec<&str> = if names.is_empty() {
+        MODULES.to_vec()
+    } else {
+        names.iter().map(String::as_str).collect()
+    };
+    let mut differing = Vec::new();
+    for (index, module) in modules.iter().enumerate() {
+        step(&format!("{}/{} {module}", index + 1, modules.len()));
+        let plain = run(&python, module, false)?;
+        let compiled = run(&python, module, true)?;
+        let differences = compare(&plain, &compiled);
+        if differences.is_empty() {
+            println!("{module}: {} tests, no difference", plain.results.len());
+        } else {
+            println!("{module}: {} differences", differences.len());
+            for line in differences {
+                println!("    {line}");
+            }
+            differing.push(*module);
+        }
+    }
+    if differing.is_empty() {
+        println!("cpython-tests: {} modules, no difference", modules.len());
+        Ok(ExitCode::SUCCESS)
+    } else {
+        println!(
+            "cpython-tests: {} of {} modules differ: {}",
+            differing.len(),
+            modules.len(),
+            differing.join(" ")
+        );
+        Ok(ExitCode::FAILURE)
+    }
+}
+
+/// What one run of a module left behind.
+struct ModuleRun {
+    end: End,
+    results: Results,
+    tail: String,
+}
+
+fn run(python: &Path, module: &str, compiled: bool) -> Result<ModuleRun> {
+    let folder = tempfile::tempdir()?;
+    let report = folder.path().join("results.xml");
+    let mut command = Command::new(python);
+    command
+        .args(["-I", "-c", LAUNCH])
+        .arg(python)
+        .args(["-m", "test", "-u", "none", "--junit-xml"])
+        .arg(&report)
+        .arg(module)
+        .current_dir(folder.path());
+    for name in ["PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE", "MARTLET"] {
+        command.env_remove(name);
+    }
+    if compiled {
+        // The launcher runs isolated but would switch Martlet on as well; `execv` passes it on.
+        command.env("MARTLET", "1").env("MARTLET_ALWAYS", "1");
+    }
+    let outcome = watch(&mut command, LIMIT)?;
+    let results = if report.exists() {
+        let mut reader = Command::new(python);
+        reader
+            .args(["-I", "-c", READ_RESULTS])
+            .arg(&report)
+            .env_remove("MARTLET");
+        serde_json::from_str(&process::output(&mut reader)?)?
+    } else {
+        Results::new()
+    };
+    if !compiled && results.is_empty() {
+        bail!(
+            "the plain interpreter reports no test of {module} ({})\n{}{}",
+            outcome.end,
+            outcome.stdout,
+            outcome.stderr
+        );
+    }
+    let output = outcome.stdout + &outcome.stderr;
+    let lines: Vec<&str> = output.lines().collect();
+    Ok(ModuleRun {
+        end: outcome.end,
+        results,
+        tail: lines[lines.len().saturating_sub(12)..].join("\n    | "),
+    })
+}
+
+fn compare(plain: &ModuleRun, compiled: &ModuleRun) -> Vec<String> {
+    let mut differences = Vec::new();
+    if plain.end != compiled.end {
+        differences.push(format!(
+            "ended with {}, plain with {}\n    | {}",
+            compiled.end, plain.end, compiled.tail
+        ));
+    }
+    if compiled.results.is_empty() {
+        return differences;
+    }
+    for (test, expected) in &plain.results {
+        match compiled.results.get(test) {
+            Some(found) if found == expected => {}
+            Some(found) => differences.push(format!("{test}: {found}, plain {expected}")),
+            None => differences.push(format!("{test}: did not run, plain {expected}")),
+        }
+    }
+    for test in compiled.results.keys() {
+        if !plain.results.contains_key(test) {
+            differences.push(format!("{test}: did not run plain"));
+        }
+    }
+    differences
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::ExitStatusExt;
+    use std::process::ExitStatus;
+
+    use super::*;
+
+    fn module(code: i32, results: &[(&str, &str)]) -> ModuleRun {
+        ModuleRun {
+            end: End::Exited(ExitStatus::from_raw(code << 8)),
+            results: results
+                .iter()
+                .map(|(name, result)| ((*name).to_owned(), (*result).to_owned()))
+                .collect(),
+            tail: String::new(),
+        }
+    }
+
+    #[test]
+    fn equal_runs_do_not_differ() {
+        let run = module(0, &[("a", "ok"), ("b", "skipped")]);
+        assert!(compare(&run, &run).is_empty());
+    }
+
+    #[test]
+    fn every_test_that_differs_is_named() {
+        let plain = module(0, &[("a", "ok"), ("b", "ok"), ("c", "ok")]);
+        let compiled = module(2, &[("a", "ok"), ("b", "failure")]);
+        let differences = compare(&plain, &compiled).join("\n");
+        assert!(
+            differences.contains("b: failure, plain ok"),
+            "{differences}"
+        );
+        assert!(differences.contains("c: did not run"), "{differences}");
+        assert!(differences.contains("ended with"), "{differences}");
+    }
+}

@@ -1,0 +1,288 @@
+//! The differential harness: CPython is the oracle.
+//!
+//! Every program of `crates/python/tests/differential/` runs plain, under Martlet's defaults,
+//! with everything compiled at its first call, and with every k-th guard forced to exit. Standard
+//! output, standard error (so tracebacks, word for word) and exit status must be those of the
+//! plain run; and something must have been compiled, or the comparison would prove nothing.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+
+use crate::package::Package;
+use crate::process::{Outcome, step, watch};
+use crate::python::Python;
+use crate::workspace::Workspace;
+
+const LIMIT: Duration = Duration::from_secs(120);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    Plain,
+    Default,
+    Always,
+    ExitEvery(u32),
+}
+
+const COMPARED: [Mode; 5] = [
+    Mode::Default,
+    Mode::Always,
+    Mode::ExitEvery(1),
+    Mode::ExitEvery(2),
+    Mode::ExitEvery(7),
+];
+
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Plain => f.write_str("plain"),
+            Self::Default => f.write_str("default"),
+            Self::Always => f.write_str("always"),
+            Self::ExitEvery(k) => write!(f, "exit every {k}"),
+        }
+    }
+}
+
+/// Runs the named programs, or all, in every mode; with `plain_only`, twice plain.
+pub(crate) fn differential(
+    workspace: &Workspace,
+    names: &[String],
+    plain_only: bool,
+) -> Result<ExitCode> {
+    let python = if plain_only {
+        Python::find()?.executable().to_path_buf()
+    } else {
+        Package::build(workspace)?.python()
+    };
+    let modes: &[Mode] = if plain_only {
+        &[Mode::Plain]
+    } else {
+        &COMPARED
+    };
+    let failed = compare_all(workspace, &python, names, modes)?;
+    Ok(if failed == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+/// As [`differential`] with a package that is built already; fails if a program differs.
+pub(crate) fn run_all(workspace: &Workspace, package: &Package) -> Result<()> {
+    match compare_all(workspace, &package.python(), &[], &COMPARED)? {
+        0 => Ok(()),
+        failed => bail!("{failed} programs differ from the plain interpreter"),
+    }
+}
+
+/// Returns how many programs differ.
+fn compare_all(
+    workspace: &Workspace,
+    python: &Path,
+    names: &[String],
+    modes: &[Mode],
+) -> Result<usize> {
+    let programs = programs(workspace, names)?;
+    step(&format!(
+        "{} programs, each plain and in {} more runs",
+        programs.len(),
+        modes.len()
+    ));
+    let next = AtomicUsize::new(0);
+    let failed = Mutex::new(Vec::new());
+    let workers = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..workers {
+            scope.spawn(|| {
+                // Relaxed: the counter only hands out numbers, nothing is published by it.
+                while let Some(program) = programs.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let name = program.file_stem().unwrap_or_default().to_string_lossy();
+                    match compare(python, program, modes) {
+                        Ok(problems) if problems.is_empty() => eprintln!("    ok    {name}"),
+                        Ok(problems) => {
+                            eprintln!("    DIFFERS {name}\n{}", problems.join("\n"));
+                            failed
+                                .lock()
+                                .expect("no worker panics")
+                                .push(name.to_string());
+                        }
+                        Err(error) => {
+                            eprintln!("    ERROR {name}: {error:#}");
+                            failed
+                                .lock()
+                                .expect("no worker panics")
+                                .push(name.to_string());
+                        }
+                    }
+                }
+            });
+        }
+    });
+    let failed = failed.into_inner().expect("no worker panics");
+    if failed.is_empty() {
+        eprintln!("differential: {} programs, no difference", programs.len());
+    } else {
+        eprintln!(
+            "differential: {} of {} programs differ: {}",
+            failed.len(),
+            programs.len(),
+            failed.join(" ")
+        );
+    }
+    Ok(failed.len())
+}
+
+fn programs(workspace: &Workspace, names: &[String]) -> Result<Vec<PathBuf>> {
+    let folder = workspace.root().join("crates/python/tests/differential");
+    let mut programs: Vec<PathBuf> = if names.is_empty() {
+        std::fs::read_dir(&folder)
+            .with_context(|| format!("cannot read {}", folder.display()))?
+            .flatten()
+            .map(|entry| entry.path())
+            .filter(|path| path.extension().is_some_and(|extension| extension == "py"))
+            .collect()
+    } else {
+        names
+            .iter()
+            .map(|name| {
+                let named = folder.join(name).with_extension("py");
+                let path = if named.exists() {
+                    named
+                } else {
+                    PathBuf::from(name)
+                };
+                path.canonicalize()
+                    .with_context(|| format!("there is no program {name}"))
+            })
+            .collect::<Result<_>>()?
+    };
+    programs.sort();
+    if programs.is_empty() {
+        bail!("{} holds no programs", folder.display());
+    }
+    Ok(programs)
+}
+
+/// Runs one program in all modes; each difference is one text.
+fn compare(python: &Path, program: &Path, modes: &[Mode]) -> Result<Vec<String>> {
+    let (expected, _) = run(python, program, Mode::Plain)?;
+    let mut problems = Vec::new();
+    for &mode in modes {
+        let (outcome, compiled) = run(python, program, mode)?;
+        problems.extend(difference(&expected, &outcome).map(|text| format!("  {mode}: {text}")));
+        if mode == Mode::Always && compiled == 0 {
+            problems.push(format!("  {mode}: nothing was compiled"));
+        }
+    }
+    Ok(problems)
+}
+
+/// Runs a program in a fresh folder; also returns how many functions were compiled.
+fn run(python: &Path, program: &Path, mode: Mode) -> Result<(Outcome, usize)> {
+    let folder = tempfile::tempdir()?;
+    let stats = tempfile::Builder::new().suffix(".json").tempfile()?;
+    let mut command = Command::new(python);
+    for (name, _) in std::env::vars_os() {
+        let name_text = name.to_string_lossy();
+        if name_text.starts_with("MARTLET") || name_text.starts_with("PYTHON") {
+            command.env_remove(&name);
+        }
+    }
+    command
+        .current_dir(folder.path())
+        .env("PYTHONHASHSEED", "0");
+    if mode != Mode::Plain {
+        command
+            .args(["-m", "martlet"])
+            .env("MARTLET_STATS", stats.path());
+    }
+    if matches!(mode, Mode::Always | Mode::ExitEvery(_)) {
+        command.env("MARTLET_ALWAYS", "1").env("MARTLET_SYNC", "1");
+    }
+    if let Mode::ExitEvery(k) = mode {
+        command.env("MARTLET_EXIT_EVERY", k.to_string());
+    }
+    let outcome = watch(command.arg(program), LIMIT)?;
+    Ok((outcome, compiled(stats.path())))
+}
+
+/// How many functions the statistics of a run name as compiled; 0 if there are none to read.
+fn compiled(stats: &Path) -> usize {
+    let stats: serde_json::Value = std::fs::read_to_string(stats)
+        .ok()
+        .and_then(|text| serde_json::from_str(&text).ok())
+        .unwrap_or_default();
+    stats["compiled"].as_array().map_or(0, Vec::len)
+}
+
+/// What differs first, if anything does.
+fn difference(expected: &Outcome, found: &Outcome) -> Option<String> {
+    if expected.end != found.end {
+        let tail = found.stderr.lines().last().unwrap_or_default();
+        return Some(format!(
+            "ended with {}, not {}; {tail}",
+            found.end, expected.end
+        ));
+    }
+    let streams = [
+        ("stdout", &expected.stdout, &found.stdout),
+        ("stderr", &expected.stderr, &found.stderr),
+    ];
+    streams.into_iter().find_map(|(name, expected, found)| {
+        Some(format!("{name} {}", first_line(expected, found)?))
+    })
+}
+
+fn first_line(expected: &str, found: &str) -> Option<String> {
+    if expected == found {
+        return None;
+    }
+    let mut expected_lines = expected.lines();
+    let mut found_lines = found.lines();
+    let mut number = 1;
+    loop {
+        match (expected_lines.next(), found_lines.next()) {
+            (None, None) => return Some("differs in its line ends".to_owned()),
+            (a, b) if a == b => number += 1,
+            (a, b) => {
+                let show = |line: Option<&str>| line.map_or("(end)".to_owned(), str::to_owned);
+                return Some(format!(
+                    "line {number}:\n      plain: {}\n      here:  {}",
+                    show(a),
+                    show(b)
+                ));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::first_line;
+
+    #[test]
+    fn equal_texts_do_not_differ() {
+        assert_eq!(first_line("a\nb\n", "a\nb\n"), None);
+    }
+
+    #[test]
+    fn the_first_differing_line_is_shown() {
+        let text = first_line("a\nb\nc\n", "a\nx\nc\n").unwrap();
+        assert!(
+            text.starts_with("line 2:") && text.contains("plain: b"),
+            "{text}"
+        );
+        let text = first_line("a\n", "a\nmore\n").unwrap();
+        assert!(text.contains("plain: (end)"), "{text}");
+    }
+
+    #[test]
+    fn a_missing_line_end_is_a_difference() {
+        assert!(first_line("a\n", "a").is_some());
+    }
+}

@@ -1,0 +1,120 @@
+//! `test`: every test there is, the ones that plain `cargo test` runs first.
+
+use std::path::Path;
+use std::process::{Command, ExitCode};
+
+use anyhow::{Context, Result, bail};
+
+use crate::differential;
+use crate::package::{self, Package};
+use crate::process::{self, step};
+use crate::python::Python;
+use crate::tools::Toolchain;
+use crate::workspace::Workspace;
+
+/// The packages outside the workspace's default members. Each is tested by a cargo call of its
+/// own, so that none gets features that only another asked for.
+const BUILT_FOR_PYTHON: [&str; 3] = ["martlet-helpers", "martlet-compiler", "martlet-python"];
+
+/// Runs everything, goes on after a failure, and ends with one line that says how it went.
+pub(crate) fn test(workspace: &Workspace) -> Result<ExitCode> {
+    let python = Python::find()?;
+    let toolchain = Toolchain::find_or_install()?;
+    let mut steps = Steps::default();
+    let has_nextest = process::output(workspace.cargo().args(["nextest", "--version"])).is_ok();
+    let cargo_test = |selection: &[&str]| {
+        let mut command = package::cargo(workspace, &toolchain, &python);
+        if has_nextest {
+            command
+                .args(["nextest", "run", "--no-tests=pass"])
+                .args(selection);
+        } else {
+            command.args(["test", "--all-targets"]).args(selection);
+        }
+        process::run(&mut command)
+    };
+
+    steps.run("cargo tests", || cargo_test(&[]));
+    steps.run("documentation tests", || {
+        process::run(package::cargo(workspace, &toolchain, &python).args(["test", "--doc"]))
+    });
+    for name in BUILT_FOR_PYTHON {
+        steps.run(&format!("tests of {name}"), || cargo_test(&["-p", name]));
+    }
+    match steps.run("the package", || Package::build(workspace)) {
+        Some(package) => {
+            steps.run("Python tests", || python_tests(workspace, &package));
+            steps.run("differential programs", || {
+                differential::run_all(workspace, &package)
+            });
+        }
+        None => eprintln!("xtask: without the package there are no Python tests"),
+    }
+    Ok(steps.finish("test"))
+}
+
+/// The files `crates/python/tests/test_*.py`, by unittest, under the built package.
+fn python_tests(workspace: &Workspace, package: &Package) -> Result<()> {
+    let folder = workspace.root().join("crates/python/tests");
+    if count_tests(&folder)? == 0 {
+        bail!("{} holds no test_*.py", folder.display());
+    }
+    let mut command = Command::new(package.python());
+    command
+        .args(["-m", "unittest", "discover", "--start-directory"])
+        .arg(&folder)
+        .env_remove("MARTLET");
+    process::run(&mut command)
+}
+
+fn count_tests(folder: &Path) -> Result<usize> {
+    let entries =
+        std::fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
+    Ok(entries
+        .flatten()
+        .filter(|entry| {
+            let name = entry.file_name();
+            let name = name.to_string_lossy();
+            name.starts_with("test_") && name.ends_with(".py")
+        })
+        .count())
+}
+
+/// Steps that were run, and which of them failed.
+#[derive(Default)]
+pub(crate) struct Steps {
+    done: usize,
+    failed: Vec<String>,
+}
+
+impl Steps {
+    /// Runs one step under a heading; a failure is printed and remembered.
+    pub(crate) fn run<T>(&mut self, name: &str, work: impl FnOnce() -> Result<T>) -> Option<T> {
+        step(name);
+        self.done += 1;
+        match work() {
+            Ok(value) => Some(value),
+            Err(error) => {
+                eprintln!("xtask: {name}: {error:#}");
+                self.failed.push(name.to_owned());
+                None
+            }
+        }
+    }
+
+    /// Prints the last line and turns it into an exit status.
+    pub(crate) fn finish(self, command: &str) -> ExitCode {
+        if self.failed.is_empty() {
+            eprintln!("xtask {command}: all {} steps passed", self.done);
+            ExitCode::SUCCESS
+        } else {
+            eprintln!(
+                "xtask {command}: {} of {} steps FAILED: {}",
+                self.failed.len(),
+                self.done,
+                self.failed.join(", ")
+            );
+            ExitCode::FAILURE
+        }
+    }
+}

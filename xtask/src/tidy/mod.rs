@@ -1,0 +1,33 @@
+//! `tidy`: rules of the design that a compiler does not check.
+//!
+//! - [`layering`]: the arrows between the crates, and who may link LLVM;
+//! - [`sources`]: where `unsafe` may stand, how a file begins, words that must not be left behind;
+//! - [`claims`]: the tests that README names exist.
+
+mod claims;
+mod layering;
+mod sources;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+use crate::workspace::Workspace;
+
+/// Runs every rule and prints what breaks one, a line each.
+pub(crate) fn tidy(workspace: &Workspace) -> Result<ExitCode> {
+    let mut problems = layering::check(workspace)?;
+    let files = sources::Files::read(workspace)?;
+    problems.extend(sources::check(&files));
+    problems.extend(claims::check(workspace, &files)?);
+    for problem in &problems {
+        eprintln!("tidy: {problem}");
+    }
+    if problems.is_empty() {
+        eprintln!("tidy: {} files, nothing to say", files.len());
+        Ok(ExitCode::SUCCESS)
+    } else {
+        eprintln!("tidy: {} problems", problems.len());
+        Ok(ExitCode::FAILURE)
+    }
+}

@@ -1,0 +1,235 @@
+//! Rules about single files: where `unsafe` may stand, how a file begins, which words and
+//! constructs must not be left behind.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+use crate::workspace::Workspace;
+
+/// Folders under the workspace's root whose files are looked at.
+const FOLDERS: [&str; 6] = [
+    "benches",
+    "clang-helpers",
+    "crates",
+    "examples",
+    "xtask",
+    ".ci",
+];
+
+/// Files that may contain unsafe code, by the end of their path or, with a final `/`, by folder.
+/// A crate that is not named here has none.
+const UNSAFE_FILES: &[&str] = &[];
+
+/// Where the name of the language the frontend compiles must not appear.
+const LANGUAGE_FREE: [&str; 5] = [
+    "crates/bitcode/src/",
+    "crates/codegen/src/",
+    "crates/engine/src/",
+    "crates/ir/src/",
+    "crates/machine-code/src/",
+];
+
+/// The crate in which inkwell's values may be kept.
+const KEEPS_VALUES: &str = "crates/ir/src/";
+
+/// Written in two parts, so that this file does not break its own rule.
+const LEFT_BEHIND: [(&str, &str); 8] = [
+    ("TO", "DO"),
+    ("FIX", "ME"),
+    ("XX", "X"),
+    ("todo", "!("),
+    ("unimplemented", "!("),
+    ("#[ig", "nore"),
+    ("/ho", "me/"),
+    ("/ro", "ot/"),
+];
+
+/// A file of the workspace: its path from the root, with `/`, and its text.
+pub(super) struct File {
+    pub(super) path: String,
+    pub(super) text: String,
+}
+
+/// All files that the rules apply to.
+pub(super) struct Files(Vec<File>);
+
+impl Files {
+    /// Reads them.
+    pub(super) fn read(workspace: &Workspace) -> Result<Self> {
+        let mut files = Vec::new();
+        for folder in FOLDERS {
+            let folder = workspace.root().join(folder);
+            if folder.is_dir() {
+                read_folder(workspace.root(), &folder, &mut files)?;
+            }
+        }
+        files.sort_by(|a, b| a.path.cmp(&b.path));
+        Ok(Self(files))
+    }
+
+    /// The files.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &File> {
+        self.0.iter()
+    }
+
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+}
+
+fn read_folder(root: &Path, folder: &Path, files: &mut Vec<File>) -> Result<()> {
+    let entries =
+        std::fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
+    for entry in entries {
+        let path = entry?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if path.is_dir() {
+            if name != "target" && name != "__pycache__" {
+                read_folder(root, &path, files)?;
+            }
+        } else if is_source(&name) {
+            let text = std::fs::read_to_string(&path)
+                .with_context(|| format!("cannot read {}", path.display()))?;
+            let path = path.strip_prefix(root).unwrap_or(&path);
+            let path = path.to_string_lossy().replace('\\', "/");
+            files.push(File { path, text });
+        }
+    }
+    Ok(())
+}
+
+fn is_source(name: &str) -> bool {
+    const ENDS: [&str; 8] = [".rs", ".c", ".h", ".cpp", ".hpp", ".py", ".toml", "run"];
+    ENDS.iter().any(|end| name.ends_with(end))
+}
+
+/// Returns what breaks a rule.
+pub(super) fn check(files: &Files) -> Vec<String> {
+    files.iter().flat_map(check_file).collect()
+}
+
+fn check_file(file: &File) -> Vec<String> {
+    let mut problems = Vec::new();
+    let mut report =
+        |line: usize, text: &str| problems.push(format!("{}:{line}: {text}", file.path));
+    let is_rust = file.path.ends_with(".rs");
+    if is_rust && !file.text.starts_with("//!") {
+        report(
+            1,
+            "a file begins with `//!`: what it is, the idea, what it is not",
+        );
+    }
+    let may_be_unsafe = UNSAFE_FILES.iter().any(|allowed| {
+        file.path == *allowed || (allowed.ends_with('/') && file.path.starts_with(allowed))
+    });
+    let language_free = LANGUAGE_FREE
+        .iter()
+        .any(|folder| file.path.starts_with(folder));
+    let mut in_struct = false;
+    for (index, line) in file.text.lines().enumerate() {
+        for (first, second) in LEFT_BEHIND {
+            if line.contains(&format!("{first}{second}")) {
+                report(
+                    index + 1,
+                    &format!("`{first}{second}` must not be left behind"),
+                );
+            }
+        }
+        if language_free && has_word(line, "Python") {
+            report(index + 1, "this crate knows nothing of Python");
+        }
+        if !is_rust {
+            continue;
+        }
+        let code = line.split("//").next().unwrap_or_default();
+        if !may_be_unsafe && has_word(&without_strings(code), "unsafe") {
+            report(
+                index + 1,
+                "`unsafe` stands in the listed files only (xtask/src/tidy)",
+            );
+        }
+        if code.contains("struct ") && code.trim_end().ends_with('{') {
+            in_struct = true;
+        } else if code.starts_with('}') {
+            in_struct = false;
+        } else if in_struct && !file.path.starts_with(KEEPS_VALUES) && keeps_value(code) {
+            report(index + 1, "an LLVM value must not be kept outside `ir`");
+        }
+    }
+    problems
+}
+
+/// Whether a line of a struct declares a field that holds one of inkwell's values.
+fn keeps_value(code: &str) -> bool {
+    code.contains(':')
+        && [
+            "FunctionValue<",
+            "BasicValueEnum<",
+            "PointerValue<",
+            "GlobalValue<",
+            "LLVMValueRef",
+        ]
+        .iter()
+        .any(|name| code.contains(name))
+        && !code.contains("fn")
+}
+
+fn has_word(text: &str, word: &str) -> bool {
+    let is_word = |c: char| c.is_alphanumeric() || c == '_';
+    text.match_indices(word).any(|(at, _)| {
+        !text[..at].ends_with(is_word) && !text[at + word.len()..].starts_with(is_word)
+    })
+}
+
+/// The line with the contents of its string literals taken out.
+fn without_strings(code: &str) -> String {
+    code.split('"').step_by(2).collect::<Vec<_>>().join("\"\"")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check_text(path: &str, text: &str) -> Vec<String> {
+        check_file(&File {
+            path: path.to_owned(),
+            text: text.to_owned(),
+        })
+    }
+
+    #[test]
+    fn a_good_file_breaks_no_rule() {
+        let text = "//! What it is.\n\nfn f() -> bool { true } // not unsafe\n";
+        assert!(check_text("crates/snapshot/src/a.rs", text).is_empty());
+    }
+
+    #[test]
+    fn each_rule_finds_its_breach() {
+        let path = "crates/engine/src/a.rs";
+        let only = |text: &str, expected: &str| {
+            let problems = check_text(path, text);
+            assert_eq!(problems.len(), 1, "{problems:?}");
+            assert!(problems[0].contains(expected), "{problems:?}");
+        };
+        only("fn f() {}\n", "begins with");
+        only("//! A.\nunsafe fn f() {}\n", "listed files");
+        only("//! For Python.\n", "nothing of Python");
+        only(
+            "//! A.\nstruct S<'a> {\n    f: FunctionValue<'a>,\n}\n",
+            "outside `ir`",
+        );
+        let (first, second) = LEFT_BEHIND[3];
+        only(
+            &format!("//! A.\nfn f() {{ {first}{second}) }}\n"),
+            "left behind",
+        );
+    }
+
+    #[test]
+    fn the_word_in_a_string_or_a_lint_is_not_unsafe() {
+        let text = "//! A.\n#![forbid(unsafe_code)]\nconst S: &str = \"unsafe\";\n";
+        assert!(check_text("crates/snapshot/src/a.rs", text).is_empty());
+    }
+}
