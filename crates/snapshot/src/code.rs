@@ -234,4 +234,7 @@ pub struct Request {
     pub codes: Vec<CodeSnapshot>,
     /// Objects that the codes name.
     pub objects: Vec<Object>,
+    /// Sites whose guards failed too often in earlier versions: index in `codes`, code-unit offset of the bytecode
+    /// at which the exit resumed. They are compiled without speculation.
+    pub avoid: Vec<(u32, u32)>,
 }

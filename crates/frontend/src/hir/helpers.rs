@@ -179,6 +179,7 @@ helpers! {
     DelItem = "martlet_del_item" () [Obj, Obj] -> Status ANY "run";
     BinarySlice = "martlet_binary_slice" () [Obj, Obj, Obj] -> New ANY "run";
     StoreSlice = "martlet_store_slice" () [Obj, Obj, Obj, Obj] -> Status ANY "run";
+    StrAppendLocal = "martlet_str_append_local" (frame) [Const32, Obj] -> Status ANY "";
     StrItem = "martlet_str_item" () [Obj, I64] -> New STR "";
     DictLen = "martlet_dict_len" () [Obj] -> I64 INT "";
     StrLen = "martlet_str_len" () [Obj] -> I64 INT "";

@@ -169,9 +169,16 @@ pub enum Op {
     ListItem,
     /// `tuple: obj, index: i64 (in range) -> obj`, lent by the tuple.
     TupleItem,
-    /// `list: obj, index: i64 (in range), value: obj (stolen) ->`: releases the old item.
+    /// `list: obj, index: i64 (in range) -> i1`: whether releasing that item can run no code: it is an exact int,
+    /// float, str, bool or None.
+    ItemQuiet,
+    /// `-> i1`: whether releasing the content of local n can run no code: NULL, of such a kind, or not the last reference.
+    DropQuiet(u32),
+    /// `object: obj -> i1`: whether this is the only reference to it (not for immortal objects).
+    IsUnique,
+    /// `list: obj, index: i64 (in range, its item quiet), value: obj (stolen) ->`: releases the old item.
     ListStore,
-    /// `list: obj, index: i64 (in range), value: f64 ->`: writes into the old item where the list alone owns it. Raises
+    /// `list: obj, index: i64 (in range, its item quiet), value: f64 ->`: writes into the old item where the list alone owns it. Raises
     /// without memory.
     ListStoreFloat,
     /// `list: obj, index: i64 (in range), value: i64 ->` likewise.
@@ -288,6 +295,9 @@ impl Op {
             | Self::Same
             | Self::IsNull
             | Self::IsKind(_)
+            | Self::ItemQuiet
+            | Self::DropQuiet(_)
+            | Self::IsUnique
             | Self::PollDue => Rep::I1,
             Self::Const(_)
             | Self::Null
@@ -533,6 +543,7 @@ pub fn operand_count(op: &Op, args: &[Value]) -> Option<usize> {
         | Op::TakeStack(_)
         | Op::SetIp(_)
         | Op::CheckValid
+        | Op::DropQuiet(_)
         | Op::PollDue => 0,
         Op::IntBin(_)
         | Op::IntAddWrapping
@@ -541,6 +552,7 @@ pub fn operand_count(op: &Op, args: &[Value]) -> Option<usize> {
         | Op::FloatCmp(_)
         | Op::Same
         | Op::ListItem
+        | Op::ItemQuiet
         | Op::TupleItem => 2,
         Op::ListStore | Op::ListStoreFloat | Op::ListStoreInt => 3,
         Op::Call { helper, .. } => {
