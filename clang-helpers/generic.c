@@ -1,0 +1,338 @@
+/* generic.c: what bytecodes do when nothing is known about their operands.
+ *
+ * Any of these may run Python code, unless its comment says otherwise. Operands are borrowed: the caller releases them
+ * afterwards, also after an error.
+ */
+#include "inline.h"
+
+#include <internal/pycore_dict.h>
+
+#define NAME_ERROR "name '%.200s' is not defined"
+
+/* left OP right, where op is BINARY_OP's argument (in-place forms included); new. Source: BINARY_OP. */
+MARTLET_HELPER O martlet_binary_op(O left, O right, int32_t op)
+{
+    return _PyEval_BinaryOps[op](left, right);
+}
+
+/* The rich comparison `op` (Py_LT .. Py_GE); new. Source: COMPARE_OP. */
+MARTLET_HELPER O martlet_compare(O left, O right, int32_t op)
+{
+    return PyObject_RichCompare(left, right, op);
+}
+
+/* The truth of v: 0, 1, or -1. Source: TO_BOOL. */
+MARTLET_HELPER int martlet_is_true(O v)
+{
+    if (v == Py_True) {
+        return 1;
+    }
+    if (v == Py_False || v == Py_None) {
+        return 0;
+    }
+    return PyObject_IsTrue(v);
+}
+
+/* The truth of the rich comparison `op`: 0, 1, or -1. Not PyObject_RichCompareBool, which takes identity for equality.
+ * Source: COMPARE_OP with its bool bit. */
+MARTLET_CALL int martlet_compare_bool(O left, O right, int32_t op)
+{
+    O result = PyObject_RichCompare(left, right, op);
+    if (result == NULL) {
+        return -1;
+    }
+    int truth = martlet_is_true(result);
+    Py_DECREF(result);
+    return truth;
+}
+
+/* -v; new. Source: UNARY_NEGATIVE. */
+MARTLET_HELPER O martlet_negative(O v)
+{
+    return PyNumber_Negative(v);
+}
+
+/* ~v; new. Source: UNARY_INVERT. */
+MARTLET_HELPER O martlet_invert(O v)
+{
+    return PyNumber_Invert(v);
+}
+
+/* item in container: 0, 1, or -1. Source: CONTAINS_OP. */
+MARTLET_HELPER int martlet_contains(O container, O item)
+{
+    return PySequence_Contains(container, item);
+}
+
+/* iter(v); new. Source: GET_ITER. */
+MARTLET_HELPER O martlet_get_iter(O v)
+{
+    return PyObject_GetIter(v);
+}
+
+/* The next item of an iterator; new. NULL: ask martlet_iter_stopped why. Source: FOR_ITER. */
+MARTLET_HELPER O martlet_iter_next(TS ts, O it)
+{
+    (void)ts;
+    return Py_TYPE(it)->tp_iternext(it);
+}
+
+/* Says why martlet_iter_next gave NULL. true: exhausted, and no exception is set any more; false: an exception is set.
+ * Source: FOR_ITER. */
+MARTLET_CALL bool martlet_iter_stopped(TS ts)
+{
+    if (ts->current_exception == NULL) {
+        return true;
+    }
+    if (!PyErr_ExceptionMatches(PyExc_StopIteration)) {
+        return false;
+    }
+    _PyEval_MonitorRaise(ts, ts->current_frame, ts->current_frame->instr_ptr);
+    PyErr_Clear();
+    return true;
+}
+
+/* container[key]; new. Source: BINARY_SUBSCR. */
+MARTLET_HELPER O martlet_get_item(O container, O key)
+{
+    return PyObject_GetItem(container, key);
+}
+
+/* container[key] = v. Source: STORE_SUBSCR. */
+MARTLET_HELPER int martlet_set_item(O container, O key, O v)
+{
+    return PyObject_SetItem(container, key, v);
+}
+
+/* del container[key]. Source: DELETE_SUBSCR. */
+MARTLET_HELPER int martlet_del_item(O container, O key)
+{
+    return PyObject_DelItem(container, key);
+}
+
+/* container[start:stop]; new. Source: BINARY_SLICE. */
+MARTLET_CALL O martlet_binary_slice(O container, O start, O stop)
+{
+    O slice = PySlice_New(start, stop, NULL);
+    if (slice == NULL) {
+        return NULL;
+    }
+    O result = PyObject_GetItem(container, slice);
+    Py_DECREF(slice);
+    return result;
+}
+
+/* container[start:stop] = v. Source: STORE_SLICE. */
+MARTLET_CALL int martlet_store_slice(O container, O start, O stop, O v)
+{
+    O slice = PySlice_New(start, stop, NULL);
+    if (slice == NULL) {
+        return -1;
+    }
+    int status = PyObject_SetItem(container, slice, v);
+    Py_DECREF(slice);
+    return status;
+}
+
+static O name_error(TS ts, O name)
+{
+    _PyEval_FormatExcCheckArg(ts, PyExc_NameError, NAME_ERROR, name);
+    return NULL;
+}
+
+/* A name of the builtins, which may be any mapping; new. */
+static O load_builtin(TS ts, F frame, O name)
+{
+    O result;
+    if (PyMapping_GetOptionalItem(frame->f_builtins, name, &result) < 0) {
+        return NULL;
+    }
+    return result != NULL ? result : name_error(ts, name);
+}
+
+/* The global or builtin `name`; new; NameError. Source: LOAD_GLOBAL. */
+MARTLET_CALL O martlet_load_global(TS ts, F frame, O name)
+{
+    O result;
+    if (PyDict_CheckExact(frame->f_globals) && PyDict_CheckExact(frame->f_builtins)) {
+        result = _PyDict_LoadGlobal((PyDictObject *)frame->f_globals, (PyDictObject *)frame->f_builtins, name);
+        return result != NULL || ts->current_exception != NULL ? result : name_error(ts, name);
+    }
+    if (PyMapping_GetOptionalItem(frame->f_globals, name, &result) < 0) {
+        return NULL;
+    }
+    return result != NULL ? result : load_builtin(ts, frame, name);
+}
+
+/* Entry `index` of a dict of str keys while its keys have this version, otherwise NULL; borrowed. */
+MARTLET_INLINE O probe(O dict, uint32_t version, uint32_t index)
+{
+    if (MARTLET_UNLIKELY(!Py_IS_TYPE(dict, &PyDict_Type))) {
+        return NULL;
+    }
+    PyDictKeysObject *keys = ((PyDictObject *)dict)->ma_keys;
+    if (MARTLET_UNLIKELY(keys->dk_version != version)) {
+        return NULL;
+    }
+    return DK_UNICODE_ENTRIES(keys)[index].me_value;
+}
+
+MARTLET_INLINE bool has_keys_version(O dict, uint32_t version)
+{
+    return Py_IS_TYPE(dict, &PyDict_Type) && ((PyDictObject *)dict)->ma_keys->dk_version == version;
+}
+
+/* The global at `index` while the globals' keys have this version; borrowed; NULL (no exception) otherwise.
+ * Source: LOAD_GLOBAL_MODULE. */
+MARTLET_HELPER O martlet_probe_global_module(F frame, uint32_t keys_version, uint32_t index)
+{
+    return probe(frame->f_globals, keys_version, index);
+}
+
+/* The builtin at `index` while the keys of globals and builtins have these versions; borrowed; NULL (no exception)
+ * otherwise. Source: LOAD_GLOBAL_BUILTIN. */
+MARTLET_HELPER O martlet_probe_global_builtin(F frame, uint32_t module_version, uint32_t builtin_version,
+                                              uint32_t index)
+{
+    if (MARTLET_UNLIKELY(!has_keys_version(frame->f_globals, module_version))) {
+        return NULL;
+    }
+    return probe(frame->f_builtins, builtin_version, index);
+}
+
+/* The global `name`, through an inline cache; new; NameError. Source: LOAD_GLOBAL_MODULE. */
+MARTLET_HELPER O martlet_load_global_module(TS ts, F frame, O name, uint32_t keys_version, uint32_t index)
+{
+    O result = probe(frame->f_globals, keys_version, index);
+    if (MARTLET_UNLIKELY(result == NULL)) {
+        return martlet_load_global(ts, frame, name);
+    }
+    Py_INCREF(result);
+    return result;
+}
+
+/* The builtin `name`, through an inline cache; new; NameError. Source: LOAD_GLOBAL_BUILTIN. */
+MARTLET_HELPER O martlet_load_global_builtin(TS ts, F frame, O name, uint32_t module_version,
+                                             uint32_t builtin_version, uint32_t index)
+{
+    O result = NULL;
+    if (MARTLET_LIKELY(has_keys_version(frame->f_globals, module_version))) {
+        result = probe(frame->f_builtins, builtin_version, index);
+    }
+    if (MARTLET_UNLIKELY(result == NULL)) {
+        return martlet_load_global(ts, frame, name);
+    }
+    Py_INCREF(result);
+    return result;
+}
+
+/* Sets the global `name`. Source: STORE_GLOBAL. */
+MARTLET_HELPER int martlet_store_global(F frame, O name, O v)
+{
+    return PyDict_SetItem(frame->f_globals, name, v);
+}
+
+/* Deletes the global `name`; NameError. Source: DELETE_GLOBAL. */
+MARTLET_CALL int martlet_delete_global(TS ts, F frame, O name)
+{
+    int found = PyDict_Pop(frame->f_globals, name, NULL);
+    if (found == 0) {
+        name_error(ts, name);
+    }
+    return found > 0 ? 0 : -1;
+}
+
+static O no_locals(void)
+{
+    PyErr_SetString(PyExc_SystemError, "no locals found");
+    return NULL;
+}
+
+/* The local, global or builtin `name` of a module or class body; new; NameError. Source: LOAD_NAME. */
+MARTLET_CALL O martlet_load_name(TS ts, F frame, O name)
+{
+    O result;
+    if (frame->f_locals == NULL) {
+        return no_locals();
+    }
+    if (PyMapping_GetOptionalItem(frame->f_locals, name, &result) < 0) {
+        return NULL;
+    }
+    if (result == NULL && PyDict_GetItemRef(frame->f_globals, name, &result) < 0) {
+        return NULL;
+    }
+    return result != NULL ? result : load_builtin(ts, frame, name);
+}
+
+/* Sets the local `name` of a module or class body. Source: STORE_NAME. */
+MARTLET_CALL int martlet_store_name(TS ts, F frame, O name, O v)
+{
+    (void)ts;
+    O locals = frame->f_locals;
+    if (locals == NULL) {
+        PyErr_Format(PyExc_SystemError, "no locals found when storing %R", name);
+        return -1;
+    }
+    return PyDict_CheckExact(locals) ? PyDict_SetItem(locals, name, v) : PyObject_SetItem(locals, name, v);
+}
+
+/* Deletes the local `name` of a module or class body; NameError. Source: DELETE_NAME. */
+MARTLET_CALL int martlet_delete_name(TS ts, F frame, O name)
+{
+    if (frame->f_locals == NULL) {
+        PyErr_Format(PyExc_SystemError, "no locals when deleting %R", name);
+        return -1;
+    }
+    if (PyObject_DelItem(frame->f_locals, name) != 0) {
+        /* Whatever went wrong, the interpreter says that the name is not defined. */
+        name_error(ts, name);
+        return -1;
+    }
+    return 0;
+}
+
+/* The mapping of locals of a module or class body; new. Source: LOAD_LOCALS. */
+MARTLET_CALL O martlet_load_locals(TS ts, F frame)
+{
+    (void)ts;
+    return frame->f_locals != NULL ? Py_NewRef(frame->f_locals) : no_locals();
+}
+
+/* builtins.__build_class__; new; NameError. Source: LOAD_BUILD_CLASS. */
+MARTLET_CALL O martlet_load_build_class(TS ts, F frame)
+{
+    (void)ts;
+    O result;
+    if (PyMapping_GetOptionalItemString(frame->f_builtins, "__build_class__", &result) < 0) {
+        return NULL;
+    }
+    if (result == NULL) {
+        PyErr_SetString(PyExc_NameError, "__build_class__ not found");
+    }
+    return result;
+}
+
+/* AssertionError, the class; borrowed. Source: LOAD_ASSERTION_ERROR. */
+MARTLET_HELPER O martlet_load_assertion_error(void)
+{
+    return PyExc_AssertionError;
+}
+
+/* len(v) as an int; new. Source: GET_LEN. */
+MARTLET_CALL O martlet_get_len(O v)
+{
+    Py_ssize_t n = PyObject_Length(v);
+    return n < 0 ? NULL : PyLong_FromSsize_t(n);
+}
+
+/* Whether a sequence pattern may match v; runs nothing. Source: MATCH_SEQUENCE. */
+MARTLET_HELPER bool martlet_match_sequence(O v)
+{
+    return (Py_TYPE(v)->tp_flags & Py_TPFLAGS_SEQUENCE) != 0;
+}
+
+/* Whether a mapping pattern may match v; runs nothing. Source: MATCH_MAPPING. */
+MARTLET_HELPER bool martlet_match_mapping(O v)
+{
+    return (Py_TYPE(v)->tp_flags & Py_TPFLAGS_MAPPING) != 0;
+}

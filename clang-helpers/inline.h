@@ -1,0 +1,149 @@
+/* inline.h: the few operations that several families of helpers are made of.
+ *
+ * Everything here is folded into its callers; nothing has a symbol of its own.
+ */
+#ifndef MARTLET_INLINE_H
+#define MARTLET_INLINE_H
+
+#include "martlet.h"
+
+#include <internal/pycore_freelist.h>
+#include <internal/pycore_object_state.h>
+
+/* State of the int helpers: one for the process, guarded by the GIL of the main interpreter. Defined in state.c, so
+ * that every user of it, inlined or not, sees the same words. */
+struct martlet_ints {
+    PyLongObject *small;   /* the interpreter's own -5; its small ints follow it without a gap */
+    PyLongObject *free;    /* free blocks of at least 32 bytes, linked through lv_tag, type already set */
+    int64_t n_free;        /* number of blocks in `free` */
+    int64_t limit;         /* most blocks to keep; 0 while the allocator in use wants to see every allocation */
+    int64_t until_check;   /* slow allocations until the allocator is looked at again */
+};
+extern struct martlet_ints martlet_ints;
+
+/* Part of the C stack that the thread seen last leaves to machine code. Defined in state.c. */
+struct martlet_stack {
+    PyThreadState *ts;
+    uintptr_t limit; /* machine code calls no machine code below this address */
+};
+extern struct martlet_stack martlet_stack;
+
+/* The values that CPython keeps as immortal singletons. */
+#define MARTLET_SMALL_MIN (-_PY_NSMALLNEGINTS)
+#define MARTLET_SMALL_COUNT (_PY_NSMALLNEGINTS + _PY_NSMALLPOSINTS)
+
+/* Slow paths that more than one file calls. */
+O martlet_int_box_slow(int64_t value);
+O martlet_float_box_slow(double value);
+void martlet_int_free_slow(O v);
+void martlet_ints_check_allocator(void);
+struct martlet_int_ok martlet_int_unbox_slow(O v);
+
+MARTLET_INLINE bool martlet_inline_is_immortal(O v)
+{
+    return (int32_t)v->ob_refcnt < 0;
+}
+
+MARTLET_INLINE void martlet_inline_decref(O v)
+{
+    if (MARTLET_LIKELY(!martlet_inline_is_immortal(v))) {
+        if (MARTLET_UNLIKELY(--v->ob_refcnt == 0)) {
+            _Py_Dealloc(v);
+        }
+    }
+}
+
+MARTLET_INLINE void martlet_inline_xdecref(O v)
+{
+    if (v != NULL) {
+        martlet_inline_decref(v);
+    }
+}
+
+MARTLET_INLINE bool martlet_inline_int_is_compact(O v)
+{
+    return ((PyLongObject *)v)->long_value.lv_tag < (2 << NON_SIZE_BITS);
+}
+
+MARTLET_INLINE int64_t martlet_inline_int_compact_value(O v)
+{
+    const PyLongObject *i = (const PyLongObject *)v;
+    int64_t sign = 1 - (int64_t)(i->long_value.lv_tag & SIGN_MASK);
+    return sign * (int64_t)i->long_value.ob_digit[0];
+}
+
+/* The int `value`, new; NULL = MemoryError. */
+MARTLET_INLINE O martlet_inline_int_box(int64_t value)
+{
+    if ((uint64_t)(value - MARTLET_SMALL_MIN) < MARTLET_SMALL_COUNT) {
+        return (O)(martlet_ints.small + (value - MARTLET_SMALL_MIN));
+    }
+    uint64_t magnitude = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+    PyLongObject *block = martlet_ints.free;
+    if (MARTLET_UNLIKELY(block == NULL || magnitude >> (2 * PyLong_SHIFT) != 0)) {
+        return martlet_int_box_slow(value);
+    }
+    martlet_ints.free = (PyLongObject *)block->long_value.lv_tag;
+    martlet_ints.n_free--;
+    uint64_t high = magnitude >> PyLong_SHIFT;
+    uint64_t n_digits = high != 0 ? 2 : 1;
+    block->ob_base.ob_refcnt = 1;
+    block->long_value.lv_tag = n_digits << NON_SIZE_BITS | (value < 0 ? SIGN_NEGATIVE : 0);
+    block->long_value.ob_digit[0] = (digit)(magnitude & PyLong_MASK);
+    /* Every block has room for two digits. */
+    (&block->long_value.ob_digit[0])[1] = (digit)high;
+    return (O)block;
+}
+
+/* Releases an exact int. */
+MARTLET_INLINE void martlet_inline_int_decref(O v)
+{
+    if (MARTLET_LIKELY(!martlet_inline_is_immortal(v))) {
+        if (--v->ob_refcnt == 0) {
+            PyLongObject *block = (PyLongObject *)v;
+            if (MARTLET_UNLIKELY(martlet_ints.n_free >= martlet_ints.limit ||
+                                 block->long_value.lv_tag >= (3 << NON_SIZE_BITS))) {
+                martlet_int_free_slow(v);
+                return;
+            }
+            block->long_value.lv_tag = (uintptr_t)martlet_ints.free;
+            martlet_ints.free = block;
+            martlet_ints.n_free++;
+        }
+    }
+}
+
+/* The float `value`, new; NULL = MemoryError. CPython's own freelist, as PyFloat_FromDouble uses it. */
+MARTLET_INLINE O martlet_inline_float_box(TS ts, double value)
+{
+    struct _Py_float_freelist *list = &ts->interp->object_state.freelists.floats;
+    PyFloatObject *block = list->items;
+    if (MARTLET_UNLIKELY(block == NULL)) {
+        return martlet_float_box_slow(value);
+    }
+    list->items = (PyFloatObject *)block->ob_base.ob_type;
+    list->numfree--;
+    block->ob_base.ob_refcnt = 1;
+    block->ob_base.ob_type = &PyFloat_Type;
+    block->ob_fval = value;
+    return (O)block;
+}
+
+/* Releases an exact float. */
+MARTLET_INLINE void martlet_inline_float_decref(TS ts, O v)
+{
+    if (MARTLET_LIKELY(!martlet_inline_is_immortal(v))) {
+        if (--v->ob_refcnt == 0) {
+            struct _Py_float_freelist *list = &ts->interp->object_state.freelists.floats;
+            if (MARTLET_UNLIKELY((unsigned)list->numfree >= PyFloat_MAXFREELIST)) {
+                _PyFloat_ExactDealloc(v); /* list full, or closed for good at finalisation */
+                return;
+            }
+            list->numfree++;
+            v->ob_type = (PyTypeObject *)list->items;
+            list->items = (PyFloatObject *)v;
+        }
+    }
+}
+
+#endif /* MARTLET_INLINE_H */

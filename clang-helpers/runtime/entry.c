@@ -1,0 +1,189 @@
+/* entry.c: the one door from the interpreter into machine code.
+ *
+ * martlet_vectorcall is the vectorcall of every function with compiled code. It pushes a real interpreter frame, runs
+ * the machine code on it, and goes on in the interpreter where machine code gave up. It is never freed, so it may hold
+ * what a version may not.
+ */
+#ifndef _GNU_SOURCE
+#  define _GNU_SOURCE
+#endif
+#include "runtime.h"
+
+#include <pthread.h>
+
+struct martlet_hooks martlet_hooks;
+Py_ssize_t martlet_extra_index = -1;
+vectorcallfunc martlet_plain_vectorcall;
+uint8_t martlet_always;
+uint8_t martlet_enabled;
+
+/* Below this many C calls left, Python-to-Python calls go through the interpreter, which does not nest in C. */
+#define LOW_C_RECURSION 4000
+
+/* The lowest address that this thread's stack pointer may reach before calls go to the interpreter; 0 = not known. */
+static __thread uintptr_t stack_limit __attribute__((tls_model("initial-exec")));
+
+/* Finds the thread's stack and keeps an eighth of it, but 48 KB at least and 512 KB at most, in reserve. */
+static __attribute__((cold, noinline)) void
+find_stack_limit(void)
+{
+    pthread_attr_t attr;
+    void *base;
+    size_t size;
+    stack_limit = 1;
+    if (pthread_getattr_np(pthread_self(), &attr) != 0) {
+        return;
+    }
+    if (pthread_attr_getstack(&attr, &base, &size) == 0) {
+        size_t reserve = size / 8;
+        reserve = reserve < (48 << 10) ? (48 << 10) : reserve > (512 << 10) ? (512 << 10) : reserve;
+        stack_limit = (uintptr_t)base + reserve;
+    }
+    pthread_attr_destroy(&attr);
+}
+
+/* Whether so little C stack is left that calls should not nest in C any more. */
+bool
+martlet_stack_low(TS ts)
+{
+    if (MARTLET_UNLIKELY(stack_limit == 0)) {
+        find_stack_limit();
+    }
+    return (uintptr_t)__builtin_frame_address(0) < stack_limit || ts->c_recursion_remaining < LOW_C_RECURSION;
+}
+
+/* The default target of every entry: nothing is compiled, the interpreter may run the frame as it stands. */
+O
+martlet_interpret(TS Py_UNUSED(ts), F Py_UNUSED(frame))
+{
+    return MARTLET_SENTINEL;
+}
+
+/* Unlinks, clears and pops the frame of a body that returned. Its value stack is empty. */
+void
+martlet_pop_frame(TS ts, F frame)
+{
+    ts->current_frame = frame->previous;
+    PyCodeObject *code = (PyCodeObject *)frame->f_executable;
+    int n_locals = code->co_nlocalsplus;
+    if (MARTLET_UNLIKELY(frame->frame_obj != NULL || frame->f_locals != NULL
+                         || (PyObject **)frame == &ts->datastack_chunk->data[0])) {
+        frame->stacktop = n_locals;
+        _PyEval_FrameClearAndPop(ts, frame);
+        return;
+    }
+    for (int i = 0; i < n_locals; i++) {
+        Py_XDECREF(frame->localsplus[i]);
+    }
+    Py_DECREF(frame->f_funcobj);
+    Py_DECREF(code);
+    ts->datastack_top = (PyObject **)frame;
+}
+
+/* Pushes a frame for a call with exactly the positional arguments; NULL when the data stack's chunk is full. */
+static inline F
+push_simple(TS ts, PyFunctionObject *func, PyCodeObject *code, O const *args)
+{
+    PyObject **top = ts->datastack_top;
+    int size = code->co_framesize;
+    if (MARTLET_UNLIKELY(top == NULL || size >= ts->datastack_limit - top)) {
+        return NULL;
+    }
+    ts->datastack_top = top + size;
+    F frame = (F)top;
+    frame->f_executable = Py_NewRef(code);
+    frame->f_funcobj = Py_NewRef(func);
+    frame->f_globals = func->func_globals;
+    frame->f_builtins = func->func_builtins;
+    frame->f_locals = NULL;
+    frame->frame_obj = NULL;
+    frame->instr_ptr = _PyCode_CODE(code) + code->_co_firsttraceable;
+    frame->return_offset = 0;
+    frame->owner = FRAME_OWNED_BY_THREAD;
+    frame->stacktop = code->co_nlocalsplus;
+    int n_args = code->co_argcount;
+    for (int i = 0; i < n_args; i++) {
+        frame->localsplus[i] = Py_NewRef(args[i]);
+    }
+    for (int i = n_args; i < code->co_nlocalsplus; i++) {
+        frame->localsplus[i] = NULL;
+    }
+    return frame;
+}
+
+/* Pushes a frame for any call, as the interpreter does. NULL with an exception set. */
+static __attribute__((noinline)) F
+push_general(TS ts, PyFunctionObject *func, O const *args, Py_ssize_t n_args, O kwnames)
+{
+    Py_ssize_t n_total = n_args + (kwnames == NULL ? 0 : PyTuple_GET_SIZE(kwnames));
+    for (Py_ssize_t i = 0; i < n_total; i++) {
+        Py_INCREF(args[i]);
+    }
+    F frame = _PyEvalFramePushAndInit(ts, (PyFunctionObject *)Py_NewRef(func), NULL, args, (size_t)n_args, kwnames);
+    if (frame != NULL) {
+        PyCodeObject *code = (PyCodeObject *)func->func_code;
+        frame->instr_ptr = _PyCode_CODE(code) + code->_co_firsttraceable;
+    }
+    return frame;
+}
+
+/* The call goes to the interpreter. What makes that permanent is undone here. */
+static __attribute__((cold, noinline)) O
+interpret_call(O callable, O const *args, size_t nargsf, O kwnames, TS ts)
+{
+    PyFunctionObject *func = (PyFunctionObject *)callable;
+    struct martlet_record *record = martlet_record_of((PyCodeObject *)func->func_code);
+    if (martlet_enabled && martlet_stack_low(ts)) {
+        /* The interpreter calls a function with its own vectorcall without nesting in C. */
+        func->vectorcall = martlet_plain_vectorcall;
+        if (record != NULL) {
+            record->suspended = 1;
+        }
+    }
+    else if (record == NULL ? !martlet_always : record->refused) {
+        func->vectorcall = martlet_plain_vectorcall;
+    }
+    return martlet_plain_vectorcall(callable, args, nargsf, kwnames);
+}
+
+O
+martlet_vectorcall(O callable, O const *args, size_t nargsf, O kwnames)
+{
+    PyFunctionObject *func = (PyFunctionObject *)callable;
+    TS ts = _PyThreadState_GET();
+    Py_ssize_t n_args = PyVectorcall_NARGS(nargsf);
+    struct martlet_record *record = martlet_record_of((PyCodeObject *)func->func_code);
+    if (MARTLET_UNLIKELY(martlet_always && (record == NULL || !record->asked))) {
+        martlet_hooks.first_call(func, args, kwnames == NULL ? n_args : 0);
+        record = martlet_record_of((PyCodeObject *)func->func_code);
+    }
+    PyCodeObject *code = (PyCodeObject *)func->func_code;
+    /* The breaker holds pending events and the version of the instrumentation: equal means neither is in the way. */
+    if (MARTLET_UNLIKELY(record == NULL || record->live == 0 || !martlet_enabled
+                         || ts->eval_breaker != code->_co_instrumentation_version || ts->tracing
+                         || ts->interp->eval_frame != NULL || ts->py_recursion_remaining <= 1
+                         || martlet_stack_low(ts))) {
+        return interpret_call(callable, args, nargsf, kwnames, ts);
+    }
+    F frame = NULL;
+    if (MARTLET_LIKELY(record->simple && kwnames == NULL && n_args == code->co_argcount)) {
+        frame = push_simple(ts, func, code, args);
+    }
+    if (MARTLET_UNLIKELY(frame == NULL)) {
+        frame = push_general(ts, func, args, n_args, kwnames);
+        if (frame == NULL) {
+            return NULL;
+        }
+    }
+    frame->previous = ts->current_frame;
+    ts->current_frame = frame;
+    ts->py_recursion_remaining--;
+    O result = (*record->cell)(ts, frame);
+    ts->py_recursion_remaining++;
+    if (MARTLET_UNLIKELY(result == MARTLET_SENTINEL)) {
+        ts->current_frame = frame->previous;
+        return _PyEval_EvalFrameDefault(ts, frame, 0);
+    }
+    martlet_pop_frame(ts, frame);
+    return result;
+}

@@ -1,0 +1,369 @@
+/* exits.c: martlet_exit, where machine code gives a frame to the interpreter.
+ *
+ * The exit table says, for each exit, what every local and stack item of every frame is; its encoding is documented
+ * in crates/snapshot/src/exits.rs. The root frame is real and linked. Frames of inlined functions are made here and run
+ * to their ends, innermost first; then the root is left in the state behind the call, and the sentinel is returned.
+ *
+ * No Python code runs before everything is written; what is then released may run some. frame->return_offset keeps the
+ * version's mark until the last moment, for the machine code that called is still on the C stack.
+ */
+#include "runtime.h"
+
+union value {
+    int64_t bits;
+    double real;
+    O object;
+};
+
+/* One exit on its way. */
+struct exit {
+    TS ts;
+    struct martlet_unit *unit;
+    union value *values;
+    O *boxes;       /* one a value: made when first named */
+    uint8_t *moved; /* the reference in this value has found its owner */
+    O *virtuals;
+    O *old;         /* what stood in the root's locals before */
+    uint32_t n_old;
+    bool failed;    /* no memory for a box: becomes a MemoryError at the point of exit */
+};
+
+/* Counts guards; with k from the test mode, true every k-th time. */
+bool
+martlet_exit_due(uint32_t k)
+{
+    static uint32_t count;
+    if (k == 0 || ++count < k) {
+        return false;
+    }
+    count = 0;
+    return true;
+}
+
+#define KIND(desc) ((desc) >> 24)
+#define PAYLOAD(desc) ((desc) & 0xffffff)
+
+/* The box of value `k`: a new reference or NULL. */
+static O
+box(struct exit *x, uint32_t kind, uint32_t k)
+{
+    if (x->boxes[k] == NULL) {
+        x->boxes[k] = kind == 5 ? PyFloat_FromDouble(x->values[k].real) : PyLong_FromLongLong(x->values[k].bits);
+        x->failed |= x->boxes[k] == NULL;
+    }
+    return Py_XNewRef(x->boxes[k]);
+}
+
+/* The object that a descriptor means: a new reference or NULL. */
+static O
+object(struct exit *x, uint32_t desc)
+{
+    uint32_t k = PAYLOAD(desc);
+    switch (KIND(desc)) {
+    case 2: /* owned */
+        if (!x->moved[k]) {
+            x->moved[k] = 1;
+            return x->values[k].object;
+        }
+        return Py_XNewRef(x->values[k].object);
+    case 3: /* borrowed */
+        return Py_XNewRef(x->values[k].object);
+    case 4: /* int */
+    case 5: /* float */
+        return box(x, KIND(desc), k);
+    case 6: /* bool */
+        return x->values[k].bits & 1 ? Py_True : Py_False;
+    case 7: /* slot */
+        return Py_XNewRef(x->unit->slots[k]);
+    case 8: /* virtual */
+        return Py_XNewRef(x->virtuals[k]);
+    case 9: { /* small int */
+        O number = PyLong_FromLong((long)k);
+        x->failed |= number == NULL;
+        return number;
+    }
+    default:
+        return NULL;
+    }
+}
+
+/* A raw field of a virtual object. */
+static int64_t
+raw(struct exit *x, uint32_t desc)
+{
+    uint32_t k = PAYLOAD(desc);
+    return KIND(desc) == 9 ? (int64_t)k : x->values[k].bits;
+}
+
+/* Makes virtual object number `index` from its record; returns the word behind the record. */
+static const uint32_t *
+make_virtual(struct exit *x, uint32_t index, const uint32_t *at)
+{
+    uint32_t kind = at[0], n_items = at[1];
+    const uint32_t *items = at + 2;
+    O made = NULL;
+    O fields[3] = {NULL, NULL, NULL};
+    switch (kind) {
+    case 0:
+        made = PyTuple_New(n_items);
+        for (uint32_t i = 0; made != NULL && i < n_items; i++) {
+            O item = object(x, items[i]);
+            PyTuple_SET_ITEM(made, i, item != NULL ? item : Py_None);
+        }
+        break;
+    case 1:
+        made = martlet_make_range_iter(raw(x, items[0]), raw(x, items[1]), raw(x, items[2]));
+        break;
+    case 2:
+    case 3:
+        fields[0] = object(x, items[0]);
+        if (fields[0] != NULL) {
+            made = kind == 2 ? martlet_make_list_iter(fields[0], raw(x, items[1]))
+                             : martlet_make_tuple_iter(fields[0], raw(x, items[1]));
+        }
+        break;
+    case 4:
+        fields[0] = object(x, items[1]);
+        if (fields[0] != NULL) {
+            made = martlet_make_enumerate(raw(x, items[0]), fields[0]);
+        }
+        break;
+    case 5:
+        for (int i = 0; i < 3; i++) {
+            fields[i] = object(x, items[i]);
+        }
+        if (fields[0] != NULL && fields[1] != NULL && fields[2] != NULL) {
+            made = martlet_make_range(fields[0], fields[1], fields[2]);
+        }
+        break;
+    }
+    for (int i = 0; i < 3; i++) {
+        Py_XDECREF(fields[i]);
+    }
+    x->failed |= made == NULL;
+    x->virtuals[index] = made;
+    return items + n_items;
+}
+
+/* Writes locals and value stack of a frame from their descriptors; returns the word behind them. */
+static const uint32_t *
+write_frame(struct exit *x, F frame, const uint32_t *at)
+{
+    int n_locals = ((PyCodeObject *)frame->f_executable)->co_nlocalsplus;
+    uint32_t n = *at++;
+    for (uint32_t i = 0; i < n; i++, at++) {
+        if (KIND(*at) != 0) {
+            O old = frame->localsplus[i];
+            frame->localsplus[i] = object(x, *at);
+            if (old != NULL) {
+                x->old[x->n_old++] = old;
+            }
+        }
+    }
+    n = *at++;
+    for (uint32_t i = 0; i < n; i++, at++) {
+        if (KIND(*at) != 0) {
+            frame->localsplus[n_locals + i] = object(x, *at);
+        }
+    }
+    frame->stacktop = n_locals + (int)n;
+    return at;
+}
+
+/* Pushes the frame of an inlined function, all locals NULL, not linked. NULL with an exception set. */
+static F
+push_inlined(TS ts, PyFunctionObject *func, PyCodeObject *code)
+{
+    PyObject **top = ts->datastack_top;
+    int size = code->co_framesize;
+    F frame;
+    if (top != NULL && size < ts->datastack_limit - top) {
+        ts->datastack_top = top + size;
+        frame = (F)top;
+    }
+    else {
+        /* The chunk is full. The interpreter's own function gets another one; Nones stand in for the arguments. */
+        if (func->func_code != (O)code) {
+            PyErr_NoMemory();
+            return NULL;
+        }
+        int n_args = code->co_argcount;
+        O nones[n_args + 1];
+        for (int i = 0; i < n_args; i++) {
+            nones[i] = Py_None;
+        }
+        frame = _PyEvalFramePushAndInit(ts, (PyFunctionObject *)Py_NewRef(func), NULL, nones, (size_t)n_args, NULL);
+        if (frame == NULL) {
+            return NULL;
+        }
+        Py_DECREF(frame->f_funcobj);
+        Py_DECREF(frame->f_executable);
+    }
+    frame->f_executable = Py_NewRef(code);
+    frame->f_funcobj = Py_NewRef(func);
+    frame->f_globals = func->func_globals;
+    frame->f_builtins = func->func_builtins;
+    frame->f_locals = NULL;
+    frame->frame_obj = NULL;
+    frame->return_offset = 0;
+    frame->owner = FRAME_OWNED_BY_THREAD;
+    for (int i = 0; i < code->co_nlocalsplus; i++) {
+        frame->localsplus[i] = NULL;
+    }
+    return frame;
+}
+
+/* Releases what the exit left over: boxes, virtual objects, replaced locals, and the record's drops. */
+static void
+release(struct exit *x, uint32_t n_values, uint32_t n_virtuals, const uint32_t *drops)
+{
+    for (uint32_t i = 0; i < n_values; i++) {
+        Py_XDECREF(x->boxes[i]);
+    }
+    for (uint32_t i = 0; i < n_virtuals; i++) {
+        Py_XDECREF(x->virtuals[i]);
+    }
+    uint32_t n_drops = drops[0];
+    for (uint32_t i = 0; i < n_drops; i++) {
+        uint32_t k = PAYLOAD(drops[1 + i]);
+        if (KIND(drops[1 + i]) == 2 && !x->moved[k]) {
+            x->moved[k] = 1;
+            Py_XDECREF(x->values[k].object);
+        }
+    }
+    for (uint32_t i = 0; i < x->n_old; i++) {
+        Py_DECREF(x->old[i]);
+    }
+}
+
+/* Runs the innermost frame, which is linked and is not the root, to its end and pops it. With `raised`, an exception
+ * is set at its instr_ptr. Returns its result or NULL. */
+static O
+finish_inlined(TS ts, F frame, bool raised)
+{
+    if (raised) {
+        martlet_traceback(ts, frame);
+        if (!martlet_unwind(frame)) {
+            ts->current_frame = frame->previous;
+            _PyEval_FrameClearAndPop(ts, frame);
+            return NULL;
+        }
+    }
+    ts->current_frame = frame->previous;
+    return _PyEval_EvalFrameDefault(ts, frame, 0);
+}
+
+O
+martlet_exit(TS ts, F root, struct martlet_unit *unit, uint32_t index, ...)
+{
+    const uint32_t *at = unit->exits + unit->exits[1 + index];
+    unit->exit_counts[index]++;
+    bool raised = at[0] & 1;
+    uint32_t n_values = at[1];
+    const uint32_t *doubles = at + 2;
+    at = doubles + (n_values + 31) / 32;
+
+    union value values[n_values + 1];
+    O boxes[n_values + 1];
+    uint8_t moved[n_values + 1];
+    va_list list;
+    va_start(list, index);
+    for (uint32_t i = 0; i < n_values; i++) {
+        if (doubles[i / 32] >> (i % 32) & 1) {
+            values[i].real = va_arg(list, double);
+        }
+        else {
+            values[i].bits = va_arg(list, int64_t);
+        }
+        boxes[i] = NULL;
+        moved[i] = 0;
+    }
+    va_end(list);
+
+    /* What is made below must not disturb an exception that is set. */
+    O exception = raised ? PyErr_GetRaisedException() : NULL;
+
+    uint32_t n_virtuals = *at++;
+    O virtuals[n_virtuals + 1];
+    PyCodeObject *root_code = (PyCodeObject *)root->f_executable;
+    O old[root_code->co_nlocalsplus + 1];
+    struct exit x = {ts, unit, values, boxes, moved, virtuals, old, 0, false};
+    for (uint32_t i = 0; i < n_virtuals; i++) {
+        at = make_virtual(&x, i, at);
+    }
+
+    uint32_t n_frames = *at++;
+    F frames[n_frames];
+    uint32_t return_to[n_frames];
+    uint32_t n_pushed = 0;
+    for (uint32_t i = 0; i < n_frames; i++) {
+        uint32_t code_slot = at[0], func_desc = at[1], offset = at[2];
+        F frame = root;
+        if (i > 0 && n_pushed == i) {
+            O func = object(&x, func_desc);
+            PyCodeObject *code = (PyCodeObject *)unit->slots[code_slot];
+            frame = func != NULL && code != NULL ? push_inlined(ts, (PyFunctionObject *)func, code) : NULL;
+            Py_XDECREF(func);
+        }
+        if (i > 0 && (frame == NULL || n_pushed != i)) {
+            /* No frame can be had for an inlined function: its call fails with a MemoryError. */
+            x.failed = true;
+            at += 4;
+            at += 1 + *at;
+            at += 1 + *at;
+            continue;
+        }
+        frames[n_pushed] = frame;
+        return_to[n_pushed++] = at[3];
+        frame->instr_ptr = _PyCode_CODE((PyCodeObject *)frame->f_executable) + offset;
+        at = write_frame(&x, frame, at + 4);
+        if (i > 0) {
+            frame->previous = ts->current_frame;
+            ts->current_frame = frame;
+            ts->py_recursion_remaining--;
+        }
+    }
+
+    if (MARTLET_UNLIKELY(x.failed)) {
+        PyErr_Clear();
+        if (exception == NULL) {
+            PyErr_NoMemory();
+            exception = PyErr_GetRaisedException();
+        }
+        raised = true;
+    }
+    if (exception != NULL) {
+        PyErr_SetRaisedException(exception);
+    }
+    release(&x, n_values, n_virtuals, at);
+
+    while (n_pushed > 1) {
+        n_pushed--;
+        ts->py_recursion_remaining++;
+        O result = finish_inlined(ts, frames[n_pushed], raised);
+        F caller = frames[n_pushed - 1];
+        raised = result == NULL;
+        if (!raised) {
+            caller->localsplus[caller->stacktop++] = result;
+            caller->instr_ptr =
+                _PyCode_CODE((PyCodeObject *)caller->f_executable) + return_to[n_pushed - 1];
+        }
+    }
+
+    O answer = MARTLET_SENTINEL;
+    if (raised) {
+        int depth, target;
+        bool lasti;
+        int offset = (int)(root->instr_ptr - _PyCode_CODE(root_code));
+        if (unit->kind == 1 && !martlet_find_handler(root_code, offset, &depth, &target, &lasti)) {
+            /* Entered from a monitoring callback: the interpreter adds the traceback and unwinds. */
+            answer = NULL;
+        }
+        else {
+            martlet_traceback(ts, root);
+            answer = martlet_unwind(root) ? MARTLET_SENTINEL : NULL;
+        }
+    }
+    root->return_offset = 0;
+    return answer;
+}

@@ -1,0 +1,62 @@
+/* loops.c: entering a loop of a frame that the interpreter is running (on-stack replacement).
+ *
+ * A local JUMP event of the code object calls martlet_on_jump at every back edge. The callback sees the running frame
+ * with a valid stack; it may change everything in it, the next instruction included.
+ */
+#include "runtime.h"
+
+/* The interpreter itself runs this frame, so it must stay where it is: only the frame's contents change. */
+static O
+enter_loop(TS ts, F frame, const struct martlet_loop *loop)
+{
+    /* While a callback runs, nothing below it is traced and no event fires: not so in the program's own code. */
+    int tracing = ts->tracing, what_event = ts->what_event;
+    ts->tracing = 0;
+    ts->what_event = -1;
+    O result = (*loop->cell)(ts, frame);
+    ts->tracing = tracing;
+    ts->what_event = what_event;
+    frame->return_offset = 0;
+    if (result == NULL) {
+        return NULL;
+    }
+    if (result != MARTLET_SENTINEL) {
+        Py_FatalError("a loop version returned an object");
+    }
+    Py_RETURN_NONE;
+}
+
+/* (code, from, to), offsets in bytes. */
+static O
+on_jump(O Py_UNUSED(self), O const *args, Py_ssize_t n_args)
+{
+    if (n_args != 3 || !PyCode_Check(args[0]) || !martlet_enabled) {
+        Py_RETURN_NONE;
+    }
+    TS ts = _PyThreadState_GET();
+    F frame = ts->current_frame;
+    PyCodeObject *code = (PyCodeObject *)args[0];
+    struct martlet_record *record = martlet_record_of(code);
+    if (record == NULL || frame == NULL || frame->f_executable != (O)code || frame->owner != FRAME_OWNED_BY_THREAD
+        || frame->frame_obj != NULL || martlet_stack_low(ts)) {
+        Py_RETURN_NONE;
+    }
+    uint32_t target = (uint32_t)PyLong_AsLong(args[2]) / sizeof(_Py_CODEUNIT);
+    for (uint32_t i = 0; i < record->n_loops; i++) {
+        const struct martlet_loop *loop = &record->loops[i];
+        if (loop->header == target && *loop->cell != martlet_interpret
+            && frame->stacktop == code->co_nlocalsplus + (int)loop->depth) {
+            return enter_loop(ts, frame, loop);
+        }
+    }
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef on_jump_method = {"martlet_on_jump", (PyCFunction)(void (*)(void))on_jump, METH_FASTCALL, NULL};
+
+/* The callback as an object. New reference. */
+MARTLET_RUNTIME O
+martlet_make_jump_callback(void)
+{
+    return PyCFunction_New(&on_jump_method, NULL);
+}

@@ -1,0 +1,98 @@
+/* runtime.h: the native side of the extension: how compiled functions are entered, left and found.
+ *
+ * Nothing here is bitcode. The extension (crates/python) owns the records; these files read the interpreter's
+ * structures for it. All functions want the GIL.
+ */
+#ifndef MARTLET_RUNTIME_H
+#define MARTLET_RUNTIME_H
+
+#include "../martlet.h"
+
+#define MARTLET_RUNTIME __attribute__((visibility("hidden")))
+
+/* One loop of a code object that can be entered in the middle. */
+struct martlet_loop {
+    uint32_t header; /* code-unit offset of the loop header */
+    uint32_t depth;  /* items on the value stack there */
+    martlet_body *cell;
+};
+
+/* What hangs on a code object (co_extra). Made and freed by the extension, which keeps more behind it. */
+struct martlet_record {
+    martlet_body *cell;    /* entry of the function; NULL while it has no identity */
+    PyCodeObject *code;    /* borrowed: the record dies with it */
+    uint32_t live;         /* installed versions that are entered as a function */
+    uint32_t watched;      /* functions with this code that some version names */
+    uint32_t saved_version; /* co_version from before the entry was installed */
+    uint8_t entered;       /* functions with this code go through martlet_vectorcall */
+    uint8_t asked;         /* a version that is entered as a function was asked for */
+    uint8_t refused;       /* never asked for again */
+    uint8_t suspended;     /* at least one function was given back because the C stack was low */
+    uint8_t simple;        /* positional parameters only, an ordinary function */
+    uint32_t n_loops;
+    struct martlet_loop *loops;
+};
+
+/* What the C side asks of the extension. Filled once, before anything else here is used. */
+struct martlet_hooks {
+    /* First call of a function without a record, in the mode that compiles at the first call. */
+    void (*first_call)(PyFunctionObject *func, O const *args, Py_ssize_t n_args);
+    /* A function that a version names is being destroyed. */
+    void (*function_died)(PyFunctionObject *func);
+    /* A function whose code has a record was given other code or defaults. */
+    void (*function_changed)(PyFunctionObject *func);
+    /* A code object with a record is being destroyed. */
+    void (*code_died)(struct martlet_record *record);
+    /* A tool (tracer, profiler, monitor) comes or goes. */
+    void (*tools)(void);
+    /* The interpreter handles a sample. */
+    int (*sample)(void *arg);
+};
+
+extern MARTLET_RUNTIME struct martlet_hooks martlet_hooks;
+extern MARTLET_RUNTIME Py_ssize_t martlet_extra_index;
+extern MARTLET_RUNTIME vectorcallfunc martlet_plain_vectorcall;
+extern MARTLET_RUNTIME uint8_t martlet_always;  /* compile at the first call */
+extern MARTLET_RUNTIME uint8_t martlet_enabled; /* compiled code may be entered */
+
+/* What stands behind co_extra (Objects/codeobject.c, 3.13). */
+struct martlet_extra {
+    Py_ssize_t size;
+    void *items[1];
+};
+
+/* The record of a code object, or NULL. */
+static inline struct martlet_record *
+martlet_record_of(PyCodeObject *code)
+{
+    struct martlet_extra *extra = (struct martlet_extra *)code->co_extra;
+    if (extra == NULL || extra->size <= martlet_extra_index) {
+        return NULL;
+    }
+    return (struct martlet_record *)extra->items[martlet_extra_index];
+}
+
+/* entry.c */
+MARTLET_RUNTIME O martlet_vectorcall(O callable, O const *args, size_t nargsf, O kwnames);
+MARTLET_RUNTIME O martlet_interpret(TS ts, F frame);
+MARTLET_RUNTIME bool martlet_stack_low(TS ts);
+MARTLET_RUNTIME void martlet_pop_frame(TS ts, F frame);
+
+/* exits.c */
+MARTLET_RUNTIME O martlet_exit(TS ts, F frame, struct martlet_unit *unit, uint32_t index, ...);
+MARTLET_RUNTIME bool martlet_exit_due(uint32_t k);
+
+/* unwind.c */
+MARTLET_RUNTIME bool martlet_find_handler(PyCodeObject *code, int offset, int *depth, int *target, bool *lasti);
+MARTLET_RUNTIME void martlet_traceback(TS ts, F frame);
+MARTLET_RUNTIME bool martlet_unwind(F frame);
+MARTLET_RUNTIME void martlet_release_stack(F frame, int depth);
+
+/* virtuals.c */
+MARTLET_RUNTIME O martlet_make_range_iter(int64_t start, int64_t len, int64_t step);
+MARTLET_RUNTIME O martlet_make_list_iter(O list, int64_t index);
+MARTLET_RUNTIME O martlet_make_tuple_iter(O tuple, int64_t index);
+MARTLET_RUNTIME O martlet_make_enumerate(int64_t index, O iterator);
+MARTLET_RUNTIME O martlet_make_range(O start, O stop, O step);
+
+#endif /* MARTLET_RUNTIME_H */

@@ -1,0 +1,367 @@
+/* sequences.c: lists, tuples, str, their iterators, displays and unpacking.
+ *
+ * Indices are in range and not negative unless a comment says otherwise; lengths are in items.
+ */
+#include "inline.h"
+
+#include <internal/pycore_dict.h>
+#include <internal/pycore_list.h>
+#include <internal/pycore_range.h>
+#include <internal/pycore_setobject.h>
+#include <internal/pycore_unicodeobject.h>
+
+/* Number of items of v, a list. */
+MARTLET_HELPER int64_t martlet_list_len(O v)
+{
+    return Py_SIZE(v);
+}
+
+/* Number of items of v, a tuple. */
+MARTLET_HELPER int64_t martlet_tuple_len(O v)
+{
+    return Py_SIZE(v);
+}
+
+/* Number of code points of v, a str. */
+MARTLET_HELPER int64_t martlet_str_len(O v)
+{
+    return ((PyASCIIObject *)v)->length;
+}
+
+/* Number of keys of v, a dict. */
+MARTLET_HELPER int64_t martlet_dict_len(O v)
+{
+    return ((PyDictObject *)v)->ma_used;
+}
+
+/* Item i of the list v; borrowed. */
+MARTLET_HELPER O martlet_list_item(O v, int64_t i)
+{
+    return ((PyListObject *)v)->ob_item[i];
+}
+
+/* Item i of the tuple v; borrowed. */
+MARTLET_HELPER O martlet_tuple_item(O v, int64_t i)
+{
+    return ((PyTupleObject *)v)->ob_item[i];
+}
+
+/* Character i of v, an exact str, as a str; new. NULL = MemoryError. Source: unicode_getitem. */
+MARTLET_CALL O martlet_str_item(O v, int64_t i)
+{
+    return PySequence_GetItem(v, i);
+}
+
+/* list[i] = v; steals v. The old item is released last: its destructor may change the list. */
+MARTLET_HELPER void martlet_list_store(O list, int64_t i, O v)
+{
+    O *item = &((PyListObject *)list)->ob_item[i];
+    O old = *item;
+    *item = v;
+    martlet_inline_decref(old);
+}
+
+/* list[i] = v, boxed, when the item there cannot be overwritten. */
+MARTLET_COLD int martlet_list_store_float_slow(TS ts, O list, int64_t i, double v)
+{
+    O box = martlet_inline_float_box(ts, v);
+    if (box == NULL) {
+        return -1;
+    }
+    martlet_list_store(list, i, box);
+    return 0;
+}
+
+/* list[i] = v. Overwrites the item there if it is a float that only the list refers to: the caller sees to it that no
+ * borrowed reference to it is alive. 0, or -1 = MemoryError. */
+MARTLET_HELPER int martlet_list_store_float(TS ts, O list, int64_t i, double v)
+{
+    O old = ((PyListObject *)list)->ob_item[i];
+    if (MARTLET_LIKELY(Py_IS_TYPE(old, &PyFloat_Type) && old->ob_refcnt == 1)) {
+        ((PyFloatObject *)old)->ob_fval = v;
+        return 0;
+    }
+    return martlet_list_store_float_slow(ts, list, i, v);
+}
+
+/* list[i] = v, boxed, when the item there cannot be overwritten. */
+MARTLET_CALL int martlet_list_store_int_boxed(O list, int64_t i, int64_t v)
+{
+    O box = martlet_inline_int_box(v);
+    if (box == NULL) {
+        return -1;
+    }
+    martlet_list_store(list, i, box);
+    return 0;
+}
+
+/* list[i] = v. Overwrites the item there if it is an int of one digit that only the list refers to, and v has one
+ * digit and is not one of the interpreter's small ints, whose identity programs see. As for martlet_list_store_float,
+ * no borrowed reference to the old item may be alive. 0, or -1 = MemoryError. */
+MARTLET_HELPER int martlet_list_store_int(TS ts, O list, int64_t i, int64_t v)
+{
+    (void)ts;
+    O old = ((PyListObject *)list)->ob_item[i];
+    uint64_t magnitude = v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
+    bool one_digit = magnitude >> PyLong_SHIFT == 0;
+    bool small = (uint64_t)(v - MARTLET_SMALL_MIN) < MARTLET_SMALL_COUNT;
+    if (one_digit && !small && Py_IS_TYPE(old, &PyLong_Type) && old->ob_refcnt == 1 &&
+        martlet_inline_int_is_compact(old)) {
+        PyLongObject *block = (PyLongObject *)old;
+        block->long_value.lv_tag = 1 << NON_SIZE_BITS | (v < 0 ? SIGN_NEGATIVE : 0);
+        block->long_value.ob_digit[0] = (digit)magnitude;
+        return 0;
+    }
+    return martlet_list_store_int_boxed(list, i, v);
+}
+
+/* The next number of a range iterator. */
+MARTLET_HELPER int64_t martlet_range_iter_start(O v)
+{
+    return ((_PyRangeIterObject *)v)->start;
+}
+
+/* The step of a range iterator. */
+MARTLET_HELPER int64_t martlet_range_iter_step(O v)
+{
+    return ((_PyRangeIterObject *)v)->step;
+}
+
+/* How many numbers a range iterator still has; may be negative for none. */
+MARTLET_HELPER int64_t martlet_range_iter_len(O v)
+{
+    return ((_PyRangeIterObject *)v)->len;
+}
+
+/* Puts a range iterator where a loop that counted for itself has come to. */
+MARTLET_HELPER void martlet_range_iter_store(O v, int64_t start, int64_t len)
+{
+    ((_PyRangeIterObject *)v)->start = start;
+    ((_PyRangeIterObject *)v)->len = len;
+}
+
+/* The list that a list iterator runs over; borrowed; NULL (no exception) once it is exhausted. */
+MARTLET_HELPER O martlet_list_iter_list(O v)
+{
+    return (O)((_PyListIterObject *)v)->it_seq;
+}
+
+/* The index of the next item of a list iterator. */
+MARTLET_HELPER int64_t martlet_list_iter_index(O v)
+{
+    return ((_PyListIterObject *)v)->it_index;
+}
+
+/* Puts a list iterator at an index. */
+MARTLET_HELPER void martlet_list_iter_store_index(O v, int64_t index)
+{
+    ((_PyListIterObject *)v)->it_index = index;
+}
+
+/* Ends a list iterator that has come to the end of its list; releases the list. Source: FOR_ITER_LIST. */
+MARTLET_CALL void martlet_list_iter_finish(O v)
+{
+    _PyListIterObject *it = (_PyListIterObject *)v;
+    it->it_index = -1;
+    PyListObject *list = it->it_seq;
+    it->it_seq = NULL;
+    Py_XDECREF(list);
+}
+
+/* The tuple that a tuple iterator runs over; borrowed; NULL (no exception) once it is exhausted. */
+MARTLET_HELPER O martlet_tuple_iter_tuple(O v)
+{
+    return (O)((_PyTupleIterObject *)v)->it_seq;
+}
+
+/* The index of the next item of a tuple iterator. */
+MARTLET_HELPER int64_t martlet_tuple_iter_index(O v)
+{
+    return ((_PyTupleIterObject *)v)->it_index;
+}
+
+/* Puts a tuple iterator at an index. */
+MARTLET_HELPER void martlet_tuple_iter_store_index(O v, int64_t index)
+{
+    ((_PyTupleIterObject *)v)->it_index = index;
+}
+
+/* Ends a tuple iterator that has come to the end of its tuple; releases the tuple. Source: FOR_ITER_TUPLE. */
+MARTLET_CALL void martlet_tuple_iter_finish(O v)
+{
+    _PyTupleIterObject *it = (_PyTupleIterObject *)v;
+    PyTupleObject *tuple = it->it_seq;
+    it->it_seq = NULL;
+    Py_XDECREF(tuple);
+}
+
+/* A list of n items; new; steals each item. NULL = MemoryError. Source: BUILD_LIST. */
+MARTLET_CALL O martlet_build_list(O const *items, int64_t n)
+{
+    return _PyList_FromArraySteal(items, n);
+}
+
+/* A tuple of n items; new; steals each item. NULL = MemoryError. Source: BUILD_TUPLE. */
+MARTLET_CALL O martlet_build_tuple(O const *items, int64_t n)
+{
+    return _PyTuple_FromArraySteal(items, n);
+}
+
+static void release_all(O const *items, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++) {
+        Py_DECREF(items[i]);
+    }
+}
+
+/* A set of n items; new; steals each item. NULL: an item cannot be hashed or compared. Source: BUILD_SET. */
+MARTLET_CALL O martlet_build_set(O const *items, int64_t n)
+{
+    O set = PySet_New(NULL);
+    int status = set == NULL ? -1 : 0;
+    for (int64_t i = 0; i < n; i++) {
+        /* Each item is released before the next one is added, as the interpreter does. */
+        if (status == 0) {
+            status = PySet_Add(set, items[i]);
+        }
+        Py_DECREF(items[i]);
+    }
+    if (status != 0) {
+        Py_XDECREF(set);
+        return NULL;
+    }
+    return set;
+}
+
+/* A dict of n pairs, key and value in turn; new; steals each of the 2n. Source: BUILD_MAP. */
+MARTLET_CALL O martlet_build_map(O const *pairs, int64_t n)
+{
+    O map = _PyDict_FromItems(pairs, 2, pairs + 1, 2, n);
+    release_all(pairs, 2 * n);
+    return map;
+}
+
+/* A dict of the n keys in the tuple `keys` and n values; new; steals each value. Source: BUILD_CONST_KEY_MAP. */
+MARTLET_CALL O martlet_build_const_key_map(O const *values, int64_t n, O keys)
+{
+    O map = _PyDict_FromItems(&PyTuple_GET_ITEM(keys, 0), 1, values, 1, n);
+    release_all(values, n);
+    return map;
+}
+
+/* n str joined; new; steals each. NULL = MemoryError. Source: BUILD_STRING. */
+MARTLET_CALL O martlet_build_string(O const *pieces, int64_t n)
+{
+    O empty = PyUnicode_New(0, 0);
+    O result = empty == NULL ? NULL : _PyUnicode_JoinArray(empty, pieces, n);
+    Py_XDECREF(empty);
+    release_all(pieces, n);
+    return result;
+}
+
+/* slice(start, stop, step); step may be NULL for None; new. NULL = MemoryError. Source: BUILD_SLICE. */
+MARTLET_CALL O martlet_build_slice(O start, O stop, O step)
+{
+    return PySlice_New(start, stop, step);
+}
+
+/* Appends v to an exact list. 0, or -1 = MemoryError. Source: LIST_APPEND, list.append. */
+MARTLET_HELPER int martlet_list_append(O list, O v)
+{
+    Py_INCREF(v);
+    return _PyList_AppendTakeRef((PyListObject *)list, v);
+}
+
+/* Extends a list by an iterable. -1: what the iterable raises, or the TypeError of `[*x]`. Source: LIST_EXTEND. */
+MARTLET_CALL int martlet_list_extend(O list, O iterable)
+{
+    O none = _PyList_Extend((PyListObject *)list, iterable);
+    if (none != NULL) {
+        return 0;
+    }
+    if (PyErr_ExceptionMatches(PyExc_TypeError) && Py_TYPE(iterable)->tp_iter == NULL &&
+        !PySequence_Check(iterable)) {
+        PyErr_Clear();
+        PyErr_Format(PyExc_TypeError, "Value after * must be an iterable, not %.200s",
+                     Py_TYPE(iterable)->tp_name);
+    }
+    return -1;
+}
+
+/* Adds v to a set. Source: SET_ADD. */
+MARTLET_CALL int martlet_set_add(O set, O v)
+{
+    return PySet_Add(set, v);
+}
+
+/* Adds the items of an iterable to a set. Source: SET_UPDATE. */
+MARTLET_CALL int martlet_set_update(O set, O iterable)
+{
+    return _PySet_Update(set, iterable);
+}
+
+/* dict[key] = v, for an exact dict. Source: MAP_ADD. */
+MARTLET_CALL int martlet_map_add(O dict, O key, O v)
+{
+    return PyDict_SetItem(dict, key, v);
+}
+
+/* dict.update(update) of `{**x}`; TypeError if update is no mapping. Source: DICT_UPDATE. */
+MARTLET_CALL int martlet_dict_update(O dict, O update)
+{
+    if (PyDict_Update(dict, update) == 0) {
+        return 0;
+    }
+    if (PyErr_ExceptionMatches(PyExc_AttributeError)) {
+        PyErr_Format(PyExc_TypeError, "'%.200s' object is not a mapping", Py_TYPE(update)->tp_name);
+    }
+    return -1;
+}
+
+/* As martlet_dict_update for the keywords of a call of `callable`; a key met twice is an error. Source: DICT_MERGE. */
+MARTLET_CALL int martlet_dict_merge(TS ts, O callable, O dict, O update)
+{
+    if (_PyDict_MergeEx(dict, update, 2) == 0) {
+        return 0;
+    }
+    _PyEval_FormatKwargsError(ts, callable, update);
+    return -1;
+}
+
+/* The interpreter's unpacking fills an array from its end: the first item comes to stand last. */
+static int unpack_and_turn(TS ts, O seq, int before, int after, int total, O *out)
+{
+    if (_PyEval_UnpackIterable(ts, seq, before, after, out + total) == 0) {
+        return -1;
+    }
+    for (int i = 0, j = total - 1; i < j; i++, j--) {
+        O item = out[i];
+        out[i] = out[j];
+        out[j] = item;
+    }
+    return 0;
+}
+
+/* Unpacks seq into exactly n new references, out[0] the first. -1: too few, too many, not iterable, or what the
+ * iterator raises; then `out` holds nothing. Source: UNPACK_SEQUENCE. */
+MARTLET_CALL int martlet_unpack_sequence(TS ts, O seq, int64_t n, O *out)
+{
+    O const *items = NULL;
+    if (PyTuple_CheckExact(seq) && PyTuple_GET_SIZE(seq) == n) {
+        items = ((PyTupleObject *)seq)->ob_item;
+    } else if (PyList_CheckExact(seq) && PyList_GET_SIZE(seq) == n) {
+        items = ((PyListObject *)seq)->ob_item;
+    } else {
+        return unpack_and_turn(ts, seq, (int)n, -1, (int)n, out);
+    }
+    for (int64_t i = 0; i < n; i++) {
+        out[i] = Py_NewRef(items[i]);
+    }
+    return 0;
+}
+
+/* Unpacks seq into `before` items, a list of the middle ones, and `after` items. Source: UNPACK_EX. */
+MARTLET_CALL int martlet_unpack_ex(TS ts, O seq, int64_t before, int64_t after, O *out)
+{
+    return unpack_and_turn(ts, seq, (int)before, (int)after, (int)(before + 1 + after), out);
+}

@@ -1,0 +1,105 @@
+/* state.c: the variables that helpers share, and what sets them up. Native only: a variable has one home.
+ */
+#include "inline.h"
+
+#include <pthread.h>
+#include <string.h>
+
+#include <internal/pycore_pymem.h>
+
+struct martlet_ints martlet_ints;
+struct martlet_stack martlet_stack;
+
+/* How many int blocks are kept, and after how many slow allocations the allocator is looked at again. */
+enum { INT_POOL_LIMIT = 100, INT_POOL_CHECK_EVERY = 256 };
+
+/* Whether the allocators in use are plain ones, so that nobody misses the allocations that a freelist saves. A
+ * debugging allocator, tracemalloc and other hooks have other names or none. */
+static bool allocator_is_plain(void)
+{
+    const char *name = _PyMem_GetCurrentAllocatorName();
+    return name != NULL && (strcmp(name, "pymalloc") == 0 || strcmp(name, "malloc") == 0 ||
+                            strcmp(name, "mimalloc") == 0);
+}
+
+static void release_int_blocks(void)
+{
+    PyLongObject *block = martlet_ints.free;
+    martlet_ints.free = NULL;
+    martlet_ints.n_free = 0;
+    while (block != NULL) {
+        PyLongObject *next = (PyLongObject *)block->long_value.lv_tag;
+        PyObject_Free(block);
+        block = next;
+    }
+}
+
+/* Looks at the allocator and opens or closes the freelist of ints accordingly. Needs the GIL; never fails. */
+MARTLET_CALL void martlet_ints_check_allocator(void)
+{
+    martlet_ints.until_check = INT_POOL_CHECK_EVERY;
+    if (allocator_is_plain()) {
+        martlet_ints.limit = INT_POOL_LIMIT;
+    } else {
+        martlet_ints.limit = 0;
+        release_int_blocks();
+    }
+}
+
+/* Sets up the state of all helpers. To be called once, in the main interpreter, with the GIL held, before any other
+ * helper runs. Returns 0, or -1 with an exception set. */
+MARTLET_CALL int martlet_init(void)
+{
+    O lowest = PyLong_FromLong(MARTLET_SMALL_MIN);
+    O zero = PyLong_FromLong(0);
+    O highest = PyLong_FromLong(_PY_NSMALLPOSINTS - 1);
+    if (lowest == NULL || zero == NULL || highest == NULL) {
+        return -1;
+    }
+    PyLongObject *small = (PyLongObject *)lowest;
+    if ((O)(small + _PY_NSMALLNEGINTS) != zero || (O)(small + MARTLET_SMALL_COUNT - 1) != highest) {
+        PyErr_SetString(PyExc_SystemError, "martlet: the interpreter's small ints do not lie as its headers say");
+        return -1;
+    }
+    martlet_ints.small = small; /* immortal: the references above need not be given back */
+    martlet_ints_check_allocator();
+    return 0;
+}
+
+/* Gives back what the helpers keep. To be called with the GIL held when no helper will run any more. */
+MARTLET_CALL void martlet_fini(void)
+{
+    martlet_ints.limit = 0;
+    release_int_blocks();
+}
+
+/* The lowest stack address at which machine code of this thread may still call machine code. A quarter of the stack
+ * is machine code's: the interpreter and C extensions, which do not know of it, keep the rest. */
+static uintptr_t stack_limit_of_this_thread(void)
+{
+    static _Thread_local uintptr_t known;
+    if (known == 0) {
+        pthread_attr_t attributes;
+        void *base = NULL;
+        size_t size = 0;
+        uintptr_t here = (uintptr_t)__builtin_frame_address(0);
+        known = here - 16 * 1024; /* when the system does not say */
+        if (pthread_getattr_np(pthread_self(), &attributes) == 0) {
+            if (pthread_attr_getstack(&attributes, &base, &size) == 0 && here > (uintptr_t)base) {
+                size_t left = here - (uintptr_t)base;
+                size_t most = 64 * 1024 * 1024;
+                known = here - (left < most ? left : most) / 4;
+            }
+            pthread_attr_destroy(&attributes);
+        }
+    }
+    return known;
+}
+
+/* Whether the C stack of the current thread is low. Remembers the answer's base for the fast test in frames.c. */
+MARTLET_COLD bool martlet_stack_is_low(TS ts)
+{
+    martlet_stack.ts = ts;
+    martlet_stack.limit = stack_limit_of_this_thread();
+    return (uintptr_t)__builtin_frame_address(0) < martlet_stack.limit;
+}
