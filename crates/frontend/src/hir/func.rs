@@ -4,10 +4,11 @@
 //! and one terminator. An instruction that may raise is the last of its block: the block's terminator is then
 //! [`Term::Checked`], with a normal and an exceptional successor.
 
-use super::op::{Op, Virtual};
+use super::op::{Keeper, Op, Virtual};
 use super::types::{Rep, Type};
 use cranelift_entity::{PrimaryMap, entity_impl};
 use martlet_snapshot::{EntryPoint, ObjId};
+use std::collections::BTreeMap;
 
 /// A value: the result of an instruction or a block parameter.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -164,6 +165,25 @@ pub struct State {
     pub parent: Option<StateId>,
 }
 
+/// A place that leaves for the interpreter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum ExitSite {
+    /// An instruction that may exit.
+    Inst(Inst),
+    /// The terminator ([`Term::Exit`], [`Term::Raise`]) of a block.
+    Term(Block),
+}
+
+/// Which references go along when an exit is taken. Found by the refcount pass.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Handover {
+    /// Roots (see [`Func::root`]) that the state names and whose reference is handed over; the others that it names
+    /// are only lent.
+    pub owned: Vec<Value>,
+    /// Roots that are owned here and that the state does not name: to be released.
+    pub drops: Vec<Value>,
+}
+
 /// A function in HIR.
 #[derive(Debug, Clone)]
 pub struct Func {
@@ -187,6 +207,8 @@ pub struct Func {
     pub inlined: Vec<ObjId>,
     /// Bytecode instructions translated.
     pub bytecodes: u32,
+    /// What each exit hands over; an exit that is not listed hands over nothing. Empty before the refcount pass.
+    pub handovers: BTreeMap<ExitSite, Handover>,
 }
 
 impl Func {
@@ -205,6 +227,7 @@ impl Func {
             virtuals: Vec::new(),
             inlined: Vec::new(),
             bytecodes: 0,
+            handovers: BTreeMap::new(),
         }
     }
 
@@ -273,6 +296,18 @@ impl Func {
             Def::Inst(inst) => Some(&self.insts[inst].op),
             Def::Param(..) => None,
         }
+    }
+
+    /// The value that this one is another name of (see [`Keeper::Alias`]): it has the same owner. Mostly itself.
+    pub fn root(&self, mut value: Value) -> Value {
+        while let Def::Inst(inst) = self.values[value].def {
+            let data = &self.insts[inst];
+            match (data.op.keeper(), data.args.first()) {
+                (Some(Keeper::Alias), Some(&operand)) => value = operand,
+                _ => break,
+            }
+        }
+        value
     }
 
     /// Every value that a frame state names, its parents and virtual objects included.

@@ -5,14 +5,16 @@
 //! ([`Op::StoreLocal`] writes through, and its slot owns the object); raw ones live in values only, and are boxed and
 //! stored before anything that may look at the frame. So a frame state names only raw locals, and exits stay small.
 
+mod cfg;
 mod func;
 mod helpers;
 mod op;
 mod types;
 
+pub use cfg::Cfg;
 pub use func::{
-    Block, BlockData, Def, Func, Inst, InstData, Slot, State, StateId, Target, Term, Value,
-    ValueData,
+    Block, BlockData, Def, ExitSite, Func, Handover, Inst, InstData, Slot, State, StateId, Target,
+    Term, Value, ValueData,
 };
 pub use helpers::{Arg, Helper, HelperId, Ret};
 pub use op::{Cond, Effects, Field, FloatOp, IntOp, Keeper, Memory, Op, Virtual, operand_count};

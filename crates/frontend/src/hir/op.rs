@@ -75,7 +75,7 @@ pub struct Virtual {
 
 /// An operation. Operands are written `name: rep`, in order; "exits" means: leaves in the instruction's state, which is
 /// the state *before* the bytecode unless said otherwise.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Op {
     /// `-> i64`.
     Int(i64),
