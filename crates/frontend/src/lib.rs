@@ -5,4 +5,5 @@
 //! Nothing here knows an address, and nothing is unsafe.
 #![forbid(unsafe_code)]
 
+pub mod bytecode;
 pub mod hir;
