@@ -1,0 +1,158 @@
+//! Activations: how threads enter code when nobody but this library can say who is inside.
+
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::entry::{Callable, Entry};
+use crate::hazard::Slots;
+use crate::shared::Shared;
+
+/// What reclaimers see of a thread. The protocol is in `hazard`.
+pub(crate) struct Record {
+    pieces: Mutex<Vec<Arc<Slots>>>,
+}
+
+impl Record {
+    /// The bodies that the thread is in. The caller has executed a full barrier since it unlinked what it looks for.
+    pub(crate) fn protected(&self) -> Vec<usize> {
+        let pieces = self.pieces.lock().unwrap_or_else(PoisonError::into_inner);
+        pieces.iter().flat_map(|slots| slots.protected()).collect()
+    }
+
+    fn add(&self, slots: Arc<Slots>) {
+        self.pieces
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(slots);
+    }
+}
+
+/// A thread that may enter code. Made by [`Runtime::attach`](crate::Runtime::attach), and stays on its thread.
+///
+/// Entering is for callers written in Rust. A body that calls another one through a cell, itself, leaves no trace
+/// here: an embedder whose compiled code does so answers [`collect`](crate::Runtime::collect)'s question instead.
+pub struct Thread {
+    shared: Arc<Shared>,
+    record: Arc<Record>,
+    pieces: RefCell<Vec<Arc<Slots>>>,
+    depth: Cell<usize>,
+    not_send: PhantomData<*const ()>,
+}
+
+impl Thread {
+    pub(crate) fn attach(shared: &Arc<Shared>) -> Self {
+        let first = Arc::new(Slots::new());
+        let record = Arc::new(Record {
+            pieces: Mutex::new(vec![Arc::clone(&first)]),
+        });
+        shared.lock().records.push(Arc::clone(&record));
+        Self {
+            shared: Arc::clone(shared),
+            record,
+            pieces: RefCell::new(vec![first]),
+            depth: Cell::new(0),
+            not_send: PhantomData,
+        }
+    }
+
+    /// Enters what the entry leads to now. Until the activation is dropped, that version is not freed.
+    ///
+    /// # Panics
+    /// If the entry belongs to another runtime.
+    #[inline]
+    pub fn enter(&self, entry: &Entry) -> Activation<'_> {
+        assert!(
+            Arc::ptr_eq(&self.shared, entry.shared()),
+            "the entry is of another runtime"
+        );
+        let slot = self.depth.get();
+        let pieces = self.pieces.borrow();
+        let Some(slots) = pieces.get(slot / Slots::LEN) else {
+            drop(pieces);
+            self.grow();
+            return self.enter(entry);
+        };
+        let body = slots.protect(slot % Slots::LEN, entry.word(), self.shared.barriers);
+        self.depth.set(slot + 1);
+        Activation {
+            thread: self,
+            slot,
+            body,
+        }
+    }
+
+    #[cold]
+    fn grow(&self) {
+        let slots = Arc::new(Slots::new());
+        self.record.add(Arc::clone(&slots));
+        self.pieces.borrow_mut().push(slots);
+    }
+
+    #[inline]
+    fn leave(&self, slot: usize) {
+        let pieces = self.pieces.borrow();
+        pieces[slot / Slots::LEN].clear(slot % Slots::LEN);
+        // Activations may be dropped in any order: the depth is that of the last one left.
+        let mut depth = self.depth.get();
+        while depth > 0 && pieces[(depth - 1) / Slots::LEN].is_clear((depth - 1) % Slots::LEN) {
+            depth -= 1;
+        }
+        self.depth.set(depth);
+    }
+}
+
+impl Drop for Thread {
+    fn drop(&mut self) {
+        // An activation that was forgotten may still be running; its record stays.
+        if self.depth.get() == 0 {
+            self.shared
+                .lock()
+                .records
+                .retain(|record| !Arc::ptr_eq(record, &self.record));
+        }
+    }
+}
+
+impl fmt::Debug for Thread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Thread")
+            .field("depth", &self.depth.get())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A call in progress, or about to start, inside one version.
+pub struct Activation<'t> {
+    thread: &'t Thread,
+    slot: usize,
+    body: usize,
+}
+
+impl Activation<'_> {
+    /// The version that was entered, as a function pointer: good as long as the activation.
+    ///
+    /// # Safety
+    /// `F` is a function pointer type, and the entry's default target and versions can be called as such.
+    #[inline]
+    pub unsafe fn as_fn<F: Copy>(&self) -> Callable<'_, F> {
+        // SAFETY: the body is not freed before the activation is dropped; `F` is the caller's promise.
+        unsafe { Callable::new(self.body) }
+    }
+}
+
+impl Drop for Activation<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        self.thread.leave(self.slot);
+    }
+}
+
+impl fmt::Debug for Activation<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Activation")
+            .field("slot", &self.slot)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,103 @@
+//! Patched stubs: 16-byte places in shared memory with two views, each an aligned jump that is rewritten as one word.
+//!
+//! A stub is `jmp rel32` and three traps, the first word of its place. x86 processors fetch an aligned word whole, so
+//! a thread executes the old jump or the new one. A core-serialising barrier after the store makes sure that no thread
+//! goes on executing the old one.
+
+use std::sync::atomic::Ordering;
+
+use super::TRAP;
+use super::space::Block;
+use crate::Error;
+use crate::os::Os;
+use crate::raw;
+
+/// Bytes from one stub to the next.
+const SIZE: usize = 16;
+/// Stubs are mapped in pieces of this many bytes.
+pub(super) const CHUNK: usize = 64 * 1024;
+/// A word of traps.
+const TRAPS: u64 = u64::from_le_bytes([TRAP; 8]);
+
+/// All patched stubs of an arena. A stub is named by its executable address.
+pub(super) struct Stubs {
+    range: Block,
+    /// The writable views of the chunks mapped so far, in address order of the executable ones.
+    views: Vec<usize>,
+    free: Vec<usize>,
+}
+
+impl Stubs {
+    pub(super) fn new(range: Block) -> Self {
+        Self {
+            range,
+            views: Vec::new(),
+            free: Vec::new(),
+        }
+    }
+
+    /// Takes a stub, which is traps.
+    pub(super) fn take(&mut self) -> Option<usize> {
+        self.free.pop()
+    }
+
+    /// Frees a stub and makes it traps.
+    pub(super) fn give(&mut self, stub: usize) {
+        self.store(stub, TRAPS);
+        self.free.push(stub);
+    }
+
+    /// Writes the jump to `target`, which lies in the same arena. Threads see it at the latest after a
+    /// core-serialising barrier.
+    pub(super) fn point(&self, stub: usize, target: usize) {
+        let displacement = target.wrapping_sub(stub + 5).cast_signed();
+        let displacement = i32::try_from(displacement).expect("an arena spans less than 2 GB");
+        let mut bytes = [0xe9, 0, 0, 0, 0, TRAP, TRAP, TRAP];
+        bytes[1..5].copy_from_slice(&displacement.to_le_bytes());
+        self.store(stub, u64::from_le_bytes(bytes));
+    }
+
+    /// Maps one more chunk. `false`: the range is used up.
+    pub(super) fn grow(&mut self, os: &dyn Os) -> Result<bool, Error> {
+        let start = self.range.start + self.views.len() * CHUNK;
+        if start + CHUNK > self.range.end() {
+            return Ok(false);
+        }
+        self.views.push(os.map_stubs(start, CHUNK)?);
+        self.fill(start);
+        self.free.extend((start..start + CHUNK).step_by(SIZE).rev());
+        Ok(true)
+    }
+
+    /// In a child after a fork: maps all chunks anew, full of traps.
+    pub(super) fn remap(&mut self, os: &dyn Os) -> Result<(), Error> {
+        for idx in 0..self.views.len() {
+            let start = self.range.start + idx * CHUNK;
+            self.views[idx] = os.map_stubs(start, CHUNK)?;
+            self.fill(start);
+        }
+        Ok(())
+    }
+
+    pub(super) fn unmap_views(&mut self, os: &dyn Os) {
+        for view in self.views.drain(..) {
+            os.unmap_view(view, CHUNK);
+        }
+    }
+
+    /// Makes the chunk at `start` traps throughout.
+    fn fill(&self, start: usize) {
+        for word in (start..start + CHUNK).step_by(8) {
+            self.store(word, TRAPS);
+        }
+    }
+
+    fn store(&self, address: usize, word: u64) {
+        let offset = address - self.range.start;
+        let view = self.views[offset / CHUNK] + offset % CHUNK;
+        // SAFETY: the view is mapped as long as it is listed, and is accessed by whole words only.
+        let place = unsafe { raw::word(view) };
+        // Release: what the new target relies on was written before; pairs with the instruction fetch.
+        place.store(word, Ordering::Release);
+    }
+}

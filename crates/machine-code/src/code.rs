@@ -1,0 +1,216 @@
+//! A published version, as its owner holds it, and the transaction that makes one.
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use crate::arena::{Block, Part};
+use crate::link::Plan;
+use crate::shared::{LIVE, Shared, State, Unit, UnitNo};
+use crate::{CodeId, CodeSize, Entry, Error, Object, raw};
+
+/// The machine code of one version. Whoever holds it owns the bytes.
+///
+/// The address of the code is not to be had: it is reached through an [`Entry`] that was relinked to it, so freeing it
+/// can leave no caller behind.
+///
+/// Dropping it *retires* the version: entries that still lead to it are reset to their defaults, and its bytes, with
+/// its tables, are freed by the first [`collect`](crate::Runtime::collect) that finds nobody inside. If no entry ever
+/// led to it, they are freed at once.
+pub struct Code {
+    shared: Arc<Shared>,
+    unit_no: UnitNo,
+    id: CodeId,
+    size: CodeSize,
+    /// Start of the data block; 0 if there is none.
+    data: usize,
+    tables: Box<[crate::link::PlacedTable]>,
+}
+
+impl Code {
+    /// Whose version this is.
+    pub fn id(&self) -> CodeId {
+        self.id
+    }
+
+    /// The memory it occupies.
+    pub fn size(&self) -> CodeSize {
+        self.size
+    }
+
+    /// The table that defines `symbol`, if the object was published with one.
+    ///
+    /// The words are zero at first. Running code reads them with plain loads, so each word changes at once, and in the
+    /// order of release stores. The memory stays valid until the version is *freed*: an embedder that keeps an address
+    /// into it beyond the drop of this handle must forget it when [`Collected`](crate::Collected) lists the version.
+    pub fn table(&self, symbol: &str) -> Option<&[AtomicU64]> {
+        let table = self.tables.iter().find(|table| table.symbol == symbol)?;
+        // SAFETY: the table lies in this unit's data block, aligned to 8, which is not freed while `self` lives.
+        Some(unsafe { raw::words(self.data + table.offset, table.words) })
+    }
+
+    /// Keeps an entry alive as long as these bytes: for code that calls the entry's cell or stub by address.
+    pub fn hold(&self, entry: &Entry) {
+        self.shared.lock().units[self.unit_no]
+            .holds
+            .push(entry.clone());
+    }
+
+    pub(crate) fn unit_no(&self) -> UnitNo {
+        self.unit_no
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+}
+
+impl Drop for Code {
+    fn drop(&mut self) {
+        self.shared.release(self.unit_no);
+    }
+}
+
+impl std::fmt::Debug for Code {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Code")
+            .field("id", &self.id)
+            .field("size", &self.size)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Links an object into the arena. See [`Runtime::publish`](crate::Runtime::publish).
+pub(crate) fn publish(shared: &Arc<Shared>, object: &Object<'_>) -> Result<Code, Error> {
+    // Everything that the object can do wrong shows here, before memory is taken, and the resolver is called without
+    // the lock.
+    let plan = Plan::new(
+        object,
+        &Range {
+            start: shared.whole.start,
+            end: shared.whole.end(),
+        },
+    )?;
+    let reserved = Reserved::take(shared, &plan)?;
+    let written = reserved.write(&plan)?;
+    Ok(written.publish(plan, object))
+}
+
+/// Blocks for a unit, given back when dropped.
+struct Reserved<'s> {
+    shared: &'s Arc<Shared>,
+    code: Block,
+    data: Option<Block>,
+    /// Whether the code block may be something else than traps.
+    is_dirty: bool,
+    is_reused: bool,
+}
+
+/// Blocks that hold a unit's bytes.
+struct Written<'s>(Reserved<'s>);
+
+impl<'s> Reserved<'s> {
+    fn take(shared: &'s Arc<Shared>, plan: &Plan<'_>) -> Result<Self, Error> {
+        let mut state = shared.lock();
+        let code = state
+            .arena
+            .take(Part::Code, plan.code.len, plan.code.align)?;
+        let is_reused = state.arena.is_reused(code);
+        let data = match plan.data.len {
+            0 => Ok(None),
+            len => state.arena.take(Part::Data, len, plan.data.align).map(Some),
+        };
+        match data {
+            Ok(data) => Ok(Self {
+                shared,
+                code,
+                data,
+                is_dirty: false,
+                is_reused,
+            }),
+            Err(error) => {
+                state.arena.abort_code(code);
+                Err(error)
+            }
+        }
+    }
+
+    fn write(mut self, plan: &Plan<'_>) -> Result<Written<'s>, Error> {
+        let image = plan.link(self.code.start, self.data.map_or(0, |data| data.start));
+        if let Some(data) = self.data {
+            // SAFETY: the block was taken for this unit and is known to nobody else.
+            unsafe { raw::copy(data.start, &image.data) };
+        }
+        self.is_dirty = true;
+        self.shared
+            .os
+            .write_code(&[(self.code.start, &image.code)])?;
+        if self.is_reused {
+            // Other instructions stood here. Without the barrier x86 still keeps its instruction caches coherent;
+            // what is lost is the architecture's promise for processors that had fetched ahead.
+            let _ = self.shared.os.sync_core();
+        }
+        Ok(Written(self))
+    }
+}
+
+impl Drop for Reserved<'_> {
+    fn drop(&mut self) {
+        let mut state = self.shared.lock();
+        if let Some(data) = self.data {
+            state.arena.give_data(data);
+        }
+        if self.is_dirty {
+            state.discard(self.code);
+        } else {
+            state.arena.abort_code(self.code);
+        }
+    }
+}
+
+impl Written<'_> {
+    /// From here on the bytes belong to the returned handle, and never change.
+    fn publish(self, plan: Plan<'_>, object: &Object<'_>) -> Code {
+        let reserved = std::mem::ManuallyDrop::new(self.0);
+        let (shared, code, data) = (reserved.shared, reserved.code, reserved.data);
+        let tables: Box<[_]> = plan.tables.into();
+        let unit = Unit {
+            id: object.id,
+            name: object.name.into(),
+            code,
+            data,
+            body: code.start + plan.entry,
+            incoming: Vec::new(),
+            was_linked: false,
+            is_retired: false,
+            holds: Vec::new(),
+        };
+        let size = unit.size();
+        let mut state = shared.lock();
+        let unit_no = state.add_unit(unit);
+        if let Some(perf) = &mut state.perf {
+            perf.add(code.start, plan.instructions, object.name);
+        }
+        drop(state);
+        let data = data.map_or(0, |data| data.start);
+        Code {
+            shared: Arc::clone(shared),
+            unit_no,
+            id: object.id,
+            size,
+            data,
+            tables,
+        }
+    }
+}
+
+impl State {
+    fn add_unit(&mut self, unit: Unit) -> UnitNo {
+        let size = unit.size();
+        self.tallies[LIVE].add(size.text, size.data);
+        let start = unit.code.start;
+        let unit_no = self.units.insert(unit);
+        self.by_start.insert(start, unit_no);
+        unit_no
+    }
+}

@@ -1,0 +1,51 @@
+//! perf's map file: one line for each unit, by which `perf report` names samples in generated code.
+//!
+//! The format is that of tools/perf/Documentation/jit-interface.txt in Linux: start, size, name, the numbers in
+//! hexadecimal. perf has no line for code that goes; the latest line for an address counts.
+
+use std::fs::{File, OpenOptions};
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+
+use crate::Error;
+
+/// `/tmp/perf-PID.map` of this process.
+pub(crate) struct PerfMap {
+    file: File,
+    pid: u32,
+}
+
+impl PerfMap {
+    pub(crate) fn open() -> Result<Self, Error> {
+        let pid = std::process::id();
+        let path = format!("/tmp/perf-{pid}.map");
+        // The name can be guessed and the folder is everybody's, so a link put there is not followed.
+        let file = OpenOptions::new()
+            .append(true)
+            .create(true)
+            .mode(0o600)
+            .custom_flags(libc::O_NOFOLLOW)
+            .open(&path)
+            .map_err(|error| Error::Observer {
+                path,
+                errno: error.raw_os_error().unwrap_or(0),
+            })?;
+        Ok(Self { file, pid })
+    }
+
+    /// Adds a line. A profile that lacks a name is no reason to fail, so errors are dropped.
+    pub(crate) fn add(&mut self, start: usize, len: usize, name: &str) {
+        if self.pid != std::process::id() {
+            // A child of a fork has a file of its own.
+            match Self::open() {
+                Ok(own) => *self = own,
+                Err(_) => return,
+            }
+        }
+        let name = name.replace(|it: char| it.is_control(), "?");
+        // One write a line, so that lines of several threads and runtimes do not mix.
+        let _ = self
+            .file
+            .write_all(format!("{start:x} {len:x} {name}\n").as_bytes());
+    }
+}

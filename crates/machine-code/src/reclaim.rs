@@ -1,0 +1,82 @@
+//! Reclamation: freeing what is retired, when nobody is inside.
+
+use std::sync::Arc;
+
+use crate::CodeId;
+use crate::shared::{RETIRED, Shared, UnitNo};
+
+/// What a collection did. See [`Runtime::collect`](crate::Runtime::collect).
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Collected {
+    /// The versions that were freed: their bytes and tables are gone.
+    pub freed: Vec<CodeId>,
+    /// How many retired versions remain.
+    pub still_inside: usize,
+}
+
+/// Retired units taken out of the state, so that two collections never look at the same one. What is left in it goes
+/// back when it is dropped, even if the embedder's answer panics.
+struct Taken<'s> {
+    shared: &'s Shared,
+    unit_nos: Vec<UnitNo>,
+}
+
+impl Drop for Taken<'_> {
+    fn drop(&mut self) {
+        self.shared.lock().retired.append(&mut self.unit_nos);
+    }
+}
+
+/// See [`Runtime::collect`](crate::Runtime::collect).
+pub(crate) fn collect(shared: &Shared, is_inside: &dyn Fn(CodeId) -> bool) -> Collected {
+    let mut state = shared.lock();
+    let mut taken = Taken {
+        shared,
+        unit_nos: std::mem::take(&mut state.retired),
+    };
+    let candidates: Vec<_> = taken
+        .unit_nos
+        .iter()
+        .map(|&unit_no| {
+            let unit = &state.units[unit_no];
+            (unit_no, unit.id, unit.body)
+        })
+        .collect();
+    // A thread that attaches after this finds no entry that leads to one of them: they were unlinked under this lock.
+    let records: Vec<_> = state.records.iter().map(Arc::clone).collect();
+    drop(state);
+    if candidates.is_empty() {
+        return Collected::default();
+    }
+
+    shared.barrier();
+    let mut protected: Vec<usize> = records
+        .iter()
+        .flat_map(|record| record.protected())
+        .collect();
+    protected.sort_unstable();
+    let is_quiescent = |id, body| protected.binary_search(&body).is_err() && !is_inside(id);
+    let mut quiescent: Vec<UnitNo> = candidates
+        .into_iter()
+        .filter_map(|(unit_no, id, body)| is_quiescent(id, body).then_some(unit_no))
+        .collect();
+    quiescent.sort_unstable();
+
+    let mut state = shared.lock();
+    // Where the system does not let us fill them with traps, all of them wait for the next collection.
+    let units = state.free(&quiescent).unwrap_or_default();
+    if !units.is_empty() {
+        taken
+            .unit_nos
+            .retain(|unit_no| quiescent.binary_search(unit_no).is_err());
+    }
+    let still_inside = usize::try_from(state.tallies[RETIRED].units).unwrap_or(usize::MAX);
+    drop(state);
+    drop(taken);
+    // The units' entries are dropped here, without the lock.
+    Collected {
+        freed: units.into_iter().map(|unit| unit.id).collect(),
+        still_inside,
+    }
+}

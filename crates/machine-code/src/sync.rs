@@ -1,0 +1,28 @@
+//! Atomics from std, or from loom when the protocol is being explored (`--cfg loom`).
+//!
+//! Only the protocol of readers and reclaimers goes through here: see `hazard`.
+
+#[cfg(loom)]
+pub(crate) use loom::sync::atomic::{AtomicUsize, Ordering, fence};
+#[cfg(not(loom))]
+pub(crate) use std::sync::atomic::{AtomicUsize, Ordering, fence};
+
+/// Where a reader looks for what it is about to enter. An entry's cell is one.
+pub(crate) trait Word {
+    /// The word, read with acquire ordering.
+    fn load(&self) -> usize;
+}
+
+impl Word for AtomicUsize {
+    fn load(&self) -> usize {
+        self.load(Ordering::Acquire)
+    }
+}
+
+/// A cell in the arena's data, which generated code reads too.
+#[cfg(not(loom))]
+impl Word for std::sync::atomic::AtomicU64 {
+    fn load(&self) -> usize {
+        self.load(Ordering::Acquire) as usize
+    }
+}
