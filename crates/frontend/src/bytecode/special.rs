@@ -74,8 +74,8 @@ pub enum Special {
     LoadAttrInstanceValue {
         /// Version of the object's class.
         type_version: u32,
-        /// Byte offset of the value.
-        offset: u16,
+        /// Which of the inline values.
+        index: u16,
     },
     /// A method; the instance's dictionary, if it has one, is still unmade.
     LoadAttrMethodLazyDict {
@@ -162,8 +162,8 @@ pub enum Special {
     StoreAttrInstanceValue {
         /// Version of the object's class.
         type_version: u32,
-        /// Byte offset of the value.
-        offset: u16,
+        /// Which of the inline values.
+        index: u16,
     },
     /// A member of `__slots__`.
     StoreAttrSlot {
@@ -315,7 +315,7 @@ impl Special {
             208 => Self::SendGen,
             209 => Self::StoreAttrInstanceValue {
                 type_version: cache.u32(1),
-                offset: cache.u16(3),
+                index: cache.u16(3),
             },
             210 => Self::StoreAttrSlot {
                 type_version: cache.u32(1),
@@ -352,7 +352,7 @@ impl Special {
             },
             193 => Self::LoadAttrInstanceValue {
                 type_version,
-                offset: cache.u16(3),
+                index: cache.u16(3),
             },
             194 => Self::LoadAttrMethodLazyDict {
                 type_version,
