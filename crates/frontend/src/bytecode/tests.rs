@@ -87,7 +87,9 @@ fn opcodes_are_those_of_the_interpreter() {
 
 #[test]
 fn a_loop() {
-    check(LOOP, expect![[r#"
+    check(
+        LOOP,
+        expect![[r#"
         code loop
             1 L    0 RESUME 0
             2      1 LOAD_CONST 1
@@ -128,12 +130,15 @@ fn a_loop() {
                   74 POP_TOP
             8 L   75 LOAD_FAST 1 (total)
                   76 RETURN_VALUE
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn attributes_and_calls() {
-    check(ATTRIBUTES, expect![[r#"
+    check(
+        ATTRIBUTES,
+        expect![[r#"
         code attributes
             1 L    0 RESUME 0
             2      1 LOAD_CONST 1
@@ -165,12 +170,15 @@ fn attributes_and_calls() {
                   71 POP_TOP
             7 L   72 LOAD_FAST 1 (total)
                   73 RETURN_VALUE
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn exception_handlers() {
-    check(PROTECTED, expect![[r#"
+    check(
+        PROTECTED,
+        expect![[r#"
         code protected
             1 L    0 RESUME 0
             2      1 NOP
@@ -214,7 +222,8 @@ fn exception_handlers() {
           44..49 -> 49 depth 1 lasti
           49..52 -> 52 depth 0
           52..70 -> 70 depth 1 lasti
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
