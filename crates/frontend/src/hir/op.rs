@@ -178,8 +178,8 @@ pub enum Op {
     IsUnique,
     /// `list: obj, index: i64 (in range, its item quiet), value: obj (stolen) ->`: releases the old item.
     ListStore,
-    /// `list: obj, index: i64 (in range, its item quiet), value: f64 ->`: writes into the old item where the list alone owns it. Raises
-    /// without memory.
+    /// `list: obj, index: i64 (in range, its item quiet), value: f64 ->`: writes into the old item where the list alone
+    /// owns it. Raises without memory.
     ListStoreFloat,
     /// `list: obj, index: i64 (in range), value: i64 ->` likewise.
     ListStoreInt,
@@ -396,14 +396,25 @@ impl Op {
                 reads: Memory::ITERATORS,
                 ..none
             },
+            Self::ItemQuiet => Effects {
+                reads: Memory::LIST_ITEMS | Memory::OTHER,
+                ..none
+            },
+            Self::DropQuiet(_) => Effects {
+                reads: Memory::FRAME | Memory::OTHER,
+                ..none
+            },
+            Self::IsUnique => Effects {
+                reads: Memory::OTHER,
+                ..none
+            },
+            // The old item is quiet: its release runs no code.
             Self::ListStore => Effects {
                 writes: Memory::LIST_ITEMS,
-                may_run: true,
                 ..none
             },
             Self::ListStoreFloat | Self::ListStoreInt => Effects {
                 writes: Memory::LIST_ITEMS,
-                may_run: true,
                 may_raise: true,
                 ..none
             },
