@@ -118,7 +118,7 @@ impl Instr {
 
     /// Change of the stack's depth, as `dis.stack_effect`.
     pub fn stack_effect(&self) -> i32 {
-        opcode::stack_effect(self.opcode, self.arg)
+        opcode::stack_effect(self.opcode, self.arg, false)
     }
 
     fn raw_jump_target(&self) -> Option<i64> {

@@ -245,9 +245,9 @@ impl Opcode {
     }
 }
 
-/// Change of the stack's depth by an opcode with this argument, as `dis.stack_effect`. In 3.13 no base opcode's effect
-/// depends on whether it jumps; see [`Opcode::pushed`] for what `FOR_ITER` and `SEND` leave on a jump.
-pub fn stack_effect(opcode: Opcode, arg: u32) -> i32 {
+/// Change of the stack's depth by an opcode with this argument, as `dis.stack_effect(opcode, arg, jump=jump)`. It is the
+/// same on both ways out for every base opcode of 3.13; see [`Opcode::pushed`] for what `FOR_ITER` and `SEND` leave.
+pub fn stack_effect(opcode: Opcode, arg: u32, _jump: bool) -> i32 {
     let change = opcode.pushed(arg) as i64 - opcode.popped(arg) as i64;
     i32::try_from(change).unwrap_or(if change < 0 { i32::MIN } else { i32::MAX })
 }

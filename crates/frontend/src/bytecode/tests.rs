@@ -74,7 +74,11 @@ fn opcodes_are_those_of_the_interpreter() {
             n_base += 1;
             assert_eq!(opcode as u8, raw);
             let effects: Vec<i32> = words.map(|word| word.parse().unwrap()).collect();
-            assert_eq!(effects, ARGS.map(|arg| stack_effect(opcode, arg)), "{name}");
+            assert_eq!(
+                effects,
+                ARGS.map(|arg| stack_effect(opcode, arg, true)),
+                "{name}"
+            );
         } else {
             assert_eq!(Opcode::from_number(raw), None);
         }
