@@ -1,1 +1,34 @@
-//! LLVM IR that can be held safely: weak handles, owned functions, units.
+#![doc = include_str!("../README.md")]
+
+mod audit;
+mod collect;
+mod context;
+mod counters;
+mod edit;
+mod error;
+mod extract;
+mod handle;
+mod home;
+pub mod kind;
+mod library;
+mod module;
+mod operation;
+mod owned;
+mod passes;
+mod raw;
+mod stale;
+
+pub use audit::{Difference, DifferenceKind};
+pub use collect::{CollectReport, Refusal};
+pub use context::Context;
+pub use counters::{Live, live};
+pub use edit::Edit;
+pub use error::Error;
+pub use extract::{Bring, Unit};
+pub use handle::{Asserting, Callback, Tracking, Weak};
+pub use inkwell;
+pub use library::{BitcodeLibrary, Imported};
+pub use module::{MemoryReport, Module};
+pub use owned::{FunctionId, OwnedFunction};
+pub use passes::{Fate, PassReport};
+pub use stale::{Event, Fall, Stale, What};

@@ -1,0 +1,94 @@
+// Who uses a function, and the erasing of functions that only use each other.
+#include "martlet_ir.h"
+#include "llvm/ADT/SmallPtrSet.h"
+#include "llvm/ADT/SmallVector.h"
+#include "llvm/IR/Constants.h"
+#include "llvm/IR/Function.h"
+#include "llvm/IR/GlobalAlias.h"
+#include "llvm/IR/GlobalIFunc.h"
+#include "llvm/IR/GlobalVariable.h"
+#include "llvm/IR/Instruction.h"
+
+using namespace llvm;
+
+namespace {
+
+struct Visitor {
+  martlet_ir_user Visit;
+  void *Data;
+  SmallPtrSet<const Value *, 16> Seen;
+
+  void operator()(uint32_t Kind, Value *By) { Visit(Data, Kind, wrap(By)); }
+
+  // Constants are looked through: what counts is the function or global that holds them.
+  void users(Value *Of, uint32_t FunctionKind) {
+    SmallVector<Value *, 16> Work{Of};
+    while (!Work.empty()) {
+      for (User *By : Work.pop_back_val()->users()) {
+        if (auto *I = dyn_cast<Instruction>(By)) {
+          Function *F = I->getFunction();
+          if (Seen.insert(F).second || FunctionKind != MARTLET_IR_USER_FUNCTION)
+            (*this)(FunctionKind, F);
+        } else if (isa<GlobalAlias>(By) || isa<GlobalIFunc>(By)) {
+          (*this)(MARTLET_IR_USER_ALIAS, By);
+        } else if (auto *F = dyn_cast<Function>(By)) {
+          (*this)(FunctionKind, F);
+        } else if (auto *Variable = dyn_cast<GlobalVariable>(By)) {
+          StringRef Name = Variable->getName();
+          bool Used = Name == "llvm.used" || Name == "llvm.compiler.used";
+          (*this)(Used ? MARTLET_IR_USER_USED_LIST : MARTLET_IR_USER_VARIABLE, Variable);
+        } else if (isa<Constant>(By)) {
+          if (Seen.insert(By).second)
+            Work.push_back(By);
+        } else {
+          (*this)(MARTLET_IR_USER_OTHER, By);
+        }
+      }
+    }
+  }
+};
+
+// A block address used only inside its own function dies with it.
+bool escapes(BlockAddress *Address) {
+  SmallVector<Value *, 8> Work{Address};
+  while (!Work.empty())
+    for (User *By : Work.pop_back_val()->users()) {
+      auto *I = dyn_cast<Instruction>(By);
+      if (I && I->getFunction() == Address->getFunction())
+        continue;
+      if (I || isa<GlobalValue>(By))
+        return true;
+      Work.push_back(By);
+    }
+  return false;
+}
+
+} // namespace
+
+extern "C" void martlet_ir_users(LLVMValueRef Ref, martlet_ir_user Visit, void *Data) {
+  Function *F = unwrap<Function>(Ref);
+  F->removeDeadConstantUsers();
+  Visitor V{Visit, Data, {}};
+  V.users(F, MARTLET_IR_USER_FUNCTION);
+  for (BasicBlock &Block : *F) {
+    if (!Block.hasAddressTaken())
+      continue;
+    BlockAddress *Address = BlockAddress::lookup(&Block);
+    if (Address)
+      Address->removeDeadConstantUsers();
+    if (Address && escapes(Address)) {
+      V(MARTLET_IR_USER_BLOCK_ADDRESS, F);
+      break;
+    }
+  }
+}
+
+extern "C" void martlet_ir_erase(const LLVMValueRef *Functions, size_t Count) {
+  for (size_t I = 0; I != Count; ++I)
+    unwrap<Function>(Functions[I])->dropAllReferences();
+  for (size_t I = 0; I != Count; ++I) {
+    Function *F = unwrap<Function>(Functions[I]);
+    F->removeDeadConstantUsers();
+    F->eraseFromParent();
+  }
+}

@@ -1,0 +1,84 @@
+//! Contexts, and the libraries that are resident in them.
+
+use crate::counters::{CONTEXTS, Counted};
+use crate::error::Error;
+use crate::library::BitcodeLibrary;
+use crate::raw::{RawContext, Resident};
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// An LLVM context of one module, with the libraries that were opened in it.
+///
+/// A module owns its context; [`Module::into_context`](crate::Module::into_context) gives it back
+/// for the next module, so that libraries are opened once a thread and not once a function.
+/// Contexts grow (types, constants, metadata): retire one after some hundreds of modules, by
+/// [`Context::modules_served`].
+#[derive(Debug)]
+pub struct Context {
+    /// Dropped before the context.
+    libraries: RefCell<HashMap<u64, OpenLibrary>>,
+    raw: RawContext,
+    served: Cell<u64>,
+    _counted: Counted,
+}
+
+/// One library, open in one context.
+#[derive(Debug)]
+pub(crate) struct OpenLibrary {
+    pub(crate) resident: Resident,
+    /// The canonical texts of original functions as imports have them, by name.
+    pub(crate) pristine: RefCell<HashMap<String, Option<Arc<str>>>>,
+}
+
+impl Context {
+    /// A new context.
+    pub fn new() -> Self {
+        Context {
+            libraries: RefCell::default(),
+            raw: RawContext::new(),
+            served: Cell::new(0),
+            _counted: CONTEXTS.count(),
+        }
+    }
+
+    /// How many modules have been made in it.
+    pub fn modules_served(&self) -> u64 {
+        self.served.get()
+    }
+
+    /// How many libraries are open in it.
+    pub fn open_libraries(&self) -> usize {
+        self.libraries.borrow().len()
+    }
+
+    /// Works with a library, opened now if it is not yet.
+    pub(crate) fn with_library<R>(
+        &self,
+        library: &BitcodeLibrary,
+        work: impl FnOnce(&OpenLibrary) -> R,
+    ) -> Result<R, Error> {
+        if !self.libraries.borrow().contains_key(&library.id()) {
+            let open = OpenLibrary {
+                resident: library.resident(&self.raw)?,
+                pristine: RefCell::default(),
+            };
+            self.libraries.borrow_mut().insert(library.id(), open);
+        }
+        Ok(work(&self.libraries.borrow()[&library.id()]))
+    }
+
+    pub(crate) fn serve(&self) {
+        self.served.set(self.served.get() + 1);
+    }
+
+    pub(crate) fn raw(&self) -> &RawContext {
+        &self.raw
+    }
+}
+
+impl Default for Context {
+    fn default() -> Self {
+        Self::new()
+    }
+}

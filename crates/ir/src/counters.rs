@@ -1,0 +1,58 @@
+//! How much is alive in this process, for leak tests.
+
+use core::sync::atomic::{AtomicUsize, Ordering};
+
+/// Live objects of this crate, in the whole process.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Live {
+    /// LLVM contexts.
+    pub contexts: usize,
+    /// Modules, units included, resident libraries not.
+    pub modules: usize,
+    /// Handles that users hold.
+    pub handles: usize,
+    /// Functions that somebody owns, each counted once.
+    pub owned_functions: usize,
+}
+
+/// Counts what is alive now. Exact when no other thread is at work.
+pub fn live() -> Live {
+    Live {
+        contexts: CONTEXTS.get(),
+        modules: MODULES.get(),
+        handles: HANDLES.get(),
+        owned_functions: OWNED.get(),
+    }
+}
+
+/// A counter of live objects.
+#[derive(Debug)]
+pub(crate) struct Counter(AtomicUsize);
+
+pub(crate) static CONTEXTS: Counter = Counter(AtomicUsize::new(0));
+pub(crate) static MODULES: Counter = Counter(AtomicUsize::new(0));
+pub(crate) static HANDLES: Counter = Counter(AtomicUsize::new(0));
+pub(crate) static OWNED: Counter = Counter(AtomicUsize::new(0));
+
+impl Counter {
+    /// Relaxed throughout: a count orders nothing.
+    fn get(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn count(&'static self) -> Counted {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Counted(self)
+    }
+}
+
+/// One live object, until dropped.
+#[derive(Debug)]
+pub(crate) struct Counted(&'static Counter);
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,92 @@
+//! What is lent while a module is edited.
+
+use crate::handle::{Asserting, Callback, Tracking, Weak};
+use crate::home::Home;
+use crate::kind::Kind;
+use crate::owned::OwnedFunction;
+use crate::raw::{Mode, RawModule, Value};
+use inkwell::context::Context as InkContext;
+use inkwell::module::Module as InkModule;
+use inkwell::values::FunctionValue;
+
+/// A module as inkwell sees it, for the time of one [`Module::edit`](crate::Module::edit), and the
+/// way to take handles out of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Edit<'ctx> {
+    ink: &'ctx InkModule<'ctx>,
+    context: &'ctx InkContext,
+    raw: &'ctx RawModule,
+    home: &'ctx Home,
+}
+
+impl<'ctx> Edit<'ctx> {
+    pub(crate) fn new(
+        ink: &'ctx InkModule<'ctx>,
+        context: &'ctx InkContext,
+        raw: &'ctx RawModule,
+        home: &'ctx Home,
+    ) -> Self {
+        Edit {
+            ink,
+            context,
+            raw,
+            home,
+        }
+    }
+
+    /// inkwell's module.
+    pub fn module(self) -> &'ctx InkModule<'ctx> {
+        self.ink
+    }
+
+    /// inkwell's context, to make types, constants, builders and blocks with.
+    pub fn context(self) -> &'ctx InkContext {
+        self.context
+    }
+
+    /// Owns a function: external linkage until the last share is dropped. A function that is owned
+    /// already keeps its id.
+    ///
+    /// # Panics
+    /// If the function is of another module.
+    #[track_caller]
+    pub fn own(self, function: FunctionValue<'ctx>) -> OwnedFunction {
+        self.home.own(Value::of_ink(&function), self.raw)
+    }
+
+    /// A weak handle.
+    ///
+    /// # Panics
+    /// If the value is of another module, or in none.
+    #[track_caller]
+    pub fn weak<K: Kind>(self, value: K::Lent<'ctx>) -> Weak<K> {
+        Weak::new(self.home.watch(K::value(&value), self.raw, Mode::Weak))
+    }
+
+    /// A tracking handle.
+    ///
+    /// # Panics
+    /// If the value is of another module, or in none.
+    #[track_caller]
+    pub fn tracking<K: Kind>(self, value: K::Lent<'ctx>) -> Tracking<K> {
+        Tracking::new(self.home.watch(K::value(&value), self.raw, Mode::Tracking))
+    }
+
+    /// An asserting handle.
+    ///
+    /// # Panics
+    /// If the value is of another module, or in none.
+    #[track_caller]
+    pub fn asserting<K: Kind>(self, value: K::Lent<'ctx>) -> Asserting<K> {
+        Asserting::new(self.home.watch(K::value(&value), self.raw, Mode::Asserting))
+    }
+
+    /// A handle that collects events.
+    ///
+    /// # Panics
+    /// If the value is of another module, or in none.
+    #[track_caller]
+    pub fn callback<K: Kind>(self, value: K::Lent<'ctx>) -> Callback<K> {
+        Callback::new(self.home.watch(K::value(&value), self.raw, Mode::Callback))
+    }
+}

@@ -1,0 +1,121 @@
+//! Units: one function, cloned into a module of its own to be compiled.
+
+use crate::context::Context;
+use crate::error::Error;
+use crate::module::Module;
+use crate::operation::Operation;
+use crate::owned::OwnedFunction;
+use crate::raw::{ExtractRequest, RawModule};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A function whose body comes along into a unit, to be inlined there.
+#[derive(Clone, Copy, Debug)]
+pub struct Bring<'a> {
+    /// The function.
+    pub function: &'a OwnedFunction,
+    /// What [`Module::provenance`] calls it; the caller's business.
+    pub tag: u64,
+}
+
+/// What [`Module::extract`] made.
+#[derive(Debug)]
+pub struct Unit {
+    /// A module in a context of its own.
+    pub module: Module,
+    /// The function in that module.
+    pub function: OwnedFunction,
+}
+
+impl Module {
+    /// Clones one function into a module of its own, in a context of its own, so that it can be
+    /// compiled on another thread. What it calls is declared only, because what an optimiser sees
+    /// the body of, it folds; but static functions and constants come along, and so do the bodies
+    /// in `bring`, as `available_externally`.
+    ///
+    /// # Errors
+    /// [`Error::Stale`], [`Error::NotDefined`], or [`Error::Extract`] if the function names
+    /// something that cannot be in two modules, like a static variable.
+    pub fn extract(
+        &mut self,
+        function: &OwnedFunction,
+        bring: &[Bring<'_>],
+    ) -> Result<Unit, Error> {
+        self.extract_into(function, bring, Context::new())
+    }
+
+    /// [`Module::extract`] into a context that has served before.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn extract_into(
+        &mut self,
+        function: &OwnedFunction,
+        bring: &[Bring<'_>],
+        context: Context,
+    ) -> Result<Unit, Error> {
+        self.collect_if_dropped();
+        let _operation = Operation::enter("extract", "");
+        let root = self.owned_value(function)?;
+        let mut request = ExtractRequest {
+            name: root.name(),
+            function: root,
+            brought: Vec::new(),
+        };
+        for bring in bring
+            .iter()
+            .filter(|bring| bring.function.id() != function.id())
+        {
+            request
+                .brought
+                .push((self.owned_value(bring.function)?, bring.tag));
+        }
+        let defined = request
+            .brought
+            .iter()
+            .map(|(value, _)| value)
+            .chain([&request.function]);
+        if let Some(value) = defined.into_iter().find(|value| value.is_declaration()) {
+            return Err(Error::NotDefined(value.name()));
+        }
+        let clone = self
+            .raw()
+            .extract(&request)
+            .map_err(|message| Error::Extract {
+                function: request.name.clone(),
+                message,
+            })?;
+        Self::unit(&clone, &request, context)
+    }
+
+    /// From one context to another by bitcode.
+    fn unit(
+        clone: &RawModule,
+        request: &ExtractRequest<'_>,
+        context: Context,
+    ) -> Result<Unit, Error> {
+        let mut module = Self::from_bitcode(&request.name, &clone.bitcode(), context)?;
+        module.home().is_tagged.set(!request.brought.is_empty());
+        let function = module.own(&request.name)?;
+        Ok(Unit { module, function })
+    }
+
+    /// The tags of the functions whose bodies were really inlined into what this unit defines,
+    /// directly or through one another, by the pipelines that ran over it so far.
+    pub fn provenance(&self) -> Vec<u64> {
+        let mut into: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
+        let mut work = Vec::new();
+        for inlining in self.home().inlinings.borrow().iter() {
+            match inlining.rooted {
+                0 => into.entry(inlining.into).or_default().push(inlining.tag),
+                _ => work.push(inlining.tag),
+            }
+        }
+        let mut inlined = BTreeSet::new();
+        while let Some(tag) = work.pop() {
+            if inlined.insert(tag) {
+                work.extend(into.get(&tag).into_iter().flatten());
+            }
+        }
+        inlined.into_iter().collect()
+    }
+}

@@ -1,0 +1,125 @@
+//! Handles: what a user keeps instead of an LLVM value.
+//!
+//! A handle never lends a dead value. It may outlive its value, its module and its context, in any
+//! order, and may be dropped on any thread: dropping only marks, and the module clears up later.
+
+use crate::counters::{Counted, HANDLES};
+use crate::kind::Kind;
+use crate::module::Module;
+use crate::raw::{Mark, Value};
+use crate::stale::{Event, Stale, What};
+use core::marker::PhantomData;
+use std::sync::Arc;
+
+/// The common half of all handles.
+#[derive(Debug)]
+struct Handle<K> {
+    mark: Arc<Mark>,
+    kind: PhantomData<fn() -> K>,
+    _counted: Counted,
+}
+
+impl<K: Kind> Handle<K> {
+    fn new(mark: Arc<Mark>) -> Self {
+        Handle {
+            mark,
+            kind: PhantomData,
+            _counted: HANDLES.count(),
+        }
+    }
+
+    fn get<'m>(&self, module: &'m Module) -> Result<K::Lent<'m>, Stale> {
+        let value = module.value(&self.mark)?;
+        K::lend(value).ok_or(Stale::OtherKind {
+            made_at: self.mark.made_at(),
+        })
+    }
+}
+
+impl<K> Drop for Handle<K> {
+    fn drop(&mut self) {
+        self.mark.release();
+    }
+}
+
+macro_rules! handle {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug)]
+        pub struct $name<K>(Handle<K>);
+
+        impl<K: Kind> $name<K> {
+            pub(crate) fn new(mark: Arc<Mark>) -> Self {
+                $name(Handle::new(mark))
+            }
+
+            /// The value, lent for as long as the module is borrowed.
+            ///
+            /// # Errors
+            /// [`Stale`] if the value is gone, with what ended it, or if it is of another module.
+            pub fn get<'m>(&self, module: &'m Module) -> Result<K::Lent<'m>, Stale> {
+                self.0.get(module)
+            }
+
+            /// Whether the value is still there. A dead handle stays dead.
+            pub fn is_alive(&self) -> bool {
+                self.0.mark.is_alive()
+            }
+
+            /// What happened to the value last, if anything did.
+            pub fn last_event(&self) -> Option<Event> {
+                self.0.mark.last_event()
+            }
+        }
+    };
+}
+
+handle!(
+    /// Dead once its value is deleted; stays on its value when that is replaced everywhere.
+    Weak
+);
+
+handle!(
+    /// Dead once its value is deleted; goes over to the replacing value if it is of the same type
+    /// and kind, and is dead if it is not.
+    Tracking
+);
+
+handle!(
+    /// Says that its value lives for as long as the handle does. The operation during which the
+    /// value dies all the same returns [`Error::Asserted`](crate::Error::Asserted).
+    Asserting
+);
+
+handle!(
+    /// Collects what happens to its value. Nothing of the user's runs inside LLVM: events are asked
+    /// for afterwards.
+    Callback
+);
+
+impl<K: Kind> Callback<K> {
+    /// What has happened since the last call, oldest first.
+    pub fn take_events(&self) -> Vec<Event> {
+        self.0.mark.take_events()
+    }
+}
+
+impl Module {
+    /// The value behind a mark.
+    pub(crate) fn value(&self, mark: &Mark) -> Result<Value<'_>, Stale> {
+        if let Some(value) = Value::of_mark(mark, self.raw()) {
+            return Ok(value);
+        }
+        let made_at = mark.made_at();
+        if mark.is_alive() {
+            return Err(Stale::OtherModule { made_at });
+        }
+        let event = mark.last_event().unwrap_or(Event {
+            what: What::Deleted,
+            by: None,
+            operation: "an unknown operation".to_owned(),
+            pass: None,
+        });
+        Err(Stale::Gone { event, made_at })
+    }
+}

@@ -1,0 +1,65 @@
+//! The kinds of values that handles are typed over.
+
+use crate::raw::Value;
+use inkwell::basic_block::BasicBlock;
+use inkwell::values::{BasicValueEnum, FunctionValue, GlobalValue, InstructionValue};
+
+/// A kind of LLVM value that can be held: [`Function`], [`Global`], [`Instruction`], [`Block`] or
+/// [`Argument`]. Sealed.
+pub trait Kind: sealed::Sealed + 'static {
+    /// What is lent: inkwell's value of this kind.
+    type Lent<'m>: Copy;
+
+    #[doc(hidden)]
+    fn lend(value: Value<'_>) -> Option<Self::Lent<'_>>;
+    #[doc(hidden)]
+    fn value<'m>(lent: &Self::Lent<'m>) -> Value<'m>;
+}
+
+mod sealed {
+    pub trait Sealed {}
+}
+
+/// A function, defined or declared (`llvm/IR/Function.h`).
+#[derive(Clone, Copy, Debug)]
+pub enum Function {}
+
+/// A global variable (`llvm/IR/GlobalVariable.h`).
+#[derive(Clone, Copy, Debug)]
+pub enum Global {}
+
+/// An instruction (`llvm/IR/Instruction.h`).
+#[derive(Clone, Copy, Debug)]
+pub enum Instruction {}
+
+/// A basic block (`llvm/IR/BasicBlock.h`).
+#[derive(Clone, Copy, Debug)]
+pub enum Block {}
+
+/// A parameter of a function (`llvm/IR/Argument.h`).
+#[derive(Clone, Copy, Debug)]
+pub enum Argument {}
+
+macro_rules! kind {
+    ($name:ident, $ink:ident, $lend:ident, $of:ident) => {
+        impl sealed::Sealed for $name {}
+
+        impl Kind for $name {
+            type Lent<'m> = $ink<'m>;
+
+            fn lend(value: Value<'_>) -> Option<$ink<'_>> {
+                value.$lend()
+            }
+
+            fn value<'m>(lent: &Self::Lent<'m>) -> Value<'m> {
+                Value::$of(lent)
+            }
+        }
+    };
+}
+
+kind!(Function, FunctionValue, as_function, of_ink);
+kind!(Global, GlobalValue, as_global, of_ink);
+kind!(Instruction, InstructionValue, as_instruction, of_ink);
+kind!(Block, BasicBlock, as_block, of_block);
+kind!(Argument, BasicValueEnum, as_argument, of_ink);

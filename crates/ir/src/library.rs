@@ -1,0 +1,136 @@
+//! Libraries of bitcode that modules borrow bodies from.
+
+use crate::error::Error;
+use crate::module::Module;
+use crate::operation::Operation;
+use crate::raw::{RawContext, Resident};
+use core::fmt;
+use core::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Arc;
+
+/// Bitcode of functions whose originals live elsewhere too, natively compiled.
+///
+/// The library itself is plain bytes: it may be cloned and used on any thread. Each context reads it
+/// once, lazily, and keeps it; an import then clones only what a module names.
+#[derive(Clone)]
+pub struct BitcodeLibrary(Arc<Inner>);
+
+struct Inner {
+    id: u64,
+    name: String,
+    /// What the library's static things are called in a module.
+    prefix: String,
+    bytes: Arc<[u8]>,
+    functions: Vec<String>,
+}
+
+/// What an import gave bodies to.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Imported {
+    /// The names, those that other imported ones call included; statics not.
+    pub functions: Vec<String>,
+}
+
+impl BitcodeLibrary {
+    /// Opens bitcode, given whole, for example by `include_bytes!`.
+    ///
+    /// # Errors
+    /// [`Error::Bitcode`] if this LLVM does not read it.
+    pub fn open(name: &str, bytes: impl Into<Arc<[u8]>>) -> Result<Self, Error> {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        let mut inner = Inner {
+            // Relaxed: only uniqueness counts.
+            id: NEXT.fetch_add(1, Ordering::Relaxed),
+            name: name.to_owned(),
+            prefix: format!("{name}."),
+            bytes: bytes.into(),
+            functions: Vec::new(),
+        };
+        let context = RawContext::new();
+        inner.functions = inner.resident(&context)?.names();
+        Ok(BitcodeLibrary(Arc::new(inner)))
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// The functions it defines and shows.
+    pub fn functions(&self) -> &[String] {
+        &self.0.functions
+    }
+
+    /// Gives bodies to the functions that `module` declares and this library defines, and to those
+    /// that they call, as `available_externally`: the optimiser may inline them or drop them, and
+    /// neither harms. Functions marked `noinline` stay declarations. Constants come along, variables
+    /// that can be written are declared. `target-cpu`, `target-features` and `tune-cpu` are taken
+    /// off, since a body for a named CPU does not inline into one for another.
+    ///
+    /// # Errors
+    /// [`Error::Library`] if a declared type differs, or a body uses a static variable that can be
+    /// written (it would exist twice).
+    pub fn import(&self, module: &mut Module) -> Result<Imported, Error> {
+        module.collect_if_dropped();
+        let _operation = Operation::enter("import", &self.0.name);
+        let (raw, _, context) = module.parts_and_context();
+        let functions = context
+            .with_library(self, |open| open.resident.import(raw, &self.0.prefix))?
+            .map_err(|message| self.error(message))?;
+        Ok(Imported { functions })
+    }
+
+    /// The untouched text of one function.
+    ///
+    /// # Errors
+    /// [`Error::NoFunction`].
+    pub fn pristine(&self, name: &str) -> Result<String, Error> {
+        let context = RawContext::new();
+        let resident = self.0.resident(&context)?;
+        let function = resident
+            .function(name)
+            .ok_or_else(|| Error::NoFunction(name.to_owned()))?;
+        Ok(function.canonical_text())
+    }
+
+    pub(crate) fn id(&self) -> u64 {
+        self.0.id
+    }
+
+    pub(crate) fn prefix(&self) -> &str {
+        &self.0.prefix
+    }
+
+    pub(crate) fn resident(&self, context: &RawContext) -> Result<Resident, Error> {
+        self.0.resident(context)
+    }
+
+    pub(crate) fn error(&self, message: String) -> Error {
+        Error::Library {
+            library: self.0.name.clone(),
+            message,
+        }
+    }
+}
+
+impl Inner {
+    fn resident(&self, context: &RawContext) -> Result<Resident, Error> {
+        Resident::open(&self.name, Arc::clone(&self.bytes), context).map_err(|message| {
+            Error::Bitcode {
+                name: self.name.clone(),
+                message,
+            }
+        })
+    }
+}
+
+impl fmt::Debug for BitcodeLibrary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BitcodeLibrary")
+            .field("name", &self.0.name)
+            .field("bytes", &self.0.bytes.len())
+            .field("functions", &self.0.functions.len())
+            .finish()
+    }
+}

@@ -1,0 +1,242 @@
+//! A module and its context, owned by one thread at a time.
+
+use crate::context::Context;
+use crate::counters::{Counted, MODULES};
+use crate::edit::Edit;
+use crate::error::Error;
+use crate::home::Home;
+use crate::operation::{self, Operation};
+use crate::owned::OwnedFunction;
+use crate::raw::{RawModule, Value};
+use core::fmt;
+
+/// An LLVM module that owns its [`Context`].
+///
+/// It is `Send` and not `Sync`: it moves between threads as a whole and is never shared. Values are
+/// lent by handles ([`Weak`](crate::Weak), [`OwnedFunction`]) as long as the module is borrowed, or
+/// inside [`Module::edit`]; everything that may delete values takes `&mut Module`.
+///
+/// inkwell's values are `Copy`, and some of inkwell's safe functions erase what others still hold.
+/// Keep no inkwell value outside a borrow: keep a handle.
+#[derive(Debug)]
+pub struct Module {
+    // The order of these fields is the order of their end: the module's values die and mark their
+    // handles, the handles' nodes go, and the context is last.
+    raw: RawModule,
+    home: Home,
+    context: Context,
+    _counted: Counted,
+}
+
+/// How much a module holds.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct MemoryReport {
+    /// Functions with bodies.
+    pub definitions: usize,
+    /// Functions without.
+    pub declarations: usize,
+    /// Global variables.
+    pub variables: usize,
+    /// Instructions in all bodies.
+    pub instructions: u64,
+    /// Value handles of the shim, those of dropped handles included until the next collection.
+    pub nodes: usize,
+    /// Functions that somebody owns.
+    pub owned: usize,
+    /// Functions that nobody owns any more and that were refused erasure.
+    pub dying: usize,
+    /// Functions erased since the module was made.
+    pub erased: u64,
+    /// Libraries open in the context.
+    pub libraries: usize,
+}
+
+impl Module {
+    /// A new, empty module in a context of its own.
+    pub fn new(name: &str) -> Self {
+        Self::in_context(name, Context::new())
+    }
+
+    /// A new, empty module in a context that has served others before.
+    pub fn in_context(name: &str, context: Context) -> Self {
+        let raw = RawModule::new(name, context.raw());
+        Self::from_raw(raw, context)
+    }
+
+    /// Reads bitcode into a context.
+    ///
+    /// # Errors
+    /// [`Error::Bitcode`] with LLVM's words.
+    pub fn from_bitcode(name: &str, bytes: &[u8], context: Context) -> Result<Self, Error> {
+        let raw = RawModule::parse(name, bytes, context.raw()).ok_or_else(|| Error::Bitcode {
+            name: name.to_owned(),
+            message: context.raw().take_errors().unwrap_or_default(),
+        })?;
+        Ok(Self::from_raw(raw, context))
+    }
+
+    pub(crate) fn from_raw(raw: RawModule, context: Context) -> Self {
+        context.serve();
+        Module {
+            raw,
+            home: Home::default(),
+            context,
+            _counted: MODULES.count(),
+        }
+    }
+
+    /// The module as bitcode.
+    pub fn to_bitcode(&self) -> Vec<u8> {
+        self.raw.bitcode()
+    }
+
+    /// Gives the context back. The module and all its values end here.
+    pub fn into_context(self) -> Context {
+        let Module {
+            raw,
+            home,
+            context,
+            _counted,
+        } = self;
+        drop(raw);
+        drop(home);
+        context
+    }
+
+    /// Lends inkwell's view of the module, to build or change IR with.
+    ///
+    /// Nothing lent can leave the closure except through handles. Functions that were dropped since
+    /// are collected first.
+    ///
+    /// ```
+    /// use martlet_ir::Module;
+    ///
+    /// let mut module = Module::new("example");
+    /// let answer = module.edit(|e| {
+    ///     let i64_type = e.context().i64_type();
+    ///     let function = e.module().add_function("answer", i64_type.fn_type(&[], false), None);
+    ///     let builder = e.context().create_builder();
+    ///     builder.position_at_end(e.context().append_basic_block(function, "entry"));
+    ///     builder.build_return(Some(&i64_type.const_int(42, false))).unwrap();
+    ///     e.own(function)
+    /// });
+    /// module.verify().unwrap();
+    /// assert_eq!(answer.get(&module).unwrap().count_basic_blocks(), 1);
+    /// ```
+    pub fn edit<R>(&mut self, work: impl for<'ctx> FnOnce(Edit<'ctx>) -> R) -> R {
+        self.collect_if_dropped();
+        let _operation = Operation::enter("edit", "");
+        self.lend(work)
+    }
+
+    /// Lends the same for looking. Whoever deletes through this view kills handles as anywhere else.
+    pub fn read<R>(&self, work: impl for<'ctx> FnOnce(Edit<'ctx>) -> R) -> R {
+        let _operation = Operation::enter("read", "");
+        self.lend(work)
+    }
+
+    fn lend<R>(&self, work: impl for<'ctx> FnOnce(Edit<'ctx>) -> R) -> R {
+        let ink = self.raw.ink();
+        work(Edit::new(
+            &ink,
+            self.context.raw().ink(),
+            &self.raw,
+            &self.home,
+        ))
+    }
+
+    /// Owns a function by its present name.
+    ///
+    /// # Errors
+    /// [`Error::NoFunction`].
+    #[track_caller]
+    pub fn own(&mut self, name: &str) -> Result<OwnedFunction, Error> {
+        let function = self
+            .raw
+            .function(name)
+            .ok_or_else(|| Error::NoFunction(name.to_owned()))?;
+        Ok(self.home.own(function, &self.raw))
+    }
+
+    /// Runs LLVM's verifier.
+    ///
+    /// # Errors
+    /// [`Error::Verifier`] with its text.
+    pub fn verify(&self) -> Result<(), Error> {
+        self.raw.verify().map_err(Error::Verifier)
+    }
+
+    /// Functions in the module, declarations included.
+    pub fn function_count(&self) -> usize {
+        self.raw.functions().len()
+    }
+
+    /// How much the module holds now.
+    pub fn memory_report(&self) -> MemoryReport {
+        let functions = self.raw.functions();
+        let declarations = functions
+            .iter()
+            .filter(|function| function.is_declaration())
+            .count();
+        let owned = self.home.owned.borrow();
+        let dying = owned
+            .entries
+            .values()
+            .filter(|entry| entry.is_dying)
+            .count();
+        MemoryReport {
+            definitions: functions.len() - declarations,
+            declarations,
+            variables: self.raw.count_variables(),
+            instructions: self.raw.count_instructions(),
+            nodes: self.home.count_nodes() + owned.entries.len(),
+            owned: owned.entries.len() - dying,
+            dying,
+            erased: self.home.erased.get(),
+            libraries: self.context.open_libraries(),
+        }
+    }
+
+    /// The context, to look at.
+    pub fn context(&self) -> &Context {
+        &self.context
+    }
+
+    pub(crate) fn raw(&self) -> &RawModule {
+        &self.raw
+    }
+
+    pub(crate) fn home(&self) -> &Home {
+        &self.home
+    }
+
+    pub(crate) fn parts_mut(&mut self) -> (&mut RawModule, &Home) {
+        (&mut self.raw, &self.home)
+    }
+
+    pub(crate) fn parts_and_context(&mut self) -> (&mut RawModule, &Home, &Context) {
+        (&mut self.raw, &self.home, &self.context)
+    }
+
+    /// What went wrong without being returned: errors that LLVM reported, assertions that fell.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        if let Some(message) = self.context.raw().take_errors() {
+            return Err(Error::Diagnostic(message));
+        }
+        match operation::take_falls() {
+            falls if falls.is_empty() => Ok(()),
+            falls => Err(Error::Asserted(falls)),
+        }
+    }
+
+    pub(crate) fn owned_value(&self, function: &OwnedFunction) -> Result<Value<'_>, Error> {
+        Ok(self.value(function.mark())?)
+    }
+}
+
+impl fmt::Display for Module {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.raw.text())
+    }
+}

@@ -1,0 +1,72 @@
+//! What this thread is doing to a module, so that a handle can say when its value died.
+
+use crate::raw::current_pass;
+use crate::stale::{Event, Fall, What};
+use std::cell::RefCell;
+
+thread_local! {
+    static CURRENT: RefCell<Current> = RefCell::default();
+}
+
+#[derive(Debug, Default)]
+struct Current {
+    name: &'static str,
+    detail: String,
+    falls: Vec<Fall>,
+}
+
+/// One operation on a module, from `enter` to drop. Operations nest: the inner one is named.
+#[derive(Debug)]
+pub(crate) struct Operation {
+    outer: Option<(&'static str, String)>,
+}
+
+impl Operation {
+    pub(crate) fn enter(name: &'static str, detail: &str) -> Self {
+        CURRENT.with_borrow_mut(|current| {
+            let outer_name = core::mem::replace(&mut current.name, name);
+            let outer_detail = core::mem::replace(&mut current.detail, detail.to_owned());
+            Operation {
+                outer: Some((outer_name, outer_detail)),
+            }
+        })
+    }
+}
+
+impl Drop for Operation {
+    fn drop(&mut self) {
+        if let Some((name, detail)) = self.outer.take() {
+            CURRENT.with_borrow_mut(|current| {
+                current.name = name;
+                current.detail = detail;
+            });
+        }
+    }
+}
+
+/// Describes what happens to a value now.
+pub(crate) fn event(what: What, by: Option<String>) -> Event {
+    CURRENT.with_borrow(|current| {
+        let operation = match (current.name, current.detail.as_str()) {
+            ("", _) => "a call of LLVM's own interface".to_owned(),
+            (name, "") => name.to_owned(),
+            (name, detail) => format!("{name} `{detail}`"),
+        };
+        Event {
+            what,
+            by,
+            operation,
+            pass: current_pass(),
+        }
+    })
+}
+
+/// An asserting handle has lost its value.
+pub(crate) fn note_fall(fall: Fall) {
+    CURRENT.with_borrow_mut(|current| current.falls.push(fall));
+}
+
+/// The asserting handles that have fallen on this thread since the last call.
+pub(crate) fn take_falls() -> Vec<Fall> {
+    CURRENT.with_borrow_mut(|current| core::mem::take(&mut current.falls))
+}

@@ -1,0 +1,130 @@
+//! Owned functions: counted tickets that may be dropped anywhere.
+
+use crate::counters::Counted;
+use crate::module::Module;
+use crate::raw::Mark;
+use crate::stale::Stale;
+use core::fmt;
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use inkwell::values::FunctionValue;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// The identity of one owned function: unique in the process and never used again, whatever becomes
+/// of its name and of LLVM's object.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct FunctionId(u64);
+
+impl FunctionId {
+    pub(crate) fn next() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        // Relaxed: only uniqueness counts.
+        FunctionId(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// The number itself.
+    pub fn as_u64(self) -> u64 {
+        self.0
+    }
+}
+
+impl fmt::Display for FunctionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "f{}", self.0)
+    }
+}
+
+/// A share in a function of a module. While anybody has one, the function's linkage is external, so
+/// no pass deletes it or changes its signature.
+///
+/// It is a ticket: cloning and dropping touch no LLVM object and may happen on any thread. When the
+/// last share is gone, the owner's next operation that takes `&mut Module`, or
+/// [`Module::collect`], makes the function internal and erases it as soon as nothing outside its own
+/// dying cycle uses it.
+#[derive(Clone, Debug)]
+pub struct OwnedFunction(Arc<Ticket>);
+
+impl OwnedFunction {
+    pub(crate) fn from_ticket(ticket: Arc<Ticket>) -> Self {
+        OwnedFunction(ticket)
+    }
+
+    pub(crate) fn mark(&self) -> &Mark {
+        &self.0.mark
+    }
+
+    /// Who this is.
+    pub fn id(&self) -> FunctionId {
+        self.0.id
+    }
+
+    /// The function, lent for as long as the module is borrowed.
+    ///
+    /// # Errors
+    /// [`Stale`] if it is gone in spite of its linkage (somebody erased it through inkwell), or if
+    /// it is of another module.
+    pub fn get<'m>(&self, module: &'m Module) -> Result<FunctionValue<'m>, Stale> {
+        let value = module.value(&self.0.mark)?;
+        value.as_function().ok_or(Stale::OtherKind {
+            made_at: self.0.mark.made_at(),
+        })
+    }
+}
+
+/// What all shares of a function have in common; its drop posts the id.
+#[derive(Debug)]
+pub(crate) struct Ticket {
+    id: FunctionId,
+    mark: Arc<Mark>,
+    mailbox: Arc<Mailbox>,
+    _counted: Counted,
+}
+
+impl Ticket {
+    pub(crate) fn new(
+        id: FunctionId,
+        mark: Arc<Mark>,
+        mailbox: Arc<Mailbox>,
+        counted: Counted,
+    ) -> Self {
+        Ticket {
+            id,
+            mark,
+            mailbox,
+            _counted: counted,
+        }
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        self.mailbox.post(self.id);
+    }
+}
+
+/// Ids of functions that were dropped, for the module's owner to take.
+#[derive(Debug, Default)]
+pub(crate) struct Mailbox {
+    /// A hint that `ids` is not empty. Relaxed: a post that is missed is seen by a later operation.
+    is_full: AtomicBool,
+    ids: Mutex<Vec<FunctionId>>,
+}
+
+impl Mailbox {
+    fn post(&self, id: FunctionId) {
+        self.ids
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(id);
+        self.is_full.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.is_full.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn take(&self) -> Vec<FunctionId> {
+        // Before the ids: a post in between sets the flag again.
+        self.is_full.store(false, Ordering::Relaxed);
+        core::mem::take(&mut *self.ids.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}

@@ -1,0 +1,255 @@
+//! An owned LLVM module.
+
+use super::bindings::{
+    self, martlet_ir_count_instructions, martlet_ir_current_pass, martlet_ir_erase,
+    martlet_ir_extract, martlet_ir_run_passes,
+};
+use super::context::RawContext;
+use super::node::Mark;
+use super::text::{c_string, owned, take_message};
+use super::value::Value;
+use crate::operation::Operation;
+use core::ffi::c_void;
+use core::mem::ManuallyDrop;
+use core::sync::atomic::{AtomicU64, Ordering};
+use inkwell::module::Module as InkModule;
+use inkwell::targets::TargetMachine;
+use llvm_sys::analysis::{LLVMVerifierFailureAction, LLVMVerifyModule};
+use llvm_sys::bit_reader::LLVMParseBitcodeInContext2;
+use llvm_sys::bit_writer::LLVMWriteBitcodeToMemoryBuffer;
+use llvm_sys::core::{
+    LLVMCreateMemoryBufferWithMemoryRange, LLVMDisposeMemoryBuffer, LLVMDisposeModule,
+    LLVMGetBufferSize, LLVMGetBufferStart, LLVMGetFirstFunction, LLVMGetFirstGlobal,
+    LLVMGetNamedFunction, LLVMGetNextFunction, LLVMGetNextGlobal,
+    LLVMModuleCreateWithNameInContext, LLVMPrintModuleToString,
+};
+use llvm_sys::prelude::LLVMModuleRef;
+
+pub(crate) use super::bindings::Inlining;
+
+/// An LLVM module, disposed of on drop. Its context outlives it: whoever holds both sees to that.
+#[derive(Debug)]
+pub(crate) struct RawModule {
+    raw: LLVMModuleRef,
+    id: u64,
+}
+
+// SAFETY: a module, its context and its nodes are held together and move together.
+unsafe impl Send for RawModule {}
+
+/// What is cloned out of a module.
+#[derive(Debug)]
+pub(crate) struct ExtractRequest<'m> {
+    pub(crate) name: String,
+    pub(crate) function: Value<'m>,
+    pub(crate) brought: Vec<(Value<'m>, u64)>,
+}
+
+impl RawModule {
+    pub(crate) fn new(name: &str, context: &RawContext) -> Self {
+        let name = c_string(name);
+        // SAFETY: the context is alive.
+        Self::own(unsafe { LLVMModuleCreateWithNameInContext(name.as_ptr(), context.as_ptr()) })
+    }
+
+    pub(super) fn own(raw: LLVMModuleRef) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        // Relaxed: only uniqueness counts.
+        RawModule {
+            raw,
+            id: NEXT.fetch_add(1, Ordering::Relaxed),
+        }
+    }
+
+    pub(super) fn as_ptr(&self) -> LLVMModuleRef {
+        self.raw
+    }
+
+    /// Unique in the process, never used again.
+    pub(crate) fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// inkwell's view of the module. It does not own: dropping it disposes of nothing.
+    pub(crate) fn ink<'m>(&'m self) -> ManuallyDrop<InkModule<'m>> {
+        // SAFETY: the module is alive for 'm, and never disposed of through the view.
+        ManuallyDrop::new(unsafe { InkModule::new(self.raw) })
+    }
+
+    pub(crate) fn functions(&self) -> Vec<Value<'_>> {
+        let mut functions = Vec::new();
+        // SAFETY: the module is alive; the list is only read.
+        unsafe {
+            let mut next = LLVMGetFirstFunction(self.raw);
+            while !next.is_null() {
+                functions.push(Value::assume_alive(next));
+                next = LLVMGetNextFunction(next);
+            }
+        }
+        functions
+    }
+
+    pub(crate) fn count_variables(&self) -> usize {
+        let mut count = 0;
+        // SAFETY: the module is alive; the list is only read.
+        unsafe {
+            let mut next = LLVMGetFirstGlobal(self.raw);
+            while !next.is_null() {
+                count += 1;
+                next = LLVMGetNextGlobal(next);
+            }
+        }
+        count
+    }
+
+    pub(crate) fn count_instructions(&self) -> u64 {
+        // SAFETY: the module is alive.
+        unsafe { martlet_ir_count_instructions(self.raw) }
+    }
+
+    pub(crate) fn function(&self, name: &str) -> Option<Value<'_>> {
+        let name = c_string(name);
+        // SAFETY: the module is alive.
+        let raw = unsafe { LLVMGetNamedFunction(self.raw, name.as_ptr()) };
+        // SAFETY: found in this module just now.
+        (!raw.is_null()).then(|| unsafe { Value::assume_alive(raw) })
+    }
+
+    pub(crate) fn text(&self) -> String {
+        // SAFETY: the module is alive; the message is ours.
+        unsafe { take_message(LLVMPrintModuleToString(self.raw)) }.unwrap_or_default()
+    }
+
+    /// `Err` holds the verifier's text.
+    pub(crate) fn verify(&self) -> Result<(), String> {
+        let mut text = core::ptr::null_mut();
+        let action = LLVMVerifierFailureAction::LLVMReturnStatusAction;
+        // SAFETY: the module is alive.
+        let broken = unsafe { LLVMVerifyModule(self.raw, action, &mut text) } != 0;
+        // SAFETY: LLVM always hands out a message, empty when all is well.
+        let text = unsafe { take_message(text) }.unwrap_or_default();
+        if broken { Err(text) } else { Ok(()) }
+    }
+
+    /// Runs a pipeline. `Err` holds what is wrong with its text. `inlinings`: where to put the call
+    /// sites of tagged functions that were inlined.
+    pub(crate) fn run_passes(
+        &mut self,
+        pipeline: &str,
+        machine: &TargetMachine,
+        inlinings: Option<&mut Vec<Inlining>>,
+    ) -> Result<(), String> {
+        let inlined = inlinings
+            .is_some()
+            .then_some(push_inlining as bindings::Inlined);
+        let user = match inlinings {
+            Some(list) => core::ptr::from_mut(list).cast::<c_void>(),
+            None => core::ptr::null_mut(),
+        };
+        // SAFETY: module and machine are alive; `user` outlives the call.
+        let wrong = unsafe {
+            martlet_ir_run_passes(
+                self.raw,
+                machine.as_mut_ptr(),
+                pipeline.as_ptr().cast(),
+                pipeline.len(),
+                inlined,
+                user,
+            )
+        };
+        // SAFETY: the message is ours.
+        unsafe { take_message(wrong) }.map_or(Ok(()), Err)
+    }
+
+    /// Erases functions that nothing but themselves uses any more.
+    pub(crate) fn erase(&mut self, marks: &[&Mark]) {
+        let values: Vec<_> = marks
+            .iter()
+            .filter_map(|mark| Value::of_mark(mark, self))
+            .map(Value::as_ptr)
+            .collect();
+        // SAFETY: alive, of this module, and every `Value` of it is gone, as `self` is exclusive.
+        unsafe { martlet_ir_erase(values.as_ptr(), values.len()) };
+    }
+
+    /// Clones one function out, into a module of the same context. `Err` holds the reason.
+    pub(crate) fn extract(&self, request: &ExtractRequest<'_>) -> Result<RawModule, String> {
+        let name = c_string(&request.name);
+        let brought: Vec<_> = request
+            .brought
+            .iter()
+            .map(|(value, _)| value.as_ptr())
+            .collect();
+        let tags: Vec<u64> = request.brought.iter().map(|(_, tag)| *tag).collect();
+        let mut error = core::ptr::null_mut();
+        // SAFETY: all values are alive and functions; the lists are of one length.
+        let raw = unsafe {
+            martlet_ir_extract(
+                request.function.as_ptr(),
+                brought.as_ptr(),
+                tags.as_ptr(),
+                tags.len(),
+                name.as_ptr(),
+                &mut error,
+            )
+        };
+        if raw.is_null() {
+            // SAFETY: set when nothing is returned, and ours.
+            return Err(unsafe { take_message(error) }.unwrap_or_default());
+        }
+        Ok(Self::own(raw))
+    }
+
+    pub(crate) fn bitcode(&self) -> Vec<u8> {
+        // SAFETY: the module is alive; the buffer is copied, then freed.
+        unsafe {
+            let buffer = LLVMWriteBitcodeToMemoryBuffer(self.raw);
+            let start = LLVMGetBufferStart(buffer).cast::<u8>();
+            let bytes = core::slice::from_raw_parts(start, LLVMGetBufferSize(buffer)).to_vec();
+            LLVMDisposeMemoryBuffer(buffer);
+            bytes
+        }
+    }
+
+    /// Reads bitcode at once and whole; `None` if it is not valid: the context has the reason.
+    pub(crate) fn parse(name: &str, bytes: &[u8], context: &RawContext) -> Option<Self> {
+        let name = c_string(name);
+        let mut raw = core::ptr::null_mut();
+        // SAFETY: the bytes outlive the reading, which is over when the call returns.
+        let failed = unsafe {
+            let buffer = LLVMCreateMemoryBufferWithMemoryRange(
+                bytes.as_ptr().cast(),
+                bytes.len(),
+                name.as_ptr(),
+                0,
+            );
+            let failed = LLVMParseBitcodeInContext2(context.as_ptr(), buffer, &mut raw);
+            LLVMDisposeMemoryBuffer(buffer);
+            failed
+        };
+        (failed == 0).then(|| Self::own(raw))
+    }
+}
+
+impl Drop for RawModule {
+    fn drop(&mut self) {
+        let _operation = Operation::enter("drop of the module", "");
+        // SAFETY: ours, once; the context is still there.
+        unsafe { LLVMDisposeModule(self.raw) };
+    }
+}
+
+/// The pass that this thread is in.
+pub(crate) fn current_pass() -> Option<String> {
+    let mut length = 0;
+    // SAFETY: the name is copied at once.
+    unsafe {
+        let name = martlet_ir_current_pass(&mut length);
+        (!name.is_null()).then(|| owned(name, length))
+    }
+}
+
+unsafe extern "C" fn push_inlining(user: *mut c_void, inlining: *const Inlining) {
+    // SAFETY: `run_passes` passes a vector that outlives the call, the shim a readable struct.
+    unsafe { (*user.cast::<Vec<Inlining>>()).push(*inlining) };
+}

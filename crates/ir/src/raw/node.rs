@@ -1,0 +1,173 @@
+//! Marks and nodes: the two halves of a handle.
+//!
+//! A **node** is the shim's value handle. It belongs to the module's registry and is made and freed
+//! only on the thread that owns the module, because it is linked into the context's tables. A
+//! **mark** is plain memory shared by the node and the user's handle; the user's half may be dropped
+//! on any thread, and only says so in the mark. LLVM calls [`event`] inside its destructors, which
+//! writes into the mark and does nothing else.
+
+use super::bindings::{self, martlet_ir_node_free, martlet_ir_node_new};
+use super::value::Value;
+use crate::operation;
+use crate::stale::{Event, Fall, What};
+use core::ffi::c_void;
+use core::panic::Location;
+use core::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
+use llvm_sys::LLVMValue;
+use llvm_sys::prelude::LLVMValueRef;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// What a handle does when its value is replaced or dies.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Mode {
+    Weak,
+    Tracking,
+    Asserting,
+    Callback,
+}
+
+/// What the node and the user's handle share.
+///
+/// Every access but the two flags is by the thread that holds the module, so `Relaxed` is enough:
+/// handing the module to another thread orders what came before.
+#[derive(Debug)]
+pub(crate) struct Mark {
+    value: AtomicPtr<LLVMValue>,
+    /// Set by the user's half when it goes. Pairs with nothing: the node is freed at some later
+    /// sweep, and a sweep that misses the flag is followed by another.
+    released: AtomicBool,
+    mode: Mode,
+    home: u64,
+    made_at: &'static Location<'static>,
+    story: Mutex<Story>,
+}
+
+#[derive(Debug, Default)]
+struct Story {
+    last: Option<Event>,
+    all: Vec<Event>,
+}
+
+impl Mark {
+    pub(crate) fn home(&self) -> u64 {
+        self.home
+    }
+
+    pub(crate) fn made_at(&self) -> &'static Location<'static> {
+        self.made_at
+    }
+
+    pub(crate) fn is_alive(&self) -> bool {
+        !self.value.load(Ordering::Relaxed).is_null()
+    }
+
+    /// The value, lent for as long as `module` is borrowed; `None` if it is dead.
+    /// The caller has compared [`Mark::home`] with the module's id.
+    pub(super) fn value(&self) -> LLVMValueRef {
+        self.value.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn last_event(&self) -> Option<Event> {
+        self.story().last.clone()
+    }
+
+    /// The events since the last call, oldest first; kept for callback handles only.
+    pub(crate) fn take_events(&self) -> Vec<Event> {
+        core::mem::take(&mut self.story().all)
+    }
+
+    pub(crate) fn release(&self) {
+        self.released.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_released(&self) -> bool {
+        self.released.load(Ordering::Relaxed)
+    }
+
+    fn story(&self) -> MutexGuard<'_, Story> {
+        self.story.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A value handle of the shim, freed on drop.
+#[derive(Debug)]
+pub(crate) struct Node {
+    raw: *mut bindings::Node,
+    mark: Arc<Mark>,
+}
+
+// SAFETY: a node is only touched by the thread that owns its module, and moves with it.
+unsafe impl Send for Node {}
+
+impl Node {
+    pub(crate) fn new(
+        value: Value<'_>,
+        home: u64,
+        mode: Mode,
+        made_at: &'static Location<'static>,
+    ) -> Self {
+        let mark = Arc::new(Mark {
+            value: AtomicPtr::new(value.as_ptr()),
+            released: AtomicBool::new(false),
+            mode,
+            home,
+            made_at,
+            story: Mutex::default(),
+        });
+        let follow = mode == Mode::Tracking;
+        let user = Arc::as_ptr(&mark).cast_mut().cast::<c_void>();
+        // SAFETY: the value is alive, and the node keeps the mark it points to.
+        let raw = unsafe { martlet_ir_node_new(value.as_ptr(), follow.into(), event, user) };
+        Node { raw, mark }
+    }
+
+    pub(crate) fn mark(&self) -> &Arc<Mark> {
+        &self.mark
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        // The node goes first: it holds a plain pointer to the mark.
+        // SAFETY: made by `martlet_ir_node_new` and freed once. The context is still there: a
+        // module drops its registry before its context.
+        unsafe { martlet_ir_node_free(self.raw) };
+    }
+}
+
+/// Runs inside LLVM, where a value dies or is replaced.
+unsafe extern "C" fn event(user: *mut c_void, kind: u32, by: LLVMValueRef) {
+    // SAFETY: `user` is the mark of a node that is alive, and keeps it.
+    let mark = unsafe { &*user.cast_const().cast::<Mark>() };
+    let what = match kind {
+        bindings::DELETED => What::Deleted,
+        bindings::REPLACED => What::Replaced,
+        _ => What::ReplacedByOtherType,
+    };
+    let follows = mark.mode == Mode::Tracking;
+    match what {
+        What::Deleted => mark.value.store(core::ptr::null_mut(), Ordering::Relaxed),
+        What::Replaced if follows => mark.value.store(by, Ordering::Relaxed),
+        What::ReplacedByOtherType if follows => {
+            mark.value.store(core::ptr::null_mut(), Ordering::Relaxed);
+        }
+        _ => {}
+    }
+    if mark.is_released() {
+        return;
+    }
+    // SAFETY: LLVM has just handed out the replacing value.
+    let by = (!by.is_null()).then(|| unsafe { Value::assume_alive(by) }.name());
+    let event = operation::event(what, by);
+    if mark.mode == Mode::Asserting && what == What::Deleted {
+        operation::note_fall(Fall {
+            made_at: mark.made_at,
+            event: event.clone(),
+        });
+    }
+    let mut story = mark.story();
+    if mark.mode == Mode::Callback {
+        story.all.push(event.clone());
+    }
+    story.last = Some(event);
+}

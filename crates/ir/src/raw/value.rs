@@ -1,0 +1,197 @@
+//! A value that is alive as long as its module is borrowed.
+
+use super::bindings::{
+    self, martlet_ir_canonical_text, martlet_ir_hash_body, martlet_ir_hash_interface,
+    martlet_ir_module_of, martlet_ir_users,
+};
+use super::module::RawModule;
+use super::node::Mark;
+use super::text::{owned, take_message};
+use core::ffi::c_void;
+use core::marker::PhantomData;
+use inkwell::basic_block::BasicBlock;
+use inkwell::values::{
+    AnyValueEnum, AsValueRef, BasicValueEnum, FunctionValue, GlobalValue, InstructionValue,
+};
+use llvm_sys::core::{
+    LLVMGetLinkage, LLVMGetValueKind, LLVMGetValueName2, LLVMIsDeclaration, LLVMSetLinkage,
+    LLVMValueAsBasicBlock,
+};
+use llvm_sys::prelude::LLVMValueRef;
+use llvm_sys::{LLVMLinkage, LLVMValueKind};
+
+/// A live value, borrowed from its module.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub struct Value<'m> {
+    raw: LLVMValueRef,
+    module: PhantomData<&'m RawModule>,
+}
+
+/// Who uses a function.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum User<'m> {
+    Function(Value<'m>),
+    Variable(Value<'m>),
+    UsedList,
+    Alias(Value<'m>),
+    BlockAddress,
+    Other,
+}
+
+impl<'m> Value<'m> {
+    /// What a mark points to, unless it is dead or its home is another module.
+    pub(crate) fn of_mark(mark: &Mark, module: &'m RawModule) -> Option<Self> {
+        let raw = mark.value();
+        (!raw.is_null() && mark.home() == module.id()).then_some(Value {
+            raw,
+            module: PhantomData,
+        })
+    }
+
+    /// A value that inkwell lends.
+    pub(crate) fn of_ink(value: &(impl AsValueRef + Copy + 'm)) -> Self {
+        Value {
+            raw: value.as_value_ref(),
+            module: PhantomData,
+        }
+    }
+
+    /// A block that inkwell lends.
+    pub(crate) fn of_block(block: &BasicBlock<'m>) -> Self {
+        // SAFETY: inkwell's blocks are alive while it lends them.
+        let raw = unsafe { llvm_sys::core::LLVMBasicBlockAsValue(block.as_mut_ptr()) };
+        Value {
+            raw,
+            module: PhantomData,
+        }
+    }
+
+    /// # Safety
+    /// The value is alive for `'m`.
+    pub(super) unsafe fn assume_alive(raw: LLVMValueRef) -> Self {
+        Value {
+            raw,
+            module: PhantomData,
+        }
+    }
+
+    pub(super) fn as_ptr(self) -> LLVMValueRef {
+        self.raw
+    }
+
+    /// Where it stands, as a hint for tables.
+    pub(crate) fn address(self) -> usize {
+        self.raw.addr()
+    }
+
+    pub(crate) fn is_in(self, module: &RawModule) -> bool {
+        // SAFETY: the value is alive.
+        unsafe { martlet_ir_module_of(self.raw) == module.as_ptr() }
+    }
+
+    pub(crate) fn name(self) -> String {
+        let mut length = 0;
+        // SAFETY: the value is alive; the name is copied at once.
+        unsafe { owned(LLVMGetValueName2(self.raw, &mut length), length) }
+    }
+
+    pub(crate) fn is_declaration(self) -> bool {
+        // SAFETY: only asked of global values, which are alive.
+        unsafe { LLVMIsDeclaration(self.raw) != 0 }
+    }
+
+    pub(crate) fn is_internal(self) -> bool {
+        // SAFETY: only asked of global values, which are alive.
+        unsafe { LLVMGetLinkage(self.raw) == LLVMLinkage::LLVMInternalLinkage }
+    }
+
+    /// `internal` has no meaning for a declaration, which stays external.
+    pub(crate) fn set_internal(self, internal: bool) {
+        let linkage = match internal && !self.is_declaration() {
+            true => LLVMLinkage::LLVMInternalLinkage,
+            false => LLVMLinkage::LLVMExternalLinkage,
+        };
+        // SAFETY: only asked of functions, which are alive.
+        unsafe { LLVMSetLinkage(self.raw, linkage) };
+    }
+
+    pub(crate) fn hash_body(self) -> u64 {
+        // SAFETY: only asked of functions, which are alive.
+        unsafe { martlet_ir_hash_body(self.raw) }
+    }
+
+    pub(crate) fn hash_interface(self) -> u64 {
+        // SAFETY: only asked of functions, which are alive.
+        unsafe { martlet_ir_hash_interface(self.raw) }
+    }
+
+    /// A function's text, independent of the module around it.
+    pub(crate) fn canonical_text(self) -> String {
+        // SAFETY: only asked of functions, which are alive; the message is ours.
+        unsafe { take_message(martlet_ir_canonical_text(self.raw)) }.unwrap_or_default()
+    }
+
+    /// Who uses this function, once its dead constant users are gone.
+    pub(crate) fn users(self) -> Vec<User<'m>> {
+        let mut users = Vec::new();
+        let data = (&raw mut users).cast::<c_void>();
+        // SAFETY: only asked of functions, which are alive; `data` outlives the call.
+        unsafe { martlet_ir_users(self.raw, push_user, data) };
+        users
+    }
+
+    fn kind(self) -> LLVMValueKind {
+        // SAFETY: the value is alive.
+        unsafe { LLVMGetValueKind(self.raw) }
+    }
+
+    pub(crate) fn as_function(self) -> Option<FunctionValue<'m>> {
+        (self.kind() == LLVMValueKind::LLVMFunctionValueKind)
+            // SAFETY: alive for 'm, and a function.
+            .then(|| unsafe { FunctionValue::new(self.raw) })
+            .flatten()
+    }
+
+    pub(crate) fn as_global(self) -> Option<GlobalValue<'m>> {
+        (self.kind() == LLVMValueKind::LLVMGlobalVariableValueKind)
+            // SAFETY: alive for 'm, and a variable.
+            .then(|| unsafe { GlobalValue::new(self.raw) })
+    }
+
+    pub(crate) fn as_instruction(self) -> Option<InstructionValue<'m>> {
+        (self.kind() == LLVMValueKind::LLVMInstructionValueKind)
+            // SAFETY: alive for 'm, and an instruction.
+            .then(|| unsafe { InstructionValue::new(self.raw) })
+    }
+
+    pub(crate) fn as_block(self) -> Option<BasicBlock<'m>> {
+        (self.kind() == LLVMValueKind::LLVMBasicBlockValueKind)
+            // SAFETY: alive for 'm, and a block.
+            .then(|| unsafe { BasicBlock::new(LLVMValueAsBasicBlock(self.raw)) })
+            .flatten()
+    }
+
+    pub(crate) fn as_argument(self) -> Option<BasicValueEnum<'m>> {
+        if self.kind() != LLVMValueKind::LLVMArgumentValueKind {
+            return None;
+        }
+        // SAFETY: alive for 'm.
+        let any = unsafe { AnyValueEnum::new(self.raw) };
+        BasicValueEnum::try_from(any).ok()
+    }
+}
+
+unsafe extern "C" fn push_user(data: *mut c_void, kind: u32, user: LLVMValueRef) {
+    // SAFETY: `Value::users` passes a vector that outlives the call.
+    let users = unsafe { &mut *data.cast::<Vec<User<'_>>>() };
+    // SAFETY: LLVM has just found it in the use list of a live function of the same module.
+    let value = unsafe { Value::assume_alive(user) };
+    users.push(match kind {
+        bindings::USER_FUNCTION => User::Function(value),
+        bindings::USER_VARIABLE => User::Variable(value),
+        bindings::USER_USED_LIST => User::UsedList,
+        bindings::USER_ALIAS => User::Alias(value),
+        bindings::USER_BLOCK_ADDRESS => User::BlockAddress,
+        _ => User::Other,
+    });
+}

@@ -1,0 +1,92 @@
+//! What is said about values that are gone.
+
+use core::fmt;
+use core::panic::Location;
+
+/// What happened to a value.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum What {
+    /// It was deleted.
+    Deleted,
+    /// All its uses were replaced by a value of the same type and kind.
+    Replaced,
+    /// All its uses were replaced by a value of another type or kind.
+    ReplacedByOtherType,
+}
+
+/// Something that happened to a value that a handle watches.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Event {
+    /// What happened.
+    pub what: What,
+    /// The label of the value that took over, where one did and it has a name.
+    pub by: Option<String>,
+    /// What was being done to the module, as ``run_passes `globaldce` ``.
+    pub operation: String,
+    /// The pass that did it, by LLVM's class name, where a pass did.
+    pub pass: Option<String>,
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.what {
+            What::Deleted => f.write_str("deleted")?,
+            What::Replaced => f.write_str("replaced")?,
+            What::ReplacedByOtherType => f.write_str("replaced by a value of another type")?,
+        }
+        if let Some(by) = self.by.as_deref().filter(|by| !by.is_empty()) {
+            write!(f, " by `{by}`")?;
+        }
+        write!(f, " during {}", self.operation)?;
+        match &self.pass {
+            Some(pass) => write!(f, ", in {pass}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Why a handle has no value to lend.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Stale {
+    /// The value is gone.
+    #[error("the value was {event}; its handle was made at {made_at}")]
+    Gone {
+        /// What ended it.
+        event: Event,
+        /// Where the handle was made.
+        made_at: &'static Location<'static>,
+    },
+    /// The handle belongs to another module. Its value may well be alive there.
+    #[error("the value is of another module; its handle was made at {made_at}")]
+    OtherModule {
+        /// Where the handle was made.
+        made_at: &'static Location<'static>,
+    },
+    /// The value is there, but is no longer of the handle's kind.
+    #[error("the value is of another kind now; its handle was made at {made_at}")]
+    OtherKind {
+        /// Where the handle was made.
+        made_at: &'static Location<'static>,
+    },
+}
+
+/// An asserting handle whose value died.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Fall {
+    /// Where the handle was made.
+    pub made_at: &'static Location<'static>,
+    /// What ended its value.
+    pub event: Event,
+}
+
+impl fmt::Display for Fall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "the value asserted at {} was {}",
+            self.made_at, self.event
+        )
+    }
+}
