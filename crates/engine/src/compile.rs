@@ -1,0 +1,262 @@
+//! One function's way through the house. Read this first.
+//!
+//! [`Engine::compile_now`] goes the whole way on the caller's thread. In the background it is the
+//! same way in three pieces: stage 1 is [`Engine::request`], stage 2 runs on a compile thread, the
+//! embedder finds the unit in the mailbox (stage 3) and goes on with [`Engine::install`].
+
+use std::borrow::Cow;
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use martlet_machine_code::{Code, Object, Table};
+
+use crate::graph::Dependency;
+use crate::lifecycle::Lifecycle;
+use crate::mailbox::Finished;
+use crate::sync::lock;
+use crate::{
+    Compiled, Compiler, Engine, Function, Refusal, Released, State, Timings, Version, Work, reasons,
+};
+
+/// What the embedder contributes to an install.
+pub struct InstallHooks<'a, M> {
+    /// The address of a symbol that the object does not define.
+    pub resolve: &'a dyn Fn(&str) -> Option<usize>,
+    /// Fills the version's tables, before any entry leads to it, and sets its `valid` byte. May
+    /// refuse, for example because an object that the code names has died.
+    pub fill: &'a mut dyn FnMut(&Arc<Version<M>>, &Code) -> Result<(), Refusal>,
+}
+
+impl<C: Compiler> Engine<C> {
+    /// Compiles and installs, all on the caller's thread (the compiler itself on a helper thread
+    /// with a large stack, which is joined).
+    ///
+    /// The embedder holds the lock under which its assumptions break.
+    ///
+    /// # Errors
+    /// The reason why there is no new version. It is counted.
+    pub fn compile_now(
+        &self,
+        function: &Function<C::Meta>,
+        work: Work<C::Source>,
+        hooks: &mut InstallHooks<'_, C::Meta>,
+    ) -> Result<Arc<Version<C::Meta>>, Refusal> {
+        // 1. Asked for. The version has a number and a record from here on, and a ticket that says
+        //    when the source was taken. The source is frozen.
+        let job = self.shared.open_job(function, work)?;
+
+        // 2. Translated, by a compiler that is made when it is first needed. What comes out is an
+        //    object, with a list of what it relies on and of the bodies it contains. Both are frozen.
+        let finished = self.shared.translate_on_large_stack(job);
+
+        // 3. In the mailbox, if this was a compile thread: it takes no lock of the embedder's.
+        self.install(finished, hooks)
+    }
+
+    /// Makes a finished unit the current version of its function.
+    ///
+    /// The embedder holds the lock under which its assumptions break.
+    ///
+    /// # Errors
+    /// The reason why there is no new version: the compiler's own, or something broke meanwhile, or
+    /// the code could not be linked. It is counted, and the function is as it was.
+    pub fn install(
+        &self,
+        finished: Finished<C::Meta>,
+        hooks: &mut InstallHooks<'_, C::Meta>,
+    ) -> Result<Arc<Version<C::Meta>>, Refusal> {
+        let lifecycle = &*self.shared.lifecycle;
+
+        // 4. Still wanted? A dead function or a broken assumption is cheaper to find before linking.
+        let mut unit = lifecycle.open(finished)?;
+        lifecycle.still_holds(&unit)?;
+
+        // 5. Linked: the bytes are in executable memory, and no entry leads there. The machine code
+        //    is frozen; the object may go.
+        let start = Instant::now();
+        let version = lifecycle.link(&mut unit, hooks.resolve)?;
+
+        // 6. Filled: addresses of objects and cells go into the tables. The embedder may change the
+        //    tables later; the engine never looks at them.
+        lifecycle.fill(&version, hooks)?;
+        unit.timings.link_ns = start.elapsed().as_nanos() as u64;
+
+        // 7. Published, unless something broke since stage 4. From here on callers come in.
+        let old = lifecycle.publish(&unit, &version)?;
+
+        // 8. The version before is retired; whoever is inside of it finishes there. When nobody is,
+        //    `Engine::collect` frees it.
+        if let Some(old) = old {
+            lifecycle.retire(&old, &Cow::Borrowed(reasons::REPLACED));
+        }
+        Ok(version)
+    }
+}
+
+/// A unit between the mailbox and its entry.
+struct Unit<M: Send + Sync + 'static> {
+    function: Function<M>,
+    /// Emptied; keeps the ticket until the unit is published.
+    finished: Finished<M>,
+    /// Everything it relies on, its own function included.
+    relies_on: Vec<Dependency>,
+    timings: Timings,
+    /// Taken by `link`.
+    compiled: Option<Compiled<M>>,
+}
+
+impl<M: Send + Sync + 'static> Lifecycle<M> {
+    fn open(&self, mut finished: Finished<M>) -> Result<Unit<M>, Refusal> {
+        let function = finished.function();
+        let compiled = match finished.outcome.take() {
+            Some(Ok(compiled)) => compiled,
+            // The compile thread has counted it.
+            Some(Err(refusal)) => {
+                if let Some(function) = function {
+                    function.body().set_refusal(Some(refusal.clone()));
+                }
+                return Err(refusal);
+            }
+            None => unreachable!("{finished:?} was opened before"),
+        };
+        let Some(function) = function else {
+            return Err(self.give_up(&finished, None, Refusal::new(reasons::FUNCTION_DIED, "")));
+        };
+        let mut relies_on = vec![Dependency::Function(function.id())];
+        relies_on.extend(compiled.assumptions.iter().copied().map(Dependency::Key));
+        for &(callee, number) in &compiled.inlined {
+            relies_on.push(Dependency::Function(callee));
+            relies_on.push(Dependency::Version(crate::VersionId {
+                function: callee,
+                number,
+            }));
+        }
+        Ok(Unit {
+            function,
+            relies_on,
+            timings: compiled.timings,
+            compiled: Some(compiled),
+            finished,
+        })
+    }
+
+    fn still_holds(&self, unit: &Unit<M>) -> Result<(), Refusal> {
+        let broken = lock(&self.graph).broken_since(&unit.finished.ticket, &unit.relies_on);
+        match broken {
+            None => Ok(()),
+            Some(broken) => Err(self.give_up(&unit.finished, Some(&unit.function), broke(&broken))),
+        }
+    }
+
+    fn link(
+        &self,
+        unit: &mut Unit<M>,
+        resolve: &dyn Fn(&str) -> Option<usize>,
+    ) -> Result<Arc<Version<M>>, Refusal> {
+        let record = &unit.finished.record;
+        let Some(compiled) = unit.compiled.take() else {
+            unreachable!("{record:?} was linked before");
+        };
+        let tables: Vec<Table<'_>> = compiled
+            .tables
+            .iter()
+            .map(|it| Table {
+                symbol: &it.symbol,
+                words: it.words,
+            })
+            .collect();
+        let slot = unit.function.door(record.point());
+        let code = self.runtime.publish(&Object {
+            id: record.id().code_id(),
+            name: unit.function.name(),
+            bytes: &compiled.object,
+            entry_symbol: &compiled.entry_symbol,
+            tables: &tables,
+            resolve,
+        });
+        let (code, slot) = match (code, slot) {
+            (Ok(code), Ok(slot)) => (code, slot),
+            (Err(error), _) | (_, Err(crate::Error::MachineCode(error))) => {
+                let refusal = Refusal::new(reasons::NOT_LINKED, error.to_string());
+                return Err(self.give_up(&unit.finished, Some(&unit.function), refusal));
+            }
+        };
+        Ok(Arc::new(Version {
+            record: record.clone(),
+            code: Mutex::new(Some(Arc::new(code))),
+            meta: compiled.meta,
+            slot: Arc::downgrade(slot.slot()),
+            assumptions: compiled.assumptions,
+            inlined: compiled.inlined,
+            held: Mutex::default(),
+        }))
+    }
+
+    fn fill(
+        &self,
+        version: &Arc<Version<M>>,
+        hooks: &mut InstallHooks<'_, M>,
+    ) -> Result<(), Refusal> {
+        let filled = version.with_code(|code| (hooks.fill)(version, code));
+        let Some(Err(refusal)) = filled else {
+            return Ok(());
+        };
+        self.counters.refused(&refusal.reason);
+        self.retire(version, &refusal.reason);
+        Err(refusal)
+    }
+
+    /// The one moment that decides: under the graph's lock, so that a break comes either before, and
+    /// is seen here, or after, and finds the version in the graph.
+    fn publish(
+        &self,
+        unit: &Unit<M>,
+        version: &Arc<Version<M>>,
+    ) -> Result<Option<Arc<Version<M>>>, Refusal> {
+        let installed = Cow::Borrowed(reasons::INSTALLED);
+        let mut graph = lock(&self.graph);
+        if let Some(broken) = graph.broken_since(&unit.finished.ticket, &unit.relies_on) {
+            drop(graph);
+            let refusal = broke(&broken);
+            self.tell_invalid(version, &broken.1);
+            self.counters.refused(&refusal.reason);
+            self.retire(version, &refusal.reason);
+            return Err(refusal);
+        }
+        // It relies on its own function by being a version of it: an edge would be one too many.
+        graph.insert(version, unit.relies_on[1..].to_vec());
+        self.counters.published(unit.function.name(), &unit.timings);
+        version
+            .record
+            .advance(self.step(State::Published, &installed));
+        let old = version.publish();
+        drop(graph);
+        self.note(&version.record, State::Published, &installed);
+        unit.function.body().set_refusal(None);
+        Ok(old)
+    }
+
+    /// Refuses a unit that is not linked.
+    fn give_up(
+        &self,
+        finished: &Finished<M>,
+        function: Option<&Function<M>>,
+        refusal: Refusal,
+    ) -> Refusal {
+        self.refuse(&finished.record, &refusal);
+        self.release(Released::Version(finished.id()));
+        if let Some(function) = function {
+            function.body().set_refusal(Some(refusal.clone()));
+        }
+        refusal
+    }
+}
+
+fn broke((dependency, reason): &(Dependency, crate::Reason)) -> Refusal {
+    let what = match dependency {
+        Dependency::Key(key) => key.to_string(),
+        Dependency::Function(id) => id.to_string(),
+        Dependency::Version(id) => id.to_string(),
+    };
+    Refusal::new(reasons::BROKEN_WHILE_COMPILING, format!("{what}: {reason}"))
+}

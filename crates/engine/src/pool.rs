@@ -1,0 +1,208 @@
+//! Compile threads: started when there is work, gone soon after it, joined before a fork.
+//!
+//! The pool counts its threads itself, under the lock under which they decide to end; so whoever
+//! holds the lock knows whether a request that is pushed will be seen.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread::{Builder, JoinHandle};
+use std::time::{Duration, Instant};
+
+use crate::Options;
+use crate::mailbox::Mailbox;
+use crate::queue::{Job, Queue};
+use crate::sync::lock;
+
+pub(crate) struct Pool<S, M: Send + Sync + 'static> {
+    state: Mutex<PoolState<S, M>>,
+    /// Work came, or threads shall end, or a thread ended.
+    changed: Condvar,
+    pub(crate) mailbox: Mailbox<M>,
+    /// Threads that the last `pause` did not see end. Beside the lock, because after a fork the lock
+    /// may be held for ever by one of them.
+    n_left: AtomicUsize,
+}
+
+pub(crate) struct PoolState<S, M> {
+    pub(crate) queue: Queue<S, M>,
+    n_threads: usize,
+    n_idle: usize,
+    /// No thread goes on to another job, and none is started.
+    paused: bool,
+    /// Paused for good; nothing is taken in any more.
+    pub(crate) closed: bool,
+    /// Released intermediate code waits for a thread, though there may be no job.
+    errand: bool,
+    handles: Vec<JoinHandle<()>>,
+}
+
+/// What a compile thread does next.
+pub(crate) enum Next<S, M> {
+    Translate(Job<S, M>),
+    /// Only tell the compiler what was released.
+    Errand,
+}
+
+impl<S: Send + 'static, M: Send + Sync + 'static> Pool<S, M> {
+    pub(crate) fn new(waiting: Arc<AtomicUsize>) -> Self {
+        Pool {
+            state: Mutex::new(PoolState {
+                queue: Queue::new(),
+                n_threads: 0,
+                n_idle: 0,
+                paused: false,
+                closed: false,
+                errand: false,
+                handles: Vec::new(),
+            }),
+            changed: Condvar::new(),
+            mailbox: Mailbox::new(waiting),
+            n_left: AtomicUsize::new(0),
+        }
+    }
+
+    pub(crate) fn with<R>(&self, f: impl FnOnce(&mut PoolState<S, M>) -> R) -> R {
+        f(&mut lock(&self.state))
+    }
+
+    pub(crate) fn n_threads(&self) -> usize {
+        lock(&self.state).n_threads
+    }
+
+    /// Asks for a thread that tells the compiler what was released.
+    pub(crate) fn run_errand(&self) {
+        lock(&self.state).errand = true;
+    }
+
+    /// Sees to it that somebody works, if there is work. `body` is what a new thread runs.
+    ///
+    /// # Errors
+    /// The system's, when no thread could be had and there is none.
+    pub(crate) fn staff(
+        &self,
+        options: &Options,
+        body: impl FnOnce() + Send + 'static,
+    ) -> std::io::Result<()> {
+        {
+            let mut state = lock(&self.state);
+            let n_jobs = state.queue.len().max(usize::from(state.errand));
+            if state.paused || n_jobs == 0 {
+                return Ok(());
+            }
+            if n_jobs <= state.n_idle || state.n_threads >= options.max_threads.max(1) {
+                self.changed.notify_one();
+                return Ok(());
+            }
+            state.n_threads += 1;
+        }
+        let start = options.on_thread_start.clone();
+        let thread = Builder::new()
+            .name("martlet-compile".to_owned())
+            .stack_size(options.stack_bytes)
+            .spawn(move || {
+                if let Some(start) = start {
+                    // A hook that panics costs nothing but its own effect.
+                    let _ = catch_unwind(AssertUnwindSafe(|| start()));
+                }
+                body();
+            });
+        let mut state = lock(&self.state);
+        match thread {
+            Ok(handle) => {
+                // Those that have ended need no join but to free their handles.
+                state.handles.retain(|it| !it.is_finished());
+                state.handles.push(handle);
+                Ok(())
+            }
+            Err(error) => {
+                state.n_threads -= 1;
+                self.changed.notify_all();
+                if state.n_threads == 0 {
+                    Err(error)
+                } else {
+                    Ok(())
+                }
+            }
+        }
+    }
+
+    /// The next work for a compile thread; `None` tells it to end, and has taken it off the count.
+    pub(crate) fn next(&self, idle: Duration) -> Option<Next<S, M>> {
+        let mut state = lock(&self.state);
+        let until = Instant::now() + idle;
+        loop {
+            if state.paused {
+                break;
+            }
+            if let Some(job) = state.queue.pop() {
+                state.errand = false;
+                return Some(Next::Translate(job));
+            }
+            if std::mem::take(&mut state.errand) {
+                return Some(Next::Errand);
+            }
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            state.n_idle += 1;
+            (state, _) = self
+                .changed
+                .wait_timeout(state, left)
+                .unwrap_or_else(PoisonError::into_inner);
+            state.n_idle -= 1;
+        }
+        state.n_threads -= 1;
+        self.changed.notify_all();
+        None
+    }
+
+    /// Lets no thread go on, and waits for them to be gone, but not longer than `bound`. Answers how
+    /// many are left.
+    pub(crate) fn pause(&self, bound: Duration, for_good: bool) -> usize {
+        let until = Instant::now() + bound;
+        let mut state = lock(&self.state);
+        state.paused = true;
+        state.closed |= for_good;
+        self.changed.notify_all();
+        while state.n_threads > 0 {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                // Relaxed: read by the same thread, before or after a fork.
+                self.n_left.store(state.n_threads, Ordering::Relaxed);
+                return state.n_threads;
+            }
+            (state, _) = self
+                .changed
+                .wait_timeout(state, left)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+        self.n_left.store(0, Ordering::Relaxed);
+        let handles = std::mem::take(&mut state.handles);
+        drop(state);
+        for handle in handles {
+            // It has left `next` for good and is about to end; a panic there harms nobody.
+            let _ = handle.join();
+        }
+        0
+    }
+
+    /// How many threads the last `pause` left. Takes no lock.
+    pub(crate) fn n_left(&self) -> usize {
+        self.n_left.load(Ordering::Relaxed)
+    }
+
+    /// Lets threads be started again, at the embedder's next call.
+    pub(crate) fn resume(&self) {
+        let mut state = lock(&self.state);
+        if state.closed {
+            return;
+        }
+        state.paused = false;
+        if state.queue.len() > 0 || state.errand {
+            drop(state);
+            self.mailbox.nudge();
+        }
+    }
+}

@@ -1,0 +1,443 @@
+//! The part of the engine that compile threads share with its callers: the way from a request to
+//! the mailbox.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::thread;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use martlet_machine_code::Runtime;
+
+use crate::engine::{ForkReadiness, Requested, Work};
+use crate::lifecycle::Lifecycle;
+use crate::mailbox::Finished;
+use crate::pool::{Next, Pool};
+use crate::queue::Job;
+use crate::sync::lock;
+use crate::{
+    Compiled, Compiler, Function, Options, Reason, Refusal, Released, Request, State, Stats,
+    VersionId, reasons,
+};
+
+type MakeCompiler<C> = Box<dyn Fn() -> Result<Arc<C>, Refusal> + Send + Sync>;
+type PoolOf<C> = Pool<<C as Compiler>::Source, <C as Compiler>::Meta>;
+type JobOf<C> = Job<<C as Compiler>::Source, <C as Compiler>::Meta>;
+
+pub(crate) struct Shared<C: Compiler> {
+    pub(crate) lifecycle: Arc<Lifecycle<C::Meta>>,
+    pub(crate) options: Options,
+    pub(crate) on_finished: OnceLock<Box<dyn Fn() + Send + Sync>>,
+    make_compiler: MakeCompiler<C>,
+    compiler: OnceLock<Result<Arc<C>, Refusal>>,
+    /// Why nothing will be compiled any more, if so.
+    off: OnceLock<Refusal>,
+    n_compiles: AtomicU64,
+    /// Above zero when the embedder should look into the mailbox.
+    pub(crate) waiting: Arc<AtomicUsize>,
+    /// Swapped only in the child of a fork that left threads behind in the parent.
+    pool: ArcSwap<PoolOf<C>>,
+}
+
+impl<C: Compiler> Shared<C> {
+    pub(crate) fn new(runtime: Runtime, options: Options, make_compiler: MakeCompiler<C>) -> Self {
+        let waiting = Arc::new(AtomicUsize::new(0));
+        Shared {
+            lifecycle: Arc::new(Lifecycle::new(runtime, options.strategy, options.events)),
+            options,
+            on_finished: OnceLock::new(),
+            make_compiler,
+            compiler: OnceLock::new(),
+            off: OnceLock::new(),
+            n_compiles: AtomicU64::new(0),
+            pool: ArcSwap::from_pointee(Pool::new(waiting.clone())),
+            waiting,
+        }
+    }
+
+    pub(crate) fn pool(&self) -> arc_swap::Guard<Arc<PoolOf<C>>> {
+        self.pool.load()
+    }
+
+    // ---- from the request to the queue
+
+    pub(crate) fn request(
+        self: &Arc<Self>,
+        function: &Function<C::Meta>,
+        work: Work<C::Source>,
+    ) -> Result<Requested, Refusal> {
+        self.may_compile(function)?;
+        let pool = self.pool.load_full();
+        let priority = work.priority;
+        let body = function.body();
+        // Held to the push: two requests for one door must not both find nothing under way.
+        let mut asked = lock(&body.asked);
+        if let Some(before) = asked.get(&work.point)
+            && before.state().is_under_way()
+        {
+            let key = (function.id(), work.point);
+            let ticket = lock(&self.lifecycle.graph).ticket();
+            let merged = pool.with(|it| it.queue.merge(key, work.source, ticket, work.priority));
+            drop(asked);
+            // Either way a source is dropped here, with no lock held.
+            return Ok(match merged {
+                Ok(_unneeded) => {
+                    self.lifecycle.counters.request_merged();
+                    Requested::Merged
+                }
+                Err(_unneeded) => Requested::UnderWay,
+            });
+        }
+        let job = self.number_job(function, work);
+        let record = job.record.clone();
+        asked.insert(record.point(), record.clone());
+        let limit = self.options.queue_limit;
+        let pushed = pool.with(|it| match it.queue.len() < limit && !it.closed {
+            true => {
+                it.queue.push(job, priority);
+                Ok(())
+            }
+            false => Err((job, it.closed)),
+        });
+        drop(asked);
+        if let Err((job, closed)) = pushed {
+            let reason = if closed {
+                reasons::SHUT_DOWN
+            } else {
+                reasons::QUEUE_FULL
+            };
+            return Err(self.refuse_job(job, Refusal::new(reason, "")));
+        }
+        self.staff()?;
+        Ok(Requested::Queued)
+    }
+
+    /// A request that does not wait: for the caller's own thread.
+    pub(crate) fn open_job(
+        &self,
+        function: &Function<C::Meta>,
+        work: Work<C::Source>,
+    ) -> Result<JobOf<C>, Refusal> {
+        self.may_compile(function)?;
+        let body = function.body();
+        let mut asked = lock(&body.asked);
+        let key = (function.id(), work.point);
+        let overtaken = self.pool().with(|it| it.queue.remove(key));
+        let job = self.number_job(function, work);
+        asked.insert(job.record.point(), job.record.clone());
+        drop(asked);
+        if let Some(overtaken) = overtaken {
+            self.refuse_job(overtaken, Refusal::new(reasons::OVERTAKEN, ""));
+        }
+        Ok(job)
+    }
+
+    fn number_job(&self, function: &Function<C::Meta>, work: Work<C::Source>) -> JobOf<C> {
+        assert!(
+            function.belongs_to(&self.lifecycle),
+            "{function:?} was made by another engine"
+        );
+        let body = function.body();
+        let id = VersionId {
+            function: function.id(),
+            number: body.next_number(),
+        };
+        let record = self.lifecycle.open_record(id, work.point, work.tier);
+        body.remember(record.clone());
+        Job {
+            function: function.downgrade(),
+            name: function.name().clone(),
+            record,
+            ticket: lock(&self.lifecycle.graph).ticket(),
+            source: work.source,
+        }
+    }
+
+    /// Refuses what cannot come to a compiler, before anything is queued.
+    fn may_compile(&self, function: &Function<C::Meta>) -> Result<(), Refusal> {
+        let refusal = if let Some(off) = self.off.get() {
+            off.clone()
+        } else if let Some(Err(refusal)) = self.compiler.get() {
+            refusal.clone()
+        } else if self.fuel_is_used_up() {
+            out_of_fuel(&self.options)
+        } else {
+            return Ok(());
+        };
+        self.lifecycle.counters.refused(&refusal.reason);
+        function.body().set_refusal(Some(refusal.clone()));
+        Err(refusal)
+    }
+
+    fn refuse_job(&self, job: JobOf<C>, refusal: Refusal) -> Refusal {
+        self.lifecycle.refuse(&job.record, &refusal);
+        refusal
+    }
+
+    // ---- from the queue to the mailbox
+
+    /// Sees to it that a thread works, if there is work for one.
+    fn staff(self: &Arc<Self>) -> Result<(), Refusal> {
+        let pool = self.pool.load_full();
+        let (shared, of) = (self.clone(), pool.clone());
+        let staffed = pool.staff(&self.options, move || shared.work(&of));
+        let Err(error) = staffed else { return Ok(()) };
+        let refusal = Refusal::new(reasons::NO_THREAD, error.to_string());
+        for job in pool.with(|it| it.queue.take_all()) {
+            self.refuse_job(job, refusal.clone());
+        }
+        Err(refusal)
+    }
+
+    /// The life of a compile thread.
+    fn work(&self, pool: &PoolOf<C>) {
+        while let Some(next) = pool.next(self.options.idle) {
+            match next {
+                Next::Translate(job) if job.function.is_dead() => {
+                    self.refuse_job(job, Refusal::new(reasons::FUNCTION_DIED, ""));
+                }
+                Next::Translate(job) => {
+                    pool.mailbox.put(self.translate(job));
+                    if let Some(hook) = self.on_finished.get() {
+                        // A hook that panics costs nothing but its own effect.
+                        let _ = catch_unwind(AssertUnwindSafe(hook));
+                    }
+                }
+                Next::Errand => {
+                    self.drain_released();
+                }
+            }
+        }
+    }
+
+    pub(crate) fn translate_on_large_stack(&self, job: JobOf<C>) -> Finished<C::Meta> {
+        // If no thread is to be had, the job is still here to be refused.
+        let mut job = Some(job);
+        let translated = thread::scope(|scope| {
+            let taken = &mut job;
+            thread::Builder::new()
+                .name("martlet-compile".to_owned())
+                .stack_size(self.options.stack_bytes)
+                .spawn_scoped(scope, move || taken.take().map(|job| self.translate(job)))
+                .map(|it| it.join().ok().flatten())
+        });
+        match (translated, job) {
+            (Ok(Some(finished)), _) => finished,
+            (Err(error), Some(job)) => {
+                let refusal = Refusal::new(reasons::NO_THREAD, error.to_string());
+                self.finish(job, Err(refusal))
+            }
+            _ => unreachable!("translating neither panics nor loses a job"),
+        }
+    }
+
+    /// Asks the compiler. Whatever it does, there is an answer.
+    fn translate(&self, job: JobOf<C>) -> Finished<C::Meta> {
+        let taken = Reason::from(reasons::TAKEN);
+        self.lifecycle
+            .advance(&job.record, State::Compiling, &taken);
+        let compiler = match self.compiler() {
+            Ok(compiler) => compiler,
+            Err(refusal) => return self.finish(job, Err(refusal)),
+        };
+        if !self.burn_fuel() {
+            return self.finish(job, Err(out_of_fuel(&self.options)));
+        }
+        self.lifecycle.counters.compile_started();
+        self.tell_released(&compiler);
+        let request = Request {
+            version: job.record.id(),
+            name: job.name,
+            point: job.record.point(),
+            tier: job.record.tier(),
+            source: job.source,
+        };
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            let outcome = compiler.compile(&request);
+            // Dropping the source is the embedder's code as well.
+            drop(request);
+            outcome
+        }))
+        .unwrap_or_else(|panic| Err(Refusal::new(reasons::PANIC, panic_text(&*panic))));
+        if outcome.is_err() {
+            self.lifecycle.release(Released::Version(job.record.id()));
+        }
+        let finished = Finished {
+            lifecycle: self.lifecycle.clone(),
+            function: job.function,
+            record: job.record,
+            ticket: job.ticket,
+            outcome: None,
+        };
+        self.answer(finished, outcome)
+    }
+
+    fn finish(&self, job: JobOf<C>, outcome: Outcome<C>) -> Finished<C::Meta> {
+        let finished = Finished {
+            lifecycle: self.lifecycle.clone(),
+            function: job.function,
+            record: job.record,
+            ticket: job.ticket,
+            outcome: None,
+        };
+        self.answer(finished, outcome)
+    }
+
+    fn answer(&self, mut finished: Finished<C::Meta>, outcome: Outcome<C>) -> Finished<C::Meta> {
+        match &outcome {
+            Ok(_) => {
+                let reason = Reason::from(reasons::TRANSLATED);
+                self.lifecycle
+                    .advance(&finished.record, State::Compiled, &reason);
+            }
+            Err(refusal) => self.lifecycle.refuse(&finished.record, refusal),
+        }
+        finished.outcome = Some(outcome);
+        finished
+    }
+
+    /// Makes the compiler if there is none. It is tried once.
+    fn compiler(&self) -> Result<Arc<C>, Refusal> {
+        self.compiler
+            .get_or_init(|| {
+                catch_unwind(AssertUnwindSafe(|| (self.make_compiler)()))
+                    .unwrap_or_else(|it| Err(Refusal::new(reasons::NO_COMPILER, panic_text(&*it))))
+            })
+            .clone()
+    }
+
+    fn fuel_is_used_up(&self) -> bool {
+        // Relaxed: a count that orders nothing else.
+        let n_compiles = self.n_compiles.load(Ordering::Relaxed);
+        self.options.fuel.is_some_and(|fuel| n_compiles >= fuel)
+    }
+
+    fn burn_fuel(&self) -> bool {
+        let fuel = self.options.fuel.unwrap_or(u64::MAX);
+        // Relaxed: a count that orders nothing else.
+        self.n_compiles
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |it| {
+                (it < fuel).then_some(it + 1)
+            })
+            .is_ok()
+    }
+
+    pub(crate) fn take_finished(self: &Arc<Self>) -> Option<Finished<C::Meta>> {
+        let pool = self.pool.load_full();
+        if pool.mailbox.take_nudge() {
+            // A failure is counted with the jobs that it cost.
+            let _ = self.staff();
+        }
+        let finished = pool.mailbox.take()?;
+        if let (Some(function), Some(refusal)) = (finished.function(), finished.refusal()) {
+            function.body().set_refusal(Some(refusal.clone()));
+        }
+        Some(finished)
+    }
+
+    // ---- what the compiler may forget
+
+    fn tell_released(&self, compiler: &Arc<C>) -> usize {
+        let released = self.lifecycle.take_released();
+        if !released.is_empty() {
+            // A compiler that panics over its own clean-up keeps what it has; nobody else is harmed.
+            let _ = catch_unwind(AssertUnwindSafe(|| compiler.release(&released)));
+        }
+        released.len()
+    }
+
+    pub(crate) fn drain_released(&self) -> usize {
+        match self.compiler.get() {
+            Some(Ok(compiler)) if self.off.get().is_none() => self.tell_released(compiler),
+            // There is no intermediate code: nobody ever made any, or it lies behind locks that a
+            // fork left held.
+            _ => {
+                self.lifecycle.take_released();
+                0
+            }
+        }
+    }
+
+    /// Has a thread tell the compiler; or, where there is none, forgets.
+    pub(crate) fn send_released(self: &Arc<Self>) {
+        let pool = self.pool.load_full();
+        if self.lifecycle.has_released() {
+            match self.compiler.get() {
+                Some(Ok(_)) if self.off.get().is_none() => pool.run_errand(),
+                Some(_) => drop(self.lifecycle.take_released()),
+                None => (),
+            }
+        }
+        // A failure is counted with the jobs that it cost.
+        let _ = self.staff();
+    }
+
+    pub(crate) fn drop_dead_jobs(&self) {
+        for job in self.pool().with(|it| it.queue.take_dead()) {
+            self.refuse_job(job, Refusal::new(reasons::FUNCTION_DIED, ""));
+        }
+    }
+
+    // ---- fork and end
+
+    pub(crate) fn before_fork(&self) -> ForkReadiness {
+        match self.pool().pause(self.options.join_bound, false) {
+            0 => ForkReadiness::Ready,
+            n_left => ForkReadiness::ThreadsLeft(n_left),
+        }
+    }
+
+    pub(crate) fn after_fork(&self, in_child: bool) {
+        let pool = self.pool.load_full();
+        if in_child && pool.n_left() > 0 {
+            // Those threads do not exist here, and what they held stays held: never touch it again.
+            let _ = self
+                .off
+                .set(Refusal::new(reasons::FORKED_WHILE_COMPILING, ""));
+            self.pool.store(Arc::new(Pool::new(self.waiting.clone())));
+            std::mem::forget(pool);
+            return;
+        }
+        pool.resume();
+    }
+
+    pub(crate) fn shut_down(&self, bound: Duration) -> usize {
+        let _ = self.off.set(Refusal::new(reasons::SHUT_DOWN, ""));
+        let pool = self.pool.load_full();
+        let n_left = pool.pause(bound, true);
+        for job in pool.with(|it| it.queue.take_all()) {
+            self.refuse_job(job, Refusal::new(reasons::SHUT_DOWN, ""));
+        }
+        n_left
+    }
+
+    pub(crate) fn stats(&self) -> Stats {
+        let pool = self.pool();
+        let ledger = self.lifecycle.runtime.ledger();
+        Stats {
+            dependencies: lock(&self.lifecycle.graph).size(),
+            queued: pool.with(|it| it.queue.len()),
+            threads: pool.n_threads(),
+            finished: pool.mailbox.len(),
+            ..self.lifecycle.counters.snapshot(ledger)
+        }
+    }
+}
+
+type Outcome<C> = Result<Compiled<<C as Compiler>::Meta>, Refusal>;
+
+fn out_of_fuel(options: &Options) -> Refusal {
+    let fuel = options.fuel.unwrap_or(0);
+    Refusal::new(reasons::OUT_OF_FUEL, format!("after {fuel} compiles"))
+}
+
+fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+    if let Some(text) = panic.downcast_ref::<&str>() {
+        (*text).to_owned()
+    } else if let Some(text) = panic.downcast_ref::<String>() {
+        text.clone()
+    } else {
+        "a panic without text".to_owned()
+    }
+}

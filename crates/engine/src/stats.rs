@@ -1,0 +1,135 @@
+//! Counts of everything that happened, cheap enough to be always on.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+
+use martlet_machine_code::Ledger;
+
+use crate::sync::lock;
+use crate::{Reason, Timings};
+
+/// At most so many names are remembered; further ones are only counted.
+const MAX_NAMES: usize = 10_000;
+
+/// What an engine has done so far, and what it holds. A copy.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Names of the functions of which a version was published, each once, sorted. After 10 000
+    /// names no more are added.
+    pub compiled: Vec<Arc<str>>,
+    /// Requests, by compile threads or by callers, that came to the compiler.
+    pub compiles: u64,
+    /// Requests that were merged with one that waited already.
+    pub merged: u64,
+    /// Versions that did not come to be, by reason.
+    pub refused: BTreeMap<Reason, u64>,
+    /// Versions of which an assumption broke after they were published, by reason.
+    pub invalidated: BTreeMap<Reason, u64>,
+    /// Versions by what they are now.
+    pub versions: VersionCounts,
+    /// Sums over all versions that were published.
+    pub timings: Timings,
+    /// Nodes and edges of the dependency graph.
+    pub dependencies: (usize, usize),
+    /// Functions that somebody holds, or that are not buried yet.
+    pub functions: u64,
+    /// Requests that wait.
+    pub queued: usize,
+    /// Compile threads that exist.
+    pub threads: usize,
+    /// Units in the mailbox.
+    pub finished: usize,
+    /// Code bytes and relinks, from `machine-code`.
+    pub ledger: Ledger,
+}
+
+/// How many versions are in which state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct VersionCounts {
+    /// Published: an entry leads to them.
+    pub live: u64,
+    /// No entry leads to them; activations may be inside.
+    pub retired: u64,
+    /// Gone, since the engine was made.
+    pub freed: u64,
+}
+
+#[derive(Default)]
+struct Inner {
+    compiled: BTreeSet<Arc<str>>,
+    compiles: u64,
+    merged: u64,
+    refused: BTreeMap<Reason, u64>,
+    invalidated: BTreeMap<Reason, u64>,
+    versions: VersionCounts,
+    timings: Timings,
+    functions: u64,
+}
+
+/// The counters behind [`Stats`]. One lock: nothing here is counted on a hot path.
+#[derive(Default)]
+pub(crate) struct Counters(Mutex<Inner>);
+
+impl Counters {
+    pub(crate) fn function_made(&self) {
+        lock(&self.0).functions += 1;
+    }
+
+    pub(crate) fn function_buried(&self) {
+        lock(&self.0).functions -= 1;
+    }
+
+    pub(crate) fn compile_started(&self) {
+        lock(&self.0).compiles += 1;
+    }
+
+    pub(crate) fn request_merged(&self) {
+        lock(&self.0).merged += 1;
+    }
+
+    pub(crate) fn refused(&self, reason: &Reason) {
+        *lock(&self.0).refused.entry(reason.clone()).or_default() += 1;
+    }
+
+    pub(crate) fn invalidated(&self, reason: &Reason) {
+        *lock(&self.0).invalidated.entry(reason.clone()).or_default() += 1;
+    }
+
+    pub(crate) fn published(&self, name: &Arc<str>, timings: &Timings) {
+        let mut inner = lock(&self.0);
+        if inner.compiled.len() < MAX_NAMES {
+            inner.compiled.insert(name.clone());
+        }
+        inner.timings.add(timings);
+        inner.versions.live += 1;
+    }
+
+    pub(crate) fn retired(&self, was_published: bool) {
+        let mut inner = lock(&self.0);
+        inner.versions.live -= u64::from(was_published);
+        inner.versions.retired += 1;
+    }
+
+    pub(crate) fn freed(&self) {
+        let mut inner = lock(&self.0);
+        inner.versions.retired -= 1;
+        inner.versions.freed += 1;
+    }
+
+    pub(crate) fn snapshot(&self, ledger: Ledger) -> Stats {
+        let inner = lock(&self.0);
+        Stats {
+            compiled: inner.compiled.iter().cloned().collect(),
+            compiles: inner.compiles,
+            merged: inner.merged,
+            refused: inner.refused.clone(),
+            invalidated: inner.invalidated.clone(),
+            versions: inner.versions,
+            timings: inner.timings,
+            functions: inner.functions,
+            ledger,
+            ..Stats::default()
+        }
+    }
+}

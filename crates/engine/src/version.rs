@@ -1,0 +1,112 @@
+//! One translation of a function, with its machine code.
+
+use std::any::Any;
+use std::fmt;
+use std::sync::{Arc, Mutex, Weak};
+
+use martlet_machine_code::Code;
+
+use crate::slot::Slot;
+use crate::sync::lock;
+use crate::{AssumptionKey, EntryPoint, FunctionId, Record, State, Tier, VersionId};
+
+/// A version that has (or had) machine code. Its meaning never changes: other assumptions make
+/// another version.
+///
+/// Holding one keeps its [`Version::meta`], not its machine code: that goes when the version is
+/// retired and nobody is inside.
+pub struct Version<M> {
+    pub(crate) record: Arc<Record>,
+    /// `None` once it is retired. The slot relinks through it; `Arc` so that nobody is kept out by a
+    /// look at it.
+    pub(crate) code: Mutex<Option<Arc<Code>>>,
+    pub(crate) meta: M,
+    /// Weak, for the slot owns the version.
+    pub(crate) slot: Weak<Slot<M>>,
+    pub(crate) assumptions: Vec<AssumptionKey>,
+    pub(crate) inlined: Vec<(FunctionId, u32)>,
+    pub(crate) held: Mutex<Vec<Box<dyn Any + Send>>>,
+}
+
+impl<M> Version<M> {
+    /// Which version this is.
+    pub fn id(&self) -> VersionId {
+        self.record.id()
+    }
+
+    /// The door of the function that it serves.
+    pub fn point(&self) -> EntryPoint {
+        self.record.point()
+    }
+
+    /// How much work was spent on it.
+    pub fn tier(&self) -> Tier {
+        self.record.tier()
+    }
+
+    /// How far it has come.
+    pub fn state(&self) -> State {
+        self.record.state()
+    }
+
+    /// Its life so far, which may be kept for longer than the version.
+    pub fn record(&self) -> &Arc<Record> {
+        &self.record
+    }
+
+    /// Looks at its machine code and tables; `None` once it is retired. The code is not retired
+    /// while `f` looks.
+    pub fn with_code<R>(&self, f: impl FnOnce(&Code) -> R) -> Option<R> {
+        let code = lock(&self.code).clone()?;
+        Some(f(&code))
+    }
+
+    /// What the compiler gave the embedder to keep.
+    pub fn meta(&self) -> &M {
+        &self.meta
+    }
+
+    /// What it relies on.
+    pub fn assumptions(&self) -> &[AssumptionKey] {
+        &self.assumptions
+    }
+
+    /// Whose bodies are inside it: function, and number of the translation that was taken.
+    pub fn inlined(&self) -> &[(FunctionId, u32)] {
+        &self.inlined
+    }
+
+    /// Keeps `thing` until the machine code is gone: what the code names by address, such as the
+    /// entries of the functions that it calls.
+    pub fn hold(&self, thing: impl Any + Send) {
+        lock(&self.held).push(Box::new(thing));
+    }
+
+    /// Makes this the current version of its slot; answers the one before.
+    pub(crate) fn publish(self: &Arc<Self>) -> Option<Arc<Self>> {
+        self.slot.upgrade()?.publish(self)
+    }
+
+    /// Takes this out of its slot; false if it is not there (any more).
+    pub(crate) fn retract(&self) -> bool {
+        self.slot.upgrade().is_some_and(|it| it.retract(self.id()))
+    }
+
+    /// Hands the machine code to reclamation.
+    pub(crate) fn give_up_code(&self) {
+        let code = lock(&self.code).take();
+        drop(code);
+    }
+
+    /// Drops what was held for the machine code's sake.
+    pub(crate) fn let_go(&self) {
+        let held = std::mem::take(&mut *lock(&self.held));
+        drop(held);
+    }
+}
+
+impl<M> fmt::Debug for Version<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.record.fmt(f)
+    }
+}
