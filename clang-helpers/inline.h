@@ -23,8 +23,8 @@ extern struct martlet_ints martlet_ints;
 
 /* Part of the C stack that the thread seen last leaves to machine code. Defined in state.c. */
 struct martlet_stack {
-    PyThreadState *ts;
-    uintptr_t limit; /* machine code calls no machine code below this address */
+    uint64_t thread;  /* the thread state's id; addresses of thread states are used again, ids are not */
+    uintptr_t limit;  /* machine code calls no machine code below this address */
 };
 extern struct martlet_stack martlet_stack;
 
@@ -38,6 +38,9 @@ O martlet_float_box_slow(double value);
 void martlet_int_free_slow(O v);
 void martlet_ints_check_allocator(void);
 struct martlet_int_ok martlet_int_unbox_slow(O v);
+
+/* Whether the C stack of the current thread is low: see state.c. */
+bool martlet_stack_is_low(TS ts);
 
 MARTLET_INLINE bool martlet_inline_is_immortal(O v)
 {

@@ -99,7 +99,7 @@ static uintptr_t stack_limit_of_this_thread(void)
 /* Whether the C stack of the current thread is low. Remembers the answer's base for the fast test in frames.c. */
 MARTLET_COLD bool martlet_stack_is_low(TS ts)
 {
-    martlet_stack.ts = ts;
+    martlet_stack.thread = ts->id;
     martlet_stack.limit = stack_limit_of_this_thread();
     return (uintptr_t)__builtin_frame_address(0) < martlet_stack.limit;
 }

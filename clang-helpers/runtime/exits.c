@@ -56,7 +56,7 @@ box(struct exit *x, uint32_t kind, uint32_t k)
 
 /* The object that a descriptor means: a new reference or NULL. */
 static O
-object(struct exit *x, uint32_t desc)
+named(struct exit *x, uint32_t desc)
 {
     uint32_t k = PAYLOAD(desc);
     switch (KIND(desc)) {
@@ -107,7 +107,7 @@ make_virtual(struct exit *x, uint32_t index, const uint32_t *at)
     case 0:
         made = PyTuple_New(n_items);
         for (uint32_t i = 0; made != NULL && i < n_items; i++) {
-            O item = object(x, items[i]);
+            O item = named(x, items[i]);
             PyTuple_SET_ITEM(made, i, item != NULL ? item : Py_None);
         }
         break;
@@ -116,21 +116,21 @@ make_virtual(struct exit *x, uint32_t index, const uint32_t *at)
         break;
     case 2:
     case 3:
-        fields[0] = object(x, items[0]);
+        fields[0] = named(x, items[0]);
         if (fields[0] != NULL) {
             made = kind == 2 ? martlet_make_list_iter(fields[0], raw(x, items[1]))
                              : martlet_make_tuple_iter(fields[0], raw(x, items[1]));
         }
         break;
     case 4:
-        fields[0] = object(x, items[1]);
+        fields[0] = named(x, items[1]);
         if (fields[0] != NULL) {
             made = martlet_make_enumerate(raw(x, items[0]), fields[0]);
         }
         break;
     case 5:
         for (int i = 0; i < 3; i++) {
-            fields[i] = object(x, items[i]);
+            fields[i] = named(x, items[i]);
         }
         if (fields[0] != NULL && fields[1] != NULL && fields[2] != NULL) {
             made = martlet_make_range(fields[0], fields[1], fields[2]);
@@ -154,7 +154,7 @@ write_frame(struct exit *x, F frame, const uint32_t *at)
     for (uint32_t i = 0; i < n; i++, at++) {
         if (KIND(*at) != 0) {
             O old = frame->localsplus[i];
-            frame->localsplus[i] = object(x, *at);
+            frame->localsplus[i] = named(x, *at);
             if (old != NULL) {
                 x->old[x->n_old++] = old;
             }
@@ -163,7 +163,7 @@ write_frame(struct exit *x, F frame, const uint32_t *at)
     n = *at++;
     for (uint32_t i = 0; i < n; i++, at++) {
         if (KIND(*at) != 0) {
-            frame->localsplus[n_locals + i] = object(x, *at);
+            frame->localsplus[n_locals + i] = named(x, *at);
         }
     }
     frame->stacktop = n_locals + (int)n;
@@ -300,7 +300,7 @@ martlet_exit(TS ts, F root, struct martlet_unit *unit, uint32_t index, ...)
         uint32_t code_slot = at[0], func_desc = at[1], offset = at[2];
         F frame = root;
         if (i > 0 && n_pushed == i) {
-            O func = object(&x, func_desc);
+            O func = named(&x, func_desc);
             PyCodeObject *code = (PyCodeObject *)unit->slots[code_slot];
             frame = func != NULL && code != NULL ? push_inlined(ts, (PyFunctionObject *)func, code) : NULL;
             Py_XDECREF(func);

@@ -1,0 +1,410 @@
+/* attributes.c: attributes, methods, super and imports.
+ *
+ * A helper with an inline cache takes what CPython's specialised instruction has in its cache, and gives the same
+ * result as the generic helper when the cache does not hold: a miss costs time, never correctness. `type_version` is
+ * the version of the owner's type, never 0.
+ */
+#include "inline.h"
+
+#include <internal/pycore_call.h>
+#include <internal/pycore_dict.h>
+#include <internal/pycore_import.h>
+#include <internal/pycore_moduleobject.h>
+#include <internal/pycore_typeobject.h>
+
+#include <opcode.h>
+
+/* v.name; new. Source: LOAD_ATTR. */
+MARTLET_HELPER O martlet_get_attr(O v, O name)
+{
+    return PyObject_GetAttr(v, name);
+}
+
+/* v.name = value. Source: STORE_ATTR. */
+MARTLET_HELPER int martlet_set_attr(O v, O name, O value)
+{
+    return PyObject_SetAttr(v, name, value);
+}
+
+/* del v.name. Source: DELETE_ATTR. */
+MARTLET_HELPER int martlet_del_attr(O v, O name)
+{
+    return PyObject_DelAttr(v, name);
+}
+
+/* v.name for a call: {function, v}, both new, if it is a method to be called with v first; otherwise {value, NULL}, new.
+ * first == NULL: an exception is set. Source: LOAD_ATTR with its method bit. */
+MARTLET_CALL struct martlet_pair martlet_load_method(TS ts, O v, O name)
+{
+    (void)ts;
+    O method = NULL;
+    if (_PyObject_GetMethod(v, name, &method)) {
+        return (struct martlet_pair){method, Py_NewRef(v)};
+    }
+    return (struct martlet_pair){method, NULL};
+}
+
+MARTLET_INLINE bool has_type_version(O v, uint32_t type_version)
+{
+    return Py_TYPE(v)->tp_version_tag == type_version;
+}
+
+/* A new reference to a cached value, or the generic way if there is none. */
+MARTLET_INLINE O found_or_generic(O value, O v, O name)
+{
+    if (MARTLET_UNLIKELY(value == NULL)) {
+        return PyObject_GetAttr(v, name);
+    }
+    Py_INCREF(value);
+    return value;
+}
+
+/* v.name where the value stands at `index` of the object's inline values; new. Source: LOAD_ATTR_INSTANCE_VALUE. */
+MARTLET_HELPER O martlet_get_attr_instance_value(TS ts, O v, O name, uint32_t type_version, uint32_t index)
+{
+    (void)ts;
+    O value = NULL;
+    if (MARTLET_LIKELY(has_type_version(v, type_version))) {
+        PyDictValues *values = _PyObject_InlineValues(v);
+        if (MARTLET_LIKELY(values->valid)) {
+            value = values->values[index];
+        }
+    }
+    return found_or_generic(value, v, name);
+}
+
+/* Entry `hint` of a dict if its key is `name` and it has a value; NULL otherwise. */
+MARTLET_INLINE O *hinted_entry(PyDictObject *dict, O name, uint32_t hint)
+{
+    PyDictKeysObject *keys = dict->ma_keys;
+    if (MARTLET_UNLIKELY(hint >= (size_t)keys->dk_nentries || !DK_IS_UNICODE(keys) || dict->ma_values != NULL)) {
+        return NULL;
+    }
+    PyDictUnicodeEntry *entry = &DK_UNICODE_ENTRIES(keys)[hint];
+    if (MARTLET_UNLIKELY(entry->me_key != name || entry->me_value == NULL)) {
+        return NULL;
+    }
+    return &entry->me_value;
+}
+
+/* v.name where the value stands at entry `hint` of the object's dict; new. Source: LOAD_ATTR_WITH_HINT. */
+MARTLET_HELPER O martlet_get_attr_with_hint(TS ts, O v, O name, uint32_t type_version, uint32_t hint)
+{
+    (void)ts;
+    O value = NULL;
+    if (MARTLET_LIKELY(has_type_version(v, type_version))) {
+        PyDictObject *dict = _PyObject_GetManagedDict(v);
+        O *entry = dict != NULL ? hinted_entry(dict, name, hint) : NULL;
+        if (MARTLET_LIKELY(entry != NULL)) {
+            value = *entry;
+        }
+    }
+    return found_or_generic(value, v, name);
+}
+
+/* v.name where the value stands `offset` bytes into the object (`__slots__`); new. Source: LOAD_ATTR_SLOT. */
+MARTLET_HELPER O martlet_get_attr_slot(TS ts, O v, O name, uint32_t type_version, uint32_t offset)
+{
+    (void)ts;
+    O value = NULL;
+    if (MARTLET_LIKELY(has_type_version(v, type_version))) {
+        value = *(O *)((char *)v + offset);
+    }
+    return found_or_generic(value, v, name);
+}
+
+/* v.name where v is a module, its dict's keys have this version and the value stands at `index`; new.
+ * Source: LOAD_ATTR_MODULE. */
+MARTLET_HELPER O martlet_get_attr_module(TS ts, O v, O name, uint32_t keys_version, uint32_t index)
+{
+    (void)ts;
+    O value = NULL;
+    if (MARTLET_LIKELY(Py_IS_TYPE(v, &PyModule_Type))) {
+        PyDictKeysObject *keys = ((PyDictObject *)((PyModuleObject *)v)->md_dict)->ma_keys;
+        if (MARTLET_LIKELY(keys->dk_version == keys_version)) {
+            value = DK_UNICODE_ENTRIES(keys)[index].me_value;
+        }
+    }
+    return found_or_generic(value, v, name);
+}
+
+/* v.name where v is a class of this version and the value is `value`; new. Source: LOAD_ATTR_CLASS. */
+MARTLET_HELPER O martlet_get_attr_class(TS ts, O v, O name, uint32_t type_version, O value)
+{
+    (void)ts;
+    bool hit = PyType_Check(v) && ((PyTypeObject *)v)->tp_version_tag == type_version;
+    return found_or_generic(MARTLET_LIKELY(hit) ? value : NULL, v, name);
+}
+
+/* {method, v}, both new, on a hit of the cache; the generic way otherwise. */
+MARTLET_INLINE struct martlet_pair method_or_generic(TS ts, bool hit, O v, O name, O method)
+{
+    if (MARTLET_UNLIKELY(!hit)) {
+        return martlet_load_method(ts, v, name);
+    }
+    Py_INCREF(method);
+    Py_INCREF(v);
+    return (struct martlet_pair){method, v};
+}
+
+/* As martlet_load_method, where objects of the type have inline values and no attribute hides the method: the type's
+ * cached keys have this version. Source: LOAD_ATTR_METHOD_WITH_VALUES. */
+MARTLET_HELPER struct martlet_pair martlet_load_method_with_values(TS ts, O v, O name, uint32_t type_version,
+                                                                   uint32_t keys_version, O method)
+{
+    bool hit = has_type_version(v, type_version) && _PyObject_InlineValues(v)->valid &&
+               ((PyHeapTypeObject *)Py_TYPE(v))->ht_cached_keys->dk_version == keys_version;
+    return method_or_generic(ts, hit, v, name, method);
+}
+
+/* As martlet_load_method, where objects of the type have no dict. Source: LOAD_ATTR_METHOD_NO_DICT. */
+MARTLET_HELPER struct martlet_pair martlet_load_method_no_dict(TS ts, O v, O name, uint32_t type_version, O method)
+{
+    return method_or_generic(ts, has_type_version(v, type_version), v, name, method);
+}
+
+/* As martlet_load_method, where the object's dict is not made yet. Source: LOAD_ATTR_METHOD_LAZY_DICT. */
+MARTLET_HELPER struct martlet_pair martlet_load_method_lazy_dict(TS ts, O v, O name, uint32_t type_version, O method)
+{
+    bool hit = false;
+    if (MARTLET_LIKELY(has_type_version(v, type_version))) {
+        PyTypeObject *type = Py_TYPE(v);
+        bool managed = type->tp_flags & Py_TPFLAGS_MANAGED_DICT;
+        Py_ssize_t offset = managed ? MANAGED_DICT_OFFSET : type->tp_dictoffset;
+        hit = *(O *)((char *)v + offset) == NULL;
+    }
+    return method_or_generic(ts, hit, v, name, method);
+}
+
+/* v.name = value where the value stands at `index` of the object's inline values. Source: STORE_ATTR_INSTANCE_VALUE. */
+MARTLET_HELPER int martlet_set_attr_instance_value(TS ts, O v, O name, uint32_t type_version, uint32_t index, O value)
+{
+    (void)ts;
+    if (MARTLET_UNLIKELY(!has_type_version(v, type_version))) {
+        return PyObject_SetAttr(v, name, value);
+    }
+    PyDictValues *values = _PyObject_InlineValues(v);
+    if (MARTLET_UNLIKELY(_PyObject_GetManagedDict(v) != NULL || !values->valid)) {
+        return PyObject_SetAttr(v, name, value);
+    }
+    O old = values->values[index];
+    Py_INCREF(value);
+    values->values[index] = value;
+    if (MARTLET_UNLIKELY(old == NULL)) {
+        _PyDictValues_AddToInsertionOrder(values, index);
+    } else {
+        martlet_inline_decref(old);
+    }
+    return 0;
+}
+
+/* v.name = value where the value stands `offset` bytes into the object (`__slots__`). Source: STORE_ATTR_SLOT. */
+MARTLET_HELPER int martlet_set_attr_slot(TS ts, O v, O name, uint32_t type_version, uint32_t offset, O value)
+{
+    (void)ts;
+    if (MARTLET_UNLIKELY(!has_type_version(v, type_version))) {
+        return PyObject_SetAttr(v, name, value);
+    }
+    O *slot = (O *)((char *)v + offset);
+    O old = *slot;
+    Py_INCREF(value);
+    *slot = value;
+    martlet_inline_xdecref(old);
+    return 0;
+}
+
+/* v.name = value where the value stands at entry `hint` of the object's dict. A watched dict goes the generic way,
+ * which tells its watchers. Source: STORE_ATTR_WITH_HINT. */
+MARTLET_CALL int martlet_set_attr_with_hint(TS ts, O v, O name, uint32_t type_version, uint32_t hint, O value)
+{
+    PyDictObject *dict = has_type_version(v, type_version) ? _PyObject_GetManagedDict(v) : NULL;
+    bool plain = dict != NULL && (dict->ma_version_tag & DICT_WATCHER_MASK) == 0;
+    O *entry = plain ? hinted_entry(dict, name, hint) : NULL;
+    if (entry == NULL) {
+        return PyObject_SetAttr(v, name, value);
+    }
+    O old = *entry;
+    *entry = Py_NewRef(value);
+    if (!_PyObject_GC_IS_TRACKED((O)dict) && _PyObject_GC_MAY_BE_TRACKED(value)) {
+        PyObject_GC_Track(dict);
+    }
+    dict->ma_version_tag =
+        DICT_NEXT_VERSION(ts->interp) | (dict->ma_version_tag & DICT_WATCHER_AND_MODIFICATION_MASK);
+    Py_DECREF(old);
+    return 0;
+}
+
+/* Whether the LOAD_SUPER_ATTR that the current frame stands at was written with arguments, as `super(C, self)`. */
+static bool super_has_arguments(TS ts)
+{
+    const _Py_CODEUNIT *instr = ts->current_frame->instr_ptr;
+    while (instr->op.code == EXTENDED_ARG) {
+        instr++;
+    }
+    return instr->op.arg & 2;
+}
+
+/* The object that `super()` gives where `super` is something unusual; new. */
+static O call_super(TS ts, O global_super, O class, O self)
+{
+    O args[2] = {class, self};
+    return PyObject_Vectorcall(global_super, args, super_has_arguments(ts) ? 2 : 0, NULL);
+}
+
+/* super().name, by whatever `super` is; new. The current frame stands at its LOAD_SUPER_ATTR.
+ * Source: LOAD_SUPER_ATTR. */
+MARTLET_CALL O martlet_load_super_attr(TS ts, O global_super, O class, O self, O name)
+{
+    if (global_super == (O)&PySuper_Type && PyType_Check(class)) {
+        return _PySuper_Lookup((PyTypeObject *)class, self, name, NULL);
+    }
+    O super = call_super(ts, global_super, class, self);
+    if (super == NULL) {
+        return NULL;
+    }
+    O attr = PyObject_GetAttr(super, name);
+    Py_DECREF(super);
+    return attr;
+}
+
+/* super().name for a call: as martlet_load_method. Source: LOAD_SUPER_ATTR with its method bit. */
+MARTLET_CALL struct martlet_pair martlet_load_super_method(TS ts, O global_super, O class, O self, O name)
+{
+    if (global_super == (O)&PySuper_Type && PyType_Check(class)) {
+        int is_method = 0;
+        bool plain = Py_TYPE(self)->tp_getattro == PyObject_GenericGetAttr;
+        O attr = _PySuper_Lookup((PyTypeObject *)class, self, name, plain ? &is_method : NULL);
+        return (struct martlet_pair){attr, attr != NULL && is_method ? Py_NewRef(self) : NULL};
+    }
+    return (struct martlet_pair){martlet_load_super_attr(ts, global_super, class, self, name), NULL};
+}
+
+/* `import name`; new. `level` is an int, `fromlist` a tuple or None. Source: IMPORT_NAME, import_name in ceval.c. */
+MARTLET_CALL O martlet_import_name(TS ts, F frame, O name, O fromlist, O level)
+{
+    O function;
+    if (PyMapping_GetOptionalItemString(frame->f_builtins, "__import__", &function) < 0) {
+        return NULL;
+    }
+    if (function == NULL) {
+        PyErr_SetString(PyExc_ImportError, "__import__ not found");
+        return NULL;
+    }
+    O locals = frame->f_locals != NULL ? frame->f_locals : Py_None;
+    O result = NULL;
+    if (function == ts->interp->imports.import_func) {
+        int depth = PyLong_AsInt(level);
+        if (depth != -1 || ts->current_exception == NULL) {
+            result = PyImport_ImportModuleLevelObject(name, frame->f_globals, locals, fromlist, depth);
+        }
+    } else {
+        O args[5] = {name, frame->f_globals, locals, fromlist, level};
+        result = PyObject_Vectorcall(function, args, 5, NULL);
+    }
+    Py_DECREF(function);
+    return result;
+}
+
+/* 1 if a module's spec says that it is still being imported, 0 if not, -1. */
+static int is_initializing(O module)
+{
+    O spec;
+    int status = PyObject_GetOptionalAttrString(module, "__spec__", &spec);
+    if (status > 0) {
+        O flag;
+        status = PyObject_GetOptionalAttrString(spec, "_initializing", &flag);
+        Py_DECREF(spec);
+        if (status > 0) {
+            status = PyObject_IsTrue(flag);
+            Py_DECREF(flag);
+        }
+    }
+    return status;
+}
+
+/* The text of the ImportError of `from module import name`; new; `path` may be NULL. */
+static O import_from_message(O module, O name, O module_name, O path)
+{
+    if (path == NULL) {
+        return PyUnicode_FromFormat("cannot import name %R from %R (unknown location)", name, module_name);
+    }
+    int partial = is_initializing(module);
+    if (partial < 0) {
+        return NULL;
+    }
+    const char *format = partial ? "cannot import name %R from partially initialized module %R "
+                                   "(most likely due to a circular import) (%S)"
+                                 : "cannot import name %R from %R (%S)";
+    return PyUnicode_FromFormat(format, name, module_name, path);
+}
+
+/* Sets the ImportError of `from module import name`; `module_name` and `path` may be NULL. */
+static void import_from_error(O module, O name, O module_name, O path)
+{
+    O shown = module_name != NULL ? Py_NewRef(module_name) : PyUnicode_FromString("<unknown module name>");
+    O message = shown != NULL ? import_from_message(module, name, shown, path) : NULL;
+    if (message != NULL) {
+        PyErr_SetImportErrorSubclass(PyExc_ImportError, message, module_name, path);
+        O error = PyErr_GetRaisedException();
+        if (error != NULL && PyObject_TypeCheck(error, (PyTypeObject *)PyExc_ImportError) &&
+            PyObject_SetAttrString(error, "name_from", name) < 0) {
+            PyErr_Clear();
+        }
+        PyErr_SetRaisedException(error);
+    }
+    Py_XDECREF(message);
+    Py_XDECREF(shown);
+}
+
+/* The module's file, new, or NULL without an exception if it has none; -1 in *status for an exception. */
+static O module_path(O module, int *status)
+{
+    O path = NULL;
+    *status = 0;
+    if (PyModule_Check(module)) {
+        path = PyModule_GetFilenameObject(module);
+        if (path == NULL && !PyErr_ExceptionMatches(PyExc_SystemError)) {
+            *status = -1;
+            return NULL;
+        }
+        PyErr_Clear();
+    }
+    if (path != NULL && !PyUnicode_Check(path)) {
+        Py_CLEAR(path);
+    }
+    return path;
+}
+
+/* `from module import name`; new; ImportError. Source: IMPORT_FROM, import_from in ceval.c. */
+MARTLET_CALL O martlet_import_from(TS ts, O module, O name)
+{
+    O result;
+    O module_name;
+    if (PyObject_GetOptionalAttr(module, name, &result) != 0) {
+        return result;
+    }
+    if (PyObject_GetOptionalAttrString(module, "__name__", &module_name) < 0) {
+        return NULL;
+    }
+    if (module_name != NULL && !PyUnicode_Check(module_name)) {
+        Py_CLEAR(module_name);
+    }
+    if (module_name != NULL) {
+        /* A submodule that is being imported right now may be known to sys.modules only. */
+        O full_name = PyUnicode_FromFormat("%U.%U", module_name, name);
+        result = full_name != NULL ? PyImport_GetModule(full_name) : NULL;
+        Py_XDECREF(full_name);
+        if (result != NULL || ts->current_exception != NULL) {
+            Py_DECREF(module_name);
+            return result;
+        }
+    }
+    int status;
+    O path = module_path(module, &status);
+    if (status == 0) {
+        import_from_error(module, name, module_name, path);
+    }
+    Py_XDECREF(path);
+    Py_XDECREF(module_name);
+    return NULL;
+}

@@ -1,0 +1,265 @@
+/* calls.c: calls, functions, cells, raising and formatting.
+ *
+ * Arguments are borrowed: the caller releases callable and arguments afterwards, also after an error.
+ */
+#include "inline.h"
+
+#include <internal/pycore_call.h>
+#include <internal/pycore_cell.h>
+#include <internal/pycore_intrinsics.h>
+#include <internal/pycore_opcode_utils.h>
+
+/* Where a call goes and with which arguments, once self and bound methods are sorted out. */
+struct call {
+    O callable;
+    O const *args;
+    size_t n;
+    size_t flag; /* PY_VECTORCALL_ARGUMENTS_OFFSET while the word before args is free */
+};
+
+/* As the interpreter's CALL: `self` comes first; a bound method is taken apart. args[-1] is room for self. */
+static struct call arrange(O callable, O self, O const *args, int64_t n)
+{
+    struct call call = {callable, args, (size_t)n, PY_VECTORCALL_ARGUMENTS_OFFSET};
+    if (self == NULL && Py_IS_TYPE(callable, &PyMethod_Type)) {
+        self = ((PyMethodObject *)callable)->im_self;
+        call.callable = ((PyMethodObject *)callable)->im_func;
+    }
+    if (self != NULL) {
+        ((O *)args)[-1] = self;
+        call.args--;
+        call.n++;
+        call.flag = 0;
+    }
+    return call;
+}
+
+/* callable(*args), or callable(self, *args) if self is not NULL; new. args[-1] is room that the helper may write.
+ * Source: CALL. */
+MARTLET_CALL O martlet_call(TS ts, O callable, O self, O const *args, int64_t n)
+{
+    struct call call = arrange(callable, self, args, n);
+    return _PyObject_VectorcallTstate(ts, call.callable, call.args, call.n | call.flag, NULL);
+}
+
+/* As martlet_call, the last of the n arguments being the values of the keywords in the tuple `names`; new.
+ * Source: CALL_KW. */
+MARTLET_CALL O martlet_call_kw(TS ts, O callable, O self, O const *args, int64_t n, O names)
+{
+    struct call call = arrange(callable, self, args, n);
+    size_t n_positional = call.n - (size_t)PyTuple_GET_SIZE(names);
+    return _PyObject_VectorcallTstate(ts, call.callable, call.args, n_positional | call.flag, names);
+}
+
+/* Sets the TypeError of `f(*args)` where args is no iterable, and answers false. */
+static bool can_be_starred(TS ts, O callable, O args)
+{
+    (void)ts;
+    if (Py_TYPE(args)->tp_iter != NULL || PySequence_Check(args)) {
+        return true;
+    }
+    PyErr_Clear();
+    O text = _PyObject_FunctionStr(callable);
+    if (text != NULL) {
+        PyErr_Format(PyExc_TypeError, "%U argument after * must be an iterable, not %.200s", text,
+                     Py_TYPE(args)->tp_name);
+        Py_DECREF(text);
+    }
+    return false;
+}
+
+/* callable(*args, **kwargs); kwargs is an exact dict or NULL; new. Source: CALL_FUNCTION_EX. */
+MARTLET_CALL O martlet_call_ex(TS ts, O callable, O args, O kwargs)
+{
+    if (PyTuple_CheckExact(args)) {
+        return PyObject_Call(callable, args, kwargs);
+    }
+    O tuple = can_be_starred(ts, callable, args) ? PySequence_Tuple(args) : NULL;
+    if (tuple == NULL) {
+        return NULL;
+    }
+    O result = PyObject_Call(callable, tuple, kwargs);
+    Py_DECREF(tuple);
+    return result;
+}
+
+/* A function of `code` with the frame's globals; new. NULL = MemoryError. Source: MAKE_FUNCTION. */
+MARTLET_CALL O martlet_make_function(F frame, O code)
+{
+    O function = PyFunction_New(code, frame->f_globals);
+    if (function != NULL) {
+        _PyFunction_SetVersion((PyFunctionObject *)function, ((PyCodeObject *)code)->co_version);
+    }
+    return function;
+}
+
+/* Sets the attribute `which` (MAKE_FUNCTION_DEFAULTS, ...) of a function just made; steals value.
+ * Source: SET_FUNCTION_ATTRIBUTE. */
+MARTLET_CALL void martlet_set_function_attribute(O function, O value, int32_t which)
+{
+    PyFunctionObject *f = (PyFunctionObject *)function;
+    O *slot = which == MAKE_FUNCTION_CLOSURE       ? &f->func_closure
+              : which == MAKE_FUNCTION_ANNOTATIONS ? &f->func_annotations
+              : which == MAKE_FUNCTION_KWDEFAULTS  ? &f->func_kwdefaults
+                                                   : &f->func_defaults;
+    O old = *slot;
+    *slot = value;
+    Py_XDECREF(old);
+}
+
+/* A cell that holds `initial`, which may be NULL and is borrowed; new. NULL = MemoryError. Source: MAKE_CELL. */
+MARTLET_CALL O martlet_make_cell(O initial)
+{
+    return PyCell_New(initial);
+}
+
+/* Sets the NameError or UnboundLocalError of an empty cell, which is local `i` of the frame. */
+MARTLET_COLD O martlet_unbound_cell(TS ts, F frame, uint32_t i)
+{
+    _PyEval_FormatExcUnbound(ts, (PyCodeObject *)frame->f_executable, (int)i);
+    return NULL;
+}
+
+/* The content of a cell, which is local `i` of the frame; new; NameError or UnboundLocalError. Source: LOAD_DEREF. */
+MARTLET_HELPER O martlet_load_deref(TS ts, F frame, O cell, uint32_t i)
+{
+    O value = ((PyCellObject *)cell)->ob_ref;
+    if (MARTLET_UNLIKELY(value == NULL)) {
+        return martlet_unbound_cell(ts, frame, i);
+    }
+    Py_INCREF(value);
+    return value;
+}
+
+/* Puts v into a cell; steals v. The old content is released last. Source: STORE_DEREF. */
+MARTLET_HELPER void martlet_store_deref(O cell, O v)
+{
+    O old = ((PyCellObject *)cell)->ob_ref;
+    ((PyCellObject *)cell)->ob_ref = v;
+    martlet_inline_xdecref(old);
+}
+
+/* Empties a cell, which is local `i` of the frame; -1: it is empty. Source: DELETE_DEREF. */
+MARTLET_CALL int martlet_delete_deref(TS ts, F frame, O cell, uint32_t i)
+{
+    O old = ((PyCellObject *)cell)->ob_ref;
+    if (old == NULL) {
+        martlet_unbound_cell(ts, frame, i);
+        return -1;
+    }
+    ((PyCellObject *)cell)->ob_ref = NULL;
+    Py_DECREF(old);
+    return 0;
+}
+
+/* Copies the n cells of the function's closure to the last n locals of its frame. Source: COPY_FREE_VARS. */
+MARTLET_CALL void martlet_copy_free_vars(F frame, uint32_t n)
+{
+    O closure = ((PyFunctionObject *)frame->f_funcobj)->func_closure;
+    uint32_t first = (uint32_t)((PyCodeObject *)frame->f_executable)->co_nlocalsplus - n;
+    for (uint32_t i = 0; i < n; i++) {
+        frame->localsplus[first + i] = Py_NewRef(PyTuple_GET_ITEM(closure, i));
+    }
+}
+
+/* The exception to raise for `given`, a class or an instance; new. `what` is the error for anything else. */
+static O exception_of(O given, const char *what)
+{
+    if (PyExceptionInstance_Check(given)) {
+        return Py_NewRef(given);
+    }
+    if (!PyExceptionClass_Check(given)) {
+        PyErr_SetString(PyExc_TypeError, what);
+        return NULL;
+    }
+    O made = PyObject_CallNoArgs(given);
+    if (made != NULL && !PyExceptionInstance_Check(made)) {
+        PyErr_Format(PyExc_TypeError, "calling %R should have returned an instance of BaseException, not %R", given,
+                     Py_TYPE(made));
+        Py_CLEAR(made);
+    }
+    return made;
+}
+
+/* Raises the exception that is being handled once more. true: done, and the traceback of this frame has its line
+ * already; false: there is none, and a RuntimeError is set instead. Source: do_raise in ceval.c. */
+MARTLET_CALL bool martlet_reraise(TS ts)
+{
+    (void)ts;
+    O handled = PyErr_GetHandledException();
+    if (handled == NULL || handled == Py_None) {
+        PyErr_SetString(PyExc_RuntimeError, "No active exception to reraise");
+        return false;
+    }
+    PyErr_SetRaisedException(handled);
+    return true;
+}
+
+/* `raise exc from cause`; either may be NULL (exc == NULL: as martlet_reraise). An exception is always set.
+ * Source: RAISE_VARARGS, do_raise in ceval.c. */
+MARTLET_CALL void martlet_raise(TS ts, O exc, O cause)
+{
+    if (exc == NULL) {
+        martlet_reraise(ts);
+        return;
+    }
+    O value = exception_of(exc, "exceptions must derive from BaseException");
+    if (value == NULL) {
+        return;
+    }
+    if (cause != NULL) {
+        O fixed = NULL;
+        if (cause != Py_None) {
+            fixed = exception_of(cause, "exception causes must derive from BaseException");
+            if (fixed == NULL) {
+                Py_DECREF(value);
+                return;
+            }
+        }
+        PyException_SetCause(value, fixed);
+    }
+    /* The class that was called, or the instance's: PyErr_SetObject makes a new exception if they do not fit. */
+    O type = Py_NewRef(PyExceptionClass_Check(exc) ? exc : PyExceptionInstance_Class(value));
+    PyErr_SetObject(type, value);
+    Py_DECREF(type);
+    Py_DECREF(value);
+}
+
+/* Sets the UnboundLocalError of local `i`. Source: LOAD_FAST_CHECK. */
+MARTLET_COLD void martlet_raise_unbound(TS ts, F frame, uint32_t i)
+{
+    O names = ((PyCodeObject *)frame->f_executable)->co_localsplusnames;
+    _PyEval_FormatExcCheckArg(ts, PyExc_UnboundLocalError,
+                              "cannot access local variable '%s' where it is not associated with a value",
+                              PyTuple_GET_ITEM(names, i));
+}
+
+/* format(v), as `{v}` in an f-string; new. Source: FORMAT_SIMPLE. */
+MARTLET_CALL O martlet_format_simple(O v)
+{
+    return PyUnicode_CheckExact(v) ? Py_NewRef(v) : PyObject_Format(v, NULL);
+}
+
+/* format(v, spec); new. Source: FORMAT_WITH_SPEC. */
+MARTLET_CALL O martlet_format_with_spec(O v, O spec)
+{
+    return PyObject_Format(v, spec);
+}
+
+/* str(v), repr(v) or ascii(v), where `which` is CONVERT_VALUE's argument; new. Source: CONVERT_VALUE. */
+MARTLET_CALL O martlet_convert_value(O v, int32_t which)
+{
+    return _PyEval_ConversionFuncs[which](v);
+}
+
+/* The one-argument intrinsic `which`; new. Source: CALL_INTRINSIC_1. */
+MARTLET_CALL O martlet_intrinsic_1(TS ts, int32_t which, O v)
+{
+    return _PyIntrinsics_UnaryFunctions[which].func(ts, v);
+}
+
+/* The two-argument intrinsic `which`; a was pushed before b; new. Source: CALL_INTRINSIC_2. */
+MARTLET_CALL O martlet_intrinsic_2(TS ts, int32_t which, O a, O b)
+{
+    return _PyIntrinsics_BinaryFunctions[which].func(ts, a, b);
+}

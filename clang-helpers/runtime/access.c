@@ -1,0 +1,214 @@
+/* access.c: the interpreter's structures, read for the snapshot. Everything that is returned is borrowed. */
+#define NEED_OPCODE_METADATA
+#include "runtime.h"
+
+#include <internal/pycore_dict.h>
+#include <internal/pycore_opcode_metadata.h>
+#include <internal/pycore_opcode_utils.h>
+#include <internal/pycore_typeobject.h>
+#include <opcode_ids.h>
+
+/* A code object's fields (Include/cpython/code.h). */
+struct martlet_code_view {
+    O name, qualname, filename, consts, names, local_names, local_kinds, exception_table, line_table;
+    int32_t first_line;
+    uint32_t flags, arg_count, pos_only, kw_only, n_locals, stack_size, frame_size, n_units;
+    const uint8_t *adaptive;
+};
+
+MARTLET_RUNTIME void
+martlet_view_code(PyCodeObject *code, struct martlet_code_view *view)
+{
+    *view = (struct martlet_code_view){
+        .name = code->co_name,
+        .qualname = code->co_qualname,
+        .filename = code->co_filename,
+        .consts = code->co_consts,
+        .names = code->co_names,
+        .local_names = code->co_localsplusnames,
+        .local_kinds = code->co_localspluskinds,
+        .exception_table = code->co_exceptiontable,
+        .line_table = code->co_linetable,
+        .first_line = code->co_firstlineno,
+        .flags = (uint32_t)code->co_flags,
+        .arg_count = (uint32_t)code->co_argcount,
+        .pos_only = (uint32_t)code->co_posonlyargcount,
+        .kw_only = (uint32_t)code->co_kwonlyargcount,
+        .n_locals = (uint32_t)code->co_nlocalsplus,
+        .stack_size = (uint32_t)code->co_stacksize,
+        .frame_size = (uint32_t)code->co_framesize,
+        .n_units = (uint32_t)Py_SIZE(code),
+        .adaptive = (const uint8_t *)_PyCode_CODE(code),
+    };
+}
+
+/* Inline cache entries behind an instruction with this base opcode, in code units. */
+MARTLET_RUNTIME uint32_t
+martlet_opcode_caches(uint8_t base)
+{
+    return _PyOpcode_Caches[base];
+}
+
+MARTLET_RUNTIME uint32_t
+martlet_first_instrumented_opcode(void)
+{
+    return MIN_INSTRUMENTED_OPCODE;
+}
+
+/* The value that entry `index` of a dictionary with string keys holds, if its keys have this version. */
+static O
+dict_entry(O dict, uint32_t keys_version, uint32_t index)
+{
+    if (dict == NULL || !PyDict_CheckExact(dict) || keys_version == 0) {
+        return NULL;
+    }
+    PyDictKeysObject *keys = ((PyDictObject *)dict)->ma_keys;
+    if (keys->dk_version != keys_version || !DK_IS_UNICODE(keys) || index >= (uint32_t)keys->dk_nentries) {
+        return NULL;
+    }
+    return DK_UNICODE_ENTRIES(keys)[index].me_value;
+}
+
+/* Live classes by version, valid while one snapshot is taken. Open addressing; when it is full, some are missing. */
+#define INDEX_SIZE 4096
+static PyTypeObject *type_index[INDEX_SIZE];
+static bool index_is_made;
+
+/* Forgets the index of classes: to be called first in every snapshot. */
+MARTLET_RUNTIME void
+martlet_begin_snapshot(void)
+{
+    index_is_made = false;
+}
+
+static O
+subclasses_of(PyTypeObject *type)
+{
+    if (!(type->tp_flags & _Py_TPFLAGS_STATIC_BUILTIN)) {
+        return (O)type->tp_subclasses;
+    }
+    /* Of the interpreter's own static types this field is an index (typeobject.c). */
+    struct types_state *types = &_PyThreadState_GET()->interp->types;
+    size_t i = (size_t)(void *)type->tp_subclasses;
+    return i > 0 && i <= _Py_MAX_MANAGED_STATIC_BUILTIN_TYPES && types->builtins.initialized[i - 1].type == type
+               ? types->builtins.initialized[i - 1].tp_subclasses
+               : NULL;
+}
+
+static void
+index_type(PyTypeObject *type, int depth)
+{
+    if (type->tp_version_tag != 0) {
+        for (uint32_t i = 0; i < 16; i++) {
+            PyTypeObject **slot = &type_index[(type->tp_version_tag + i) % INDEX_SIZE];
+            if (*slot == type) {
+                return; /* reached by another base, with all below it */
+            }
+            if (*slot == NULL) {
+                *slot = type;
+                break;
+            }
+        }
+    }
+    O refs = subclasses_of(type), ref;
+    Py_ssize_t at = 0;
+    while (refs != NULL && depth < 64 && PyDict_Next(refs, &at, NULL, &ref)) {
+        O subclass = ((PyWeakReference *)ref)->wr_object;
+        if (PyType_Check(subclass) && Py_REFCNT(subclass) > 0) {
+            index_type((PyTypeObject *)subclass, depth + 1);
+        }
+    }
+}
+
+/* The live class with this version, or NULL. */
+static PyTypeObject *
+type_with_version(uint32_t version)
+{
+    if (!index_is_made) {
+        memset(type_index, 0, sizeof(type_index));
+        index_type(&PyBaseObject_Type, 0);
+        index_is_made = true;
+    }
+    for (uint32_t i = 0; i < 16; i++) {
+        PyTypeObject *type = type_index[(version + i) % INDEX_SIZE];
+        if (type != NULL && type->tp_version_tag == version) {
+            return type;
+        }
+    }
+    return NULL;
+}
+
+/* The attribute that a cache holds, if it is still what its class has under that name: a class that changed or died may
+ * have taken the object with it, and the cache would not know. */
+static O
+live_descriptor(PyCodeObject *code, uint32_t name_index, uint32_t type_version, O cached)
+{
+    if (type_version == 0 || cached == NULL || name_index >= (uint32_t)PyTuple_GET_SIZE(code->co_names)) {
+        return NULL;
+    }
+    PyTypeObject *type = type_with_version(type_version);
+    if (type == NULL || !(type->tp_flags & Py_TPFLAGS_VALID_VERSION_TAG)) {
+        return NULL;
+    }
+    return _PyType_Lookup(type, PyTuple_GET_ITEM(code->co_names, name_index)) == cached ? cached : NULL;
+}
+
+static O
+function_with_version(uint32_t version)
+{
+    struct _py_func_state *state = &_PyThreadState_GET()->interp->func_state;
+    PyFunctionObject *func = state->func_version_cache[version % FUNC_VERSION_CACHE_SIZE].func;
+    return version != 0 && func != NULL && func->func_version == version ? (O)func : NULL;
+}
+
+/* What the instruction at `offset` has learned of the object it loads or calls. */
+enum martlet_site_kind { SITE_NONE, SITE_GLOBAL_MODULE, SITE_GLOBAL_BUILTIN, SITE_DESCRIPTOR, SITE_CALLEE };
+
+MARTLET_RUNTIME O
+martlet_site(PyCodeObject *code, uint32_t offset, uint32_t oparg, O globals, O builtins, uint32_t *kind)
+{
+    _Py_CODEUNIT *at = _PyCode_CODE(code) + offset;
+    uint16_t *cache = (uint16_t *)(at + 1);
+    O object = NULL;
+    *kind = SITE_NONE;
+    switch (at->op.code) {
+    case LOAD_GLOBAL_MODULE: {
+        const _PyLoadGlobalCache *global = (const _PyLoadGlobalCache *)cache;
+        object = dict_entry(globals, global->module_keys_version, global->index);
+        *kind = SITE_GLOBAL_MODULE;
+        break;
+    }
+    case LOAD_GLOBAL_BUILTIN: {
+        const _PyLoadGlobalCache *global = (const _PyLoadGlobalCache *)cache;
+        object = dict_entry(builtins, global->builtin_keys_version, global->index);
+        *kind = SITE_GLOBAL_BUILTIN;
+        break;
+    }
+    case LOAD_ATTR_METHOD_WITH_VALUES:
+    case LOAD_ATTR_METHOD_NO_DICT:
+    case LOAD_ATTR_METHOD_LAZY_DICT:
+    case LOAD_ATTR_NONDESCRIPTOR_WITH_VALUES:
+    case LOAD_ATTR_NONDESCRIPTOR_NO_DICT:
+    case LOAD_ATTR_CLASS: {
+        _PyLoadMethodCache *method = (_PyLoadMethodCache *)cache;
+        object = live_descriptor(code, oparg >> 1, read_u32(method->type_version), read_obj(method->descr));
+        *kind = SITE_DESCRIPTOR;
+        break;
+    }
+    case CALL_PY_EXACT_ARGS:
+    case CALL_PY_GENERAL:
+    case CALL_BOUND_METHOD_EXACT_ARGS:
+    case CALL_BOUND_METHOD_GENERAL: {
+        _PyCallCache *call = (_PyCallCache *)cache;
+        object = function_with_version(read_u32(call->func_version));
+        *kind = SITE_CALLEE;
+        break;
+    }
+    default:
+        break;
+    }
+    if (object == NULL) {
+        *kind = SITE_NONE;
+    }
+    return object;
+}

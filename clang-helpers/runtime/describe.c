@@ -1,0 +1,118 @@
+/* describe.c: what an object is, for the compiler. Nothing here runs Python code or takes references. */
+#include "runtime.h"
+
+#include <internal/pycore_descrobject.h>
+#include <internal/pycore_range.h>
+
+enum martlet_kind {
+    KIND_NONE, KIND_BOOL, KIND_ELLIPSIS, KIND_INT, KIND_BIG_INT, KIND_FLOAT, KIND_STR, KIND_BYTES, KIND_TUPLE,
+    KIND_CODE, KIND_FUNCTION, KIND_STATIC_TYPE, KIND_TYPE, KIND_BUILTIN, KIND_METHOD_DESCRIPTOR, KIND_OTHER,
+};
+
+struct martlet_description {
+    uint32_t kind;
+    int64_t integer;
+    double real;
+    const char *name;  /* of a type, builtin, method; else the name of the object's type */
+    O module;          /* of a builtin: its __module__, may be NULL */
+    const char *owner; /* of a method descriptor: its class */
+};
+
+MARTLET_RUNTIME void
+martlet_describe(O object, struct martlet_description *out)
+{
+    PyTypeObject *type = Py_TYPE(object);
+    *out = (struct martlet_description){.kind = KIND_OTHER, .name = type->tp_name};
+    if (object == Py_None) {
+        out->kind = KIND_NONE;
+    }
+    else if (object == Py_Ellipsis) {
+        out->kind = KIND_ELLIPSIS;
+    }
+    else if (type == &PyBool_Type) {
+        out->kind = KIND_BOOL;
+        out->integer = object == Py_True;
+    }
+    else if (type == &PyLong_Type) {
+        int overflow;
+        out->integer = PyLong_AsLongLongAndOverflow(object, &overflow);
+        out->kind = overflow ? KIND_BIG_INT : KIND_INT;
+    }
+    else if (type == &PyFloat_Type) {
+        out->kind = KIND_FLOAT;
+        out->real = PyFloat_AS_DOUBLE(object);
+    }
+    else if (type == &PyUnicode_Type) {
+        out->kind = KIND_STR;
+    }
+    else if (type == &PyBytes_Type) {
+        out->kind = KIND_BYTES;
+    }
+    else if (type == &PyTuple_Type) {
+        out->kind = KIND_TUPLE;
+    }
+    else if (type == &PyCode_Type) {
+        out->kind = KIND_CODE;
+    }
+    else if (type == &PyFunction_Type) {
+        out->kind = KIND_FUNCTION;
+    }
+    else if (PyType_Check(object)) {
+        PyTypeObject *cls = (PyTypeObject *)object;
+        out->kind = (cls->tp_flags & Py_TPFLAGS_HEAPTYPE) ? KIND_TYPE : KIND_STATIC_TYPE;
+        out->name = cls->tp_name;
+    }
+    else if (type == &PyCFunction_Type) {
+        PyCFunctionObject *func = (PyCFunctionObject *)object;
+        if (func->m_self == NULL || PyModule_Check(func->m_self)) {
+            out->kind = KIND_BUILTIN;
+            out->name = func->m_ml->ml_name;
+            out->module = func->m_module;
+        }
+    }
+    else if (type == &PyMethodDescr_Type || type == &PyWrapperDescr_Type) {
+        PyDescrObject *descr = (PyDescrObject *)object;
+        if (!(descr->d_type->tp_flags & Py_TPFLAGS_HEAPTYPE) && type == &PyMethodDescr_Type) {
+            out->kind = KIND_METHOD_DESCRIPTOR;
+            out->name = ((PyMethodDescrObject *)object)->d_method->ml_name;
+            out->owner = descr->d_type->tp_name;
+        }
+    }
+}
+
+/* The class of a live value, numbered as crates/snapshot's `Seen`. */
+MARTLET_RUNTIME uint32_t
+martlet_seen(O object)
+{
+    if (object == NULL) {
+        return 0;
+    }
+    PyTypeObject *type = Py_TYPE(object);
+    if (type == &PyLong_Type) {
+        int overflow;
+        (void)PyLong_AsLongLongAndOverflow(object, &overflow);
+        return overflow ? 4 : 3;
+    }
+    static PyTypeObject *const types[] = {&PyBool_Type,  &PyFloat_Type,     &PyUnicode_Type,  &PyList_Type,
+                                          &PyTuple_Type, &PyDict_Type,      &PyRangeIter_Type, &PyListIter_Type,
+                                          &PyTupleIter_Type, &PyEnum_Type};
+    static const uint8_t numbers[] = {2, 5, 6, 7, 8, 9, 10, 11, 12, 13};
+    if (object == Py_None) {
+        return 1;
+    }
+    for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++) {
+        if (type == types[i]) {
+            return numbers[i];
+        }
+    }
+    return 14;
+}
+
+/* Whether a version may name the object and hold it alive: it cannot lead back to any function. */
+MARTLET_RUNTIME bool
+martlet_is_leaf(O object)
+{
+    PyTypeObject *type = Py_TYPE(object);
+    return _Py_IsImmortal(object) || type == &PyLong_Type || type == &PyFloat_Type || type == &PyUnicode_Type
+           || type == &PyBytes_Type || type == &PyComplex_Type;
+}

@@ -1,0 +1,93 @@
+/* frames.c: looking at the frames of running threads. */
+#include "runtime.h"
+
+/* One frame as the sampler sees it. Everything is borrowed from the frame. */
+struct martlet_sight {
+    PyCodeObject *code;
+    PyFunctionObject *func; /* NULL when the frame has none */
+    F frame;
+    uint32_t offset; /* of the instruction at which it stands, in code units */
+    uint16_t mark;   /* of the version whose machine code runs in it, or 0 */
+    uint8_t plain;   /* an ordinary frame on a thread's stack: not a generator's */
+    uint8_t observed; /* a frame object exists */
+};
+
+/* Fills `sights` with the current thread's frames, innermost first; returns how many. */
+MARTLET_RUNTIME uint32_t
+martlet_look(struct martlet_sight *sights, uint32_t room)
+{
+    uint32_t n = 0;
+    F frame = _PyThreadState_GET()->current_frame;
+    for (; frame != NULL && n < room; frame = frame->previous) {
+        if (frame->owner == FRAME_OWNED_BY_CSTACK || !PyCode_Check(frame->f_executable)
+            || _PyFrame_IsIncomplete(frame)) {
+            continue;
+        }
+        struct martlet_sight *sight = &sights[n++];
+        PyCodeObject *code = (PyCodeObject *)frame->f_executable;
+        sight->code = code;
+        sight->func = frame->f_funcobj != NULL && PyFunction_Check(frame->f_funcobj)
+                          ? (PyFunctionObject *)frame->f_funcobj
+                          : NULL;
+        sight->frame = frame;
+        sight->offset = (uint32_t)(frame->instr_ptr - _PyCode_CODE(code));
+        sight->mark = martlet_record_of(code) != NULL && (frame->return_offset & 0x8000) ? frame->return_offset : 0;
+        sight->plain = frame->owner == FRAME_OWNED_BY_THREAD;
+        sight->observed = frame->frame_obj != NULL;
+    }
+    return n;
+}
+
+/* Calls `found` for every frame of every thread in which machine code runs. */
+MARTLET_RUNTIME void
+martlet_walk_inside(void (*found)(void *context, PyCodeObject *code, uint16_t mark), void *context)
+{
+    PyInterpreterState *interp = _PyThreadState_GET()->interp;
+    for (TS ts = PyInterpreterState_ThreadHead(interp); ts != NULL; ts = PyThreadState_Next(ts)) {
+        for (F frame = ts->current_frame; frame != NULL; frame = frame->previous) {
+            if (frame->owner != FRAME_OWNED_BY_CSTACK && (frame->return_offset & 0x8000)
+                && PyCode_Check(frame->f_executable)) {
+                found(context, (PyCodeObject *)frame->f_executable, frame->return_offset);
+            }
+        }
+    }
+}
+
+/* Local `i` of a frame, borrowed, or NULL. */
+MARTLET_RUNTIME O
+martlet_frame_local(F frame, uint32_t i)
+{
+    return frame->localsplus[i];
+}
+
+/* Number of items on the value stack of a frame that stands at a call-out; -1 when it is not known. */
+MARTLET_RUNTIME int
+martlet_frame_depth(F frame)
+{
+    return frame->stacktop - ((PyCodeObject *)frame->f_executable)->co_nlocalsplus;
+}
+
+MARTLET_RUNTIME O
+martlet_frame_globals(F frame)
+{
+    return frame->f_globals;
+}
+
+MARTLET_RUNTIME O
+martlet_frame_builtins(F frame)
+{
+    return frame->f_builtins;
+}
+
+/* Asks the interpreter to call martlet_hooks.sample soon, on whatever thread runs. Needs no GIL. */
+MARTLET_RUNTIME int
+martlet_ask_for_sample(PyInterpreterState *interp, void *arg)
+{
+    return _PyEval_AddPendingCall(interp, martlet_hooks.sample, arg, 0);
+}
+
+MARTLET_RUNTIME PyInterpreterState *
+martlet_interpreter(void)
+{
+    return _PyThreadState_GET()->interp;
+}

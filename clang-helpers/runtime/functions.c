@@ -1,0 +1,181 @@
+/* functions.c: the entry of Python functions: put in, taken out, watched. */
+#include "runtime.h"
+
+/* Functions of this code are entered through martlet_vectorcall from now on. */
+static void
+enter(PyFunctionObject *func)
+{
+    if (func->vectorcall == martlet_plain_vectorcall) {
+        PyFunction_SetVectorcall(func, martlet_vectorcall);
+    }
+}
+
+static bool
+wants_entry(PyFunctionObject *func)
+{
+    PyCodeObject *code = (PyCodeObject *)func->func_code;
+    struct martlet_record *record = martlet_record_of(code);
+    return record == NULL ? martlet_always && martlet_enabled && (code->co_flags & CO_OPTIMIZED) : record->entered;
+}
+
+/* MAKE_FUNCTION copies co_version into the function after the watcher ran, and call sites that saw that version would
+ * run the interpreter inline, past the entry. So a code object with an entry has no version. */
+static void
+forget_version(PyCodeObject *code)
+{
+    struct martlet_record *record = martlet_record_of(code);
+    if (record != NULL && code->co_version != 0) {
+        record->saved_version = code->co_version;
+    }
+    code->co_version = 0;
+}
+
+MARTLET_RUNTIME void
+martlet_forget_version(PyCodeObject *code)
+{
+    forget_version(code);
+}
+
+MARTLET_RUNTIME void
+martlet_restore_version(PyCodeObject *code, uint32_t version)
+{
+    if (code->co_version == 0) {
+        code->co_version = version;
+    }
+}
+
+static int
+on_function(PyFunction_WatchEvent event, PyFunctionObject *func, O Py_UNUSED(value))
+{
+    struct martlet_record *record;
+    switch (event) {
+    case PyFunction_EVENT_CREATE:
+        if (wants_entry(func)) {
+            enter(func);
+            forget_version((PyCodeObject *)func->func_code);
+        }
+        break;
+    case PyFunction_EVENT_DESTROY:
+        record = func->func_code == NULL ? NULL : martlet_record_of((PyCodeObject *)func->func_code);
+        if (record != NULL && record->watched > 0) {
+            martlet_hooks.function_died(func);
+        }
+        break;
+    case PyFunction_EVENT_MODIFY_CODE:
+    case PyFunction_EVENT_MODIFY_DEFAULTS:
+    case PyFunction_EVENT_MODIFY_KWDEFAULTS:
+        if (martlet_record_of((PyCodeObject *)func->func_code) != NULL) {
+            martlet_hooks.function_changed(func);
+        }
+        break;
+    }
+    return 0;
+}
+
+/* Starts watching functions. -1 with an exception set when no watcher is free. */
+MARTLET_RUNTIME int
+martlet_watch_functions(void)
+{
+    return PyFunction_AddWatcher(on_function);
+}
+
+static void
+free_record(void *record)
+{
+    if (record != NULL) {
+        martlet_hooks.code_died(record);
+    }
+}
+
+/* Asks for room on code objects. */
+MARTLET_RUNTIME int
+martlet_request_extra(void)
+{
+    martlet_extra_index = PyUnstable_Eval_RequestCodeExtraIndex(free_record);
+    return martlet_extra_index < 0 ? -1 : 0;
+}
+
+MARTLET_RUNTIME struct martlet_record *
+martlet_get_record(PyCodeObject *code)
+{
+    return martlet_record_of(code);
+}
+
+MARTLET_RUNTIME int
+martlet_set_record(PyCodeObject *code, struct martlet_record *record)
+{
+    return PyUnstable_Code_SetExtra((O)code, martlet_extra_index, record);
+}
+
+static int
+visit_enter(O object, void *Py_UNUSED(context))
+{
+    if (PyFunction_Check(object) && wants_entry((PyFunctionObject *)object)) {
+        enter((PyFunctionObject *)object);
+        forget_version((PyCodeObject *)((PyFunctionObject *)object)->func_code);
+    }
+    return 1;
+}
+
+static int
+visit_leave(O object, void *Py_UNUSED(context))
+{
+    if (PyFunction_Check(object)) {
+        PyFunctionObject *func = (PyFunctionObject *)object;
+        if (func->vectorcall == martlet_vectorcall && !wants_entry(func)) {
+            func->vectorcall = martlet_plain_vectorcall;
+            struct martlet_record *record = martlet_record_of((PyCodeObject *)func->func_code);
+            if (record != NULL && record->saved_version != 0 && func->func_version == 0) {
+                _PyFunction_SetVersion(func, record->saved_version);
+            }
+        }
+    }
+    return 1;
+}
+
+/* Gives the entry to every existing function whose code wants it. */
+MARTLET_RUNTIME void
+martlet_enter_functions(void)
+{
+    PyUnstable_GC_VisitObjects(visit_enter, NULL);
+}
+
+/* Takes the entry from every function whose code does not want it. */
+MARTLET_RUNTIME void
+martlet_leave_functions(void)
+{
+    PyUnstable_GC_VisitObjects(visit_leave, NULL);
+}
+
+/* The same for one function that is at hand. */
+MARTLET_RUNTIME void
+martlet_enter_function(PyFunctionObject *func)
+{
+    (void)visit_enter((O)func, NULL);
+}
+
+/* Learns the interpreter's own vectorcall from a function that was just made. */
+MARTLET_RUNTIME void
+martlet_learn_vectorcall(PyFunctionObject *fresh)
+{
+    martlet_plain_vectorcall = fresh->vectorcall;
+}
+
+static int
+on_audit(const char *event, O Py_UNUSED(args), void *data)
+{
+    if (event[0] == 's' && event[1] == 'y' && event[2] == 's' && event[3] == '.'
+        && (strcmp(event, "sys.settrace") == 0 || strcmp(event, "sys.setprofile") == 0
+            || strcmp(event, "sys.monitoring.register_callback") == 0)
+        && _PyThreadState_GET()->interp == (PyInterpreterState *)data) {
+        martlet_hooks.tools();
+    }
+    return 0;
+}
+
+/* Hears of tools. The hook cannot be removed, so it is installed late. */
+MARTLET_RUNTIME int
+martlet_hear_of_tools(void)
+{
+    return PySys_AddAuditHook(on_audit, _PyThreadState_GET()->interp);
+}

@@ -1,0 +1,85 @@
+/* launch.c: running the program as `python` itself would, with no frame of ours below it. */
+#include "runtime.h"
+
+#include <internal/pycore_runtime.h>
+
+/* What hides the frames of the launcher while the program runs. */
+struct hidden {
+    TS ts;
+    F frame;
+    int depth;
+};
+
+/* The program starts on an empty stack of frames, and with the recursion limit that it would have there. */
+static struct hidden
+hide(void)
+{
+    struct hidden h = {_PyThreadState_GET(), NULL, 0};
+    h.frame = h.ts->current_frame;
+    h.depth = h.ts->py_recursion_limit - h.ts->py_recursion_remaining;
+    h.ts->current_frame = NULL;
+    h.ts->py_recursion_remaining += h.depth;
+    return h;
+}
+
+static void
+show(struct hidden h)
+{
+    h.ts->current_frame = h.frame;
+    h.ts->py_recursion_remaining -= h.depth;
+}
+
+/* How the process is to end: 0, 1, or -1 = killed by SIGINT, which the interpreter sees to after finalisation. */
+static int
+status(int failed)
+{
+    if (!failed) {
+        return 0;
+    }
+    return _PyRuntime.signals.unhandled_keyboard_interrupt ? -1 : 1;
+}
+
+/* Runs a script; closes `file`. An exception has been printed when this returns; SystemExit ends the process. */
+MARTLET_RUNTIME int
+martlet_run_file(FILE *file, const char *name)
+{
+    PyCompilerFlags flags = _PyCompilerFlags_INIT;
+    struct hidden h = hide();
+    int failed = PyRun_AnyFileExFlags(file, name, 1, &flags) != 0;
+    show(h);
+    return status(failed);
+}
+
+/* Runs `callable(*args)` likewise: for modules and for code given on the command line. */
+MARTLET_RUNTIME int
+martlet_run_call(O callable, O args)
+{
+    struct hidden h = hide();
+    O result = PyObject_Call(callable, args, NULL);
+    if (result == NULL) {
+        if (PyErr_ExceptionMatches(PyExc_KeyboardInterrupt)) {
+            _PyRuntime.signals.unhandled_keyboard_interrupt = 1;
+        }
+        PyErr_Print();
+    }
+    show(h);
+    Py_XDECREF(result);
+    return status(result == NULL);
+}
+
+/* Runs code given on the command line. */
+MARTLET_RUNTIME int
+martlet_run_code(O code, O globals)
+{
+    struct hidden h = hide();
+    O result = PyEval_EvalCode(code, globals, globals);
+    if (result == NULL) {
+        if (PyErr_ExceptionMatches(PyExc_KeyboardInterrupt)) {
+            _PyRuntime.signals.unhandled_keyboard_interrupt = 1;
+        }
+        PyErr_Print();
+    }
+    show(h);
+    Py_XDECREF(result);
+    return status(result == NULL);
+}
