@@ -1,0 +1,147 @@
+//! Fork: neither process sees what the other does to code, cells or stubs.
+
+mod support;
+
+use std::time::{Duration, Instant};
+
+use martlet_machine_code::{Runtime, Strategy};
+use support::*;
+
+/// Runs `child` in a child process, `parent` beside it, and returns the child's verdict.
+fn fork(child: impl FnOnce() -> bool, parent: impl FnOnce()) -> bool {
+    // SAFETY: the child calls this crate and the allocator, which glibc makes usable after a fork, and then exits
+    // without running destructors.
+    let pid = unsafe { libc::fork() };
+    assert!(pid >= 0, "fork");
+    if pid == 0 {
+        let verdict = std::panic::catch_unwind(std::panic::AssertUnwindSafe(child));
+        // SAFETY: it ends this process.
+        unsafe { libc::_exit(i32::from(!matches!(verdict, Ok(true)))) }
+    }
+    parent();
+    wait(pid) == 0
+}
+
+/// The wait status of a child, which is killed if it takes too long.
+fn wait(pid: libc::pid_t) -> i32 {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        let mut status = 0;
+        // SAFETY: the status is ours, the process our child.
+        if unsafe { libc::waitpid(pid, &mut status, libc::WNOHANG) } == pid {
+            return status;
+        }
+        if Instant::now() > deadline {
+            // SAFETY: it is our child, and not waited for yet.
+            unsafe { libc::kill(pid, libc::SIGKILL) };
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+fn forking_runtime() -> Runtime {
+    Runtime::builder()
+        .reserve(16 << 20)
+        .atfork(true)
+        .build()
+        .expect("executable memory")
+}
+
+#[test]
+fn a_child_publishes_and_the_parent_does_not_notice() {
+    for strategy in STRATEGIES {
+        let runtime = forking_runtime();
+        let entry = entry(&runtime, 1, strategy);
+        let code = publish(&runtime, id(1, 1), &returns(1));
+        entry.relink(&code).expect("the same identity");
+        let child = || {
+            if call(&entry) != 1 {
+                return false;
+            }
+            // The same bytes of the arena become something else here.
+            drop(code);
+            runtime.collect(&|_| false);
+            let next = publish(&runtime, id(1, 2), &returns(2));
+            let was_reset = call(&entry) == 0;
+            entry.relink(&next).expect("the same identity");
+            was_reset && call(&entry) == 2
+        };
+        // The child's copies of the handles are used in the child only.
+        let child = std::mem::ManuallyDrop::new(child);
+        // SAFETY: the value is moved out once, in the child.
+        assert!(
+            fork(|| unsafe { std::ptr::read(&*child) }(), || ()),
+            "{strategy:?}"
+        );
+        assert_eq!(call(&entry), 1);
+    }
+}
+
+#[test]
+fn a_parent_frees_and_the_child_does_not_notice() {
+    for strategy in STRATEGIES {
+        let runtime = forking_runtime();
+        let entry = entry(&runtime, 1, strategy);
+        let code = publish(&runtime, id(1, 1), &returns(1));
+        entry.relink(&code).expect("the same identity");
+        let child = || {
+            let until = Instant::now() + Duration::from_millis(200);
+            while Instant::now() < until {
+                if call(&entry) != 1 {
+                    return false;
+                }
+            }
+            true
+        };
+        let parent = || {
+            for n in 2..2_000 {
+                let next = publish(&runtime, id(1, n), &returns(n));
+                entry.relink(&next).expect("the same identity");
+                assert_eq!(call(&entry), u64::from(n));
+                drop(next);
+                runtime.collect(&|_| false);
+            }
+        };
+        assert!(fork(child, parent), "{strategy:?}");
+    }
+}
+
+#[test]
+fn a_fork_while_others_publish_leaves_no_lock_behind() {
+    let runtime = forking_runtime();
+    let stop = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+                drop(publish(&runtime, id(1, 1), &returns(1)));
+            }
+        });
+        for _ in 0..20 {
+            let child = || {
+                let entry = entry(&runtime, 2, Strategy::PatchedStub);
+                let code = publish(&runtime, id(2, 1), &returns(5));
+                entry.relink(&code).expect("the same identity");
+                call(&entry) == 5
+            };
+            let done = fork(child, || ());
+            if !done {
+                stop.store(true, std::sync::atomic::Ordering::Relaxed);
+            }
+            assert!(done);
+        }
+        stop.store(true, std::sync::atomic::Ordering::Relaxed);
+    });
+}
+
+#[test]
+fn without_handlers_the_child_repairs_its_stubs() {
+    let runtime = runtime();
+    let entry = entry(&runtime, 1, Strategy::PatchedStub);
+    let code = publish(&runtime, id(1, 1), &returns(1));
+    entry.relink(&code).expect("the same identity");
+    assert!(fork(
+        || runtime.after_fork_in_child().is_ok() && call(&entry) == 1,
+        || ()
+    ));
+    assert_eq!(call(&entry), 1);
+}
