@@ -44,7 +44,7 @@ MARTLET_CALL O martlet_call(TS ts, O callable, O self, O const *args, int64_t n)
 
 /* As martlet_call, the last of the n arguments being the values of the keywords in the tuple `names`; new.
  * Source: CALL_KW. */
-MARTLET_CALL O martlet_call_kw(TS ts, O callable, O self, O const *args, int64_t n, O names)
+MARTLET_CALL O martlet_call_kw(TS ts, O callable, O self, O names, O const *args, int64_t n)
 {
     struct call call = arrange(callable, self, args, n);
     size_t n_positional = call.n - (size_t)PyTuple_GET_SIZE(names);

@@ -42,6 +42,14 @@ MARTLET_HELPER void martlet_local_store_quiet(F frame, uint32_t i, O v)
     martlet_inline_xdecref(old);
 }
 
+/* Whether storing to local i runs no Python: it is unbound, or what it holds outlives the store or is of a kind that
+ * dies silently. */
+MARTLET_HELPER bool martlet_local_quiet(F frame, uint32_t i)
+{
+    O old = frame->localsplus[i];
+    return old == NULL || old->ob_refcnt > 1 || martlet_inline_is_quiet(old);
+}
+
 /* Unbinds local i, if it is bound. */
 MARTLET_HELPER void martlet_local_clear(F frame, uint32_t i)
 {

@@ -36,6 +36,7 @@ extern struct martlet_stack martlet_stack;
 O martlet_int_box_slow(int64_t value);
 O martlet_float_box_slow(double value);
 void martlet_int_free_slow(O v);
+void martlet_dealloc(O v);
 void martlet_ints_check_allocator(void);
 struct martlet_int_ok martlet_int_unbox_slow(O v);
 
@@ -51,7 +52,7 @@ MARTLET_INLINE void martlet_inline_decref(O v)
 {
     if (MARTLET_LIKELY(!martlet_inline_is_immortal(v))) {
         if (MARTLET_UNLIKELY(--v->ob_refcnt == 0)) {
-            _Py_Dealloc(v);
+            martlet_dealloc(v);
         }
     }
 }
@@ -61,6 +62,14 @@ MARTLET_INLINE void martlet_inline_xdecref(O v)
     if (v != NULL) {
         martlet_inline_decref(v);
     }
+}
+
+/* Whether releasing v cannot run Python: it is exactly a float, int, str or bool, or None. */
+MARTLET_INLINE bool martlet_inline_is_quiet(O v)
+{
+    PyTypeObject *type = Py_TYPE(v);
+    return type == &PyFloat_Type || type == &PyLong_Type || type == &PyUnicode_Type || type == &PyBool_Type ||
+           v == Py_None;
 }
 
 MARTLET_INLINE bool martlet_inline_int_is_compact(O v)

@@ -7,6 +7,18 @@
 #include <internal/pycore_list.h>
 #include <internal/pycore_range.h>
 
+/* Destroys v, whose last reference is gone. An int's block goes to the helpers' own freelist, so that generic code
+ * feeds it too. Source: _Py_Dealloc. */
+MARTLET_CALL void martlet_dealloc(O v)
+{
+    if (Py_IS_TYPE(v, &PyLong_Type)) {
+        v->ob_refcnt = 1;
+        martlet_inline_int_decref(v);
+    } else {
+        _Py_Dealloc(v);
+    }
+}
+
 /* Takes a reference to v. Source: Py_INCREF. */
 MARTLET_HELPER void martlet_incref(O v)
 {
@@ -161,6 +173,12 @@ MARTLET_HELPER bool martlet_is_cell(O v)
 MARTLET_HELPER bool martlet_is_none(O v)
 {
     return v == Py_None;
+}
+
+/* Whether exactly one reference to v exists. */
+MARTLET_HELPER bool martlet_is_unique(O v)
+{
+    return v->ob_refcnt == 1;
 }
 
 /* Whether v is a Python function that runs `code`. */

@@ -52,6 +52,20 @@ MARTLET_CALL O martlet_str_item(O v, int64_t i)
     return PySequence_GetItem(v, i);
 }
 
+/* Whether item i of a list is exactly a float, int, str or bool, or None: releasing it runs no Python. */
+MARTLET_HELPER bool martlet_list_item_quiet(O list, int64_t i)
+{
+    return martlet_inline_is_quiet(((PyListObject *)list)->ob_item[i]);
+}
+
+/* Local i of the frame += right, both exactly str: in place if the local has the only reference. After an error the
+ * local is unbound, as the interpreter leaves it. Source: BINARY_OP_INPLACE_ADD_UNICODE. */
+MARTLET_CALL int martlet_str_append_local(F frame, uint32_t i, O right)
+{
+    PyUnicode_Append(&frame->localsplus[i], right);
+    return frame->localsplus[i] != NULL ? 0 : -1;
+}
+
 /* list[i] = v; steals v. The old item is released last: its destructor may change the list. */
 MARTLET_HELPER void martlet_list_store(O list, int64_t i, O v)
 {
@@ -242,7 +256,7 @@ MARTLET_CALL O martlet_build_map(O const *pairs, int64_t n)
 }
 
 /* A dict of the n keys in the tuple `keys` and n values; new; steals each value. Source: BUILD_CONST_KEY_MAP. */
-MARTLET_CALL O martlet_build_const_key_map(O const *values, int64_t n, O keys)
+MARTLET_CALL O martlet_build_const_key_map(O keys, O const *values, int64_t n)
 {
     O map = _PyDict_FromItems(&PyTuple_GET_ITEM(keys, 0), 1, values, 1, n);
     release_all(values, n);

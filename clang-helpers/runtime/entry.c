@@ -52,10 +52,29 @@ martlet_stack_low(TS ts)
     return (uintptr_t)__builtin_frame_address(0) < stack_limit || ts->c_recursion_remaining < LOW_C_RECURSION;
 }
 
-/* The default target of every entry: nothing is compiled, the interpreter may run the frame as it stands. */
-O
-martlet_interpret(TS Py_UNUSED(ts), F Py_UNUSED(frame))
+/* Whether the function is to be compiled before it runs, and nobody has asked yet. */
+static inline bool
+must_ask(const struct martlet_record *record)
 {
+    return record == NULL ? martlet_always : !record->asked && (martlet_always || record->eager);
+}
+
+/* The default target of every entry: nothing is compiled, the interpreter runs the frame from its start. */
+O
+martlet_interpret(TS ts, F frame)
+{
+    PyCodeObject *code = (PyCodeObject *)frame->f_executable;
+    frame->instr_ptr = _PyCode_CODE(code);
+    frame->stacktop = code->co_nlocalsplus;
+    struct martlet_record *record = martlet_record_of(code);
+    if (MARTLET_UNLIKELY(martlet_enabled && must_ask(record))) {
+        martlet_hooks.first_call((PyFunctionObject *)frame->f_funcobj, frame->localsplus, code->co_argcount);
+        record = martlet_record_of(code);
+        if (record != NULL && record->live > 0 && *record->cell != martlet_interpret) {
+            frame->instr_ptr = _PyCode_CODE(code) + code->_co_firsttraceable;
+            return (*record->cell)(ts, frame);
+        }
+    }
     return MARTLET_SENTINEL;
 }
 
@@ -140,7 +159,7 @@ interpret_call(O callable, O const *args, size_t nargsf, O kwnames, TS ts)
             record->suspended = 1;
         }
     }
-    else if (record == NULL ? !martlet_always : record->refused) {
+    else if (record == NULL ? !martlet_always : record->refused || !record->entered) {
         func->vectorcall = martlet_plain_vectorcall;
     }
     return martlet_plain_vectorcall(callable, args, nargsf, kwnames);
@@ -153,7 +172,7 @@ martlet_vectorcall(O callable, O const *args, size_t nargsf, O kwnames)
     TS ts = _PyThreadState_GET();
     Py_ssize_t n_args = PyVectorcall_NARGS(nargsf);
     struct martlet_record *record = martlet_record_of((PyCodeObject *)func->func_code);
-    if (MARTLET_UNLIKELY(martlet_always && (record == NULL || !record->asked))) {
+    if (MARTLET_UNLIKELY(martlet_enabled && must_ask(record))) {
         martlet_hooks.first_call(func, args, kwnames == NULL ? n_args : 0);
         record = martlet_record_of((PyCodeObject *)func->func_code);
     }

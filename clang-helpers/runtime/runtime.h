@@ -26,6 +26,7 @@ struct martlet_record {
     uint32_t saved_version; /* co_version from before the entry was installed */
     uint8_t entered;       /* functions with this code go through martlet_vectorcall */
     uint8_t asked;         /* a version that is entered as a function was asked for */
+    uint8_t eager;         /* to be compiled at the next call */
     uint8_t refused;       /* never asked for again */
     uint8_t suspended;     /* at least one function was given back because the C stack was low */
     uint8_t simple;        /* positional parameters only, an ordinary function */
