@@ -219,8 +219,12 @@ impl Module {
         (&mut self.raw, &self.home, &self.context)
     }
 
-    /// What went wrong without being returned: errors that LLVM reported, assertions that fell.
-    pub(crate) fn check(&self) -> Result<(), Error> {
+    /// What went wrong on this thread without being returned: errors that LLVM reported while the
+    /// module was lent (to code generation, say), and asserting handles that lost their values.
+    ///
+    /// # Errors
+    /// [`Error::Diagnostic`] and [`Error::Asserted`]; each is reported once.
+    pub fn check(&self) -> Result<(), Error> {
         if let Some(message) = self.context.raw().take_errors() {
             return Err(Error::Diagnostic(message));
         }
