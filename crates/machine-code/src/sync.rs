@@ -13,16 +13,17 @@ pub(crate) trait Word {
     fn load(&self) -> usize;
 }
 
-impl Word for AtomicUsize {
+/// A cell in the arena's data, which generated code reads too.
+impl Word for std::sync::atomic::AtomicU64 {
     fn load(&self) -> usize {
-        self.load(Ordering::Acquire)
+        self.load(std::sync::atomic::Ordering::Acquire) as usize
     }
 }
 
-/// A cell in the arena's data, which generated code reads too.
-#[cfg(not(loom))]
-impl Word for std::sync::atomic::AtomicU64 {
+/// A cell in a model.
+#[cfg(loom)]
+impl Word for AtomicUsize {
     fn load(&self) -> usize {
-        self.load(Ordering::Acquire) as usize
+        self.load(Ordering::Acquire)
     }
 }
