@@ -2,8 +2,8 @@
 
     python runner.py NAME ITERATIONS
 
-NAME is a file beside this one with a function `run`, or `module_loop`, whose module code is the
-program, or one of the public programs of the package `pyperformance`, whose files are found in
+NAME is a file beside this one with a function `run`, or a function of `variants` as
+`variants.NAME`, or `module_loop`, whose module code is the program, or one of the public programs of the package `pyperformance`, whose files are found in
 the folder named by MARTLET_PYPERFORMANCE. Of those the functions are called directly, with the
 arguments that the package itself uses; nothing of a program is changed.
 
@@ -94,6 +94,9 @@ def main():
     name, iterations = sys.argv[1], int(sys.argv[2])
     if name in PUBLIC:
         run = PUBLIC[name]()
+    elif "." in name:
+        module, function = name.split(".")
+        run = getattr(importlib.import_module(module), function)
     else:
         run = importlib.import_module(name).run
     times = []

@@ -13,6 +13,15 @@ use crate::tidy;
 use crate::tools::Toolchain;
 use crate::workspace::Workspace;
 
+/// The packages that others may depend on.
+const PUBLISHED: [&str; 5] = [
+    "martlet-bitcode",
+    "martlet-codegen",
+    "martlet-engine",
+    "martlet-ir",
+    "martlet-machine-code",
+];
+
 /// Runs every check and ends with one line that says how it went.
 pub(crate) fn ci(workspace: &Workspace) -> Result<ExitCode> {
     let python = Python::find()?;
@@ -38,6 +47,11 @@ pub(crate) fn ci(workspace: &Workspace) -> Result<ExitCode> {
         ])
     });
     steps.run("tests", || succeeds(test::test(workspace)?));
+    for package in PUBLISHED {
+        steps.run(&format!("contents of {package}"), || {
+            cargo(&["package", "--list", "--allow-dirty", "-p", package])
+        });
+    }
     steps.run("documentation", || cargo(&["doc", "--no-deps"]));
     steps.run("benchmark smoke run", || {
         succeeds(bench::python::smoke(workspace)?)

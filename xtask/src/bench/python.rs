@@ -54,7 +54,7 @@ const fn program(name: &'static str, iterations: u32, wanted: f64) -> Program {
 /// None may be slower than this.
 const FLOOR: f64 = 0.95;
 
-const PROGRAMS: [Program; 16] = [
+const PROGRAMS: [Program; 21] = [
     program("int_loop", 20, 30.0),
     program("mandelbrot", 20, 10.0),
     program("fib", 20, 3.0),
@@ -71,6 +71,11 @@ const PROGRAMS: [Program; 16] = [
     program("scimark_fft", 10, FLOOR),
     program("float", 20, FLOOR),
     program("nqueens", 10, FLOOR),
+    program("variants.int_loop", 20, 30.0),
+    program("variants.mandelbrot", 20, 10.0),
+    program("variants.fib", 20, 3.0),
+    program("variants.sieve", 20, 4.0),
+    program("variants.matmul", 20, 5.0),
 ];
 
 /// CPU seconds of one process, as `runner.py` reports them.
