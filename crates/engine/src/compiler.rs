@@ -25,7 +25,8 @@ pub trait Compiler: Send + Sync + 'static {
     /// Hears what is no longer needed: intermediate code of these may go. Called on a compile
     /// thread or inside [`Engine::drain_released`](crate::Engine::drain_released): once for every
     /// version that [`Compiler::compile`] was called for, whatever it answered, and once for every
-    /// function that was ever requested.
+    /// function that was ever requested. What was released before a source was taken is told before
+    /// that source is compiled, so a body that fell is never there to be taken in again.
     fn release(&self, released: &[Released]) {
         let _ = released;
     }

@@ -44,7 +44,7 @@ pub(crate) struct Graph<M> {
     dependents: HashMap<Dependency, BTreeSet<VersionId>>,
     versions_of: HashMap<FunctionId, BTreeSet<VersionId>>,
     /// Nodes whose version is retired: candidates of `sweep`.
-    retired: Vec<VersionId>,
+    retired: BTreeSet<VersionId>,
     /// Counts breaks.
     clock: u64,
     /// Oldest first.
@@ -61,7 +61,7 @@ impl<M> Graph<M> {
             nodes: HashMap::new(),
             dependents: HashMap::new(),
             versions_of: HashMap::new(),
-            retired: Vec::new(),
+            retired: BTreeSet::new(),
             clock: 0,
             tickets: VecDeque::new(),
             tickets_limit: 64,
@@ -130,6 +130,7 @@ impl<M> Graph<M> {
                 let Some(node) = self.remove(id) else {
                     continue;
                 };
+                self.retired.remove(&id);
                 fallen.extend(node.version.upgrade());
                 work.push(Dependency::Version(id));
             }
@@ -142,7 +143,7 @@ impl<M> Graph<M> {
         let clock = self.clock;
         if let Some(node) = self.nodes.get_mut(&id) {
             node.retired = Some(clock);
-            self.retired.push(id);
+            self.retired.insert(id);
         }
     }
 
@@ -150,27 +151,35 @@ impl<M> Graph<M> {
     /// translation is under way that was begun before they were retired.
     pub(crate) fn sweep(&mut self) {
         let oldest = self.oldest_ticket();
-        let mut retired = std::mem::take(&mut self.retired);
-        retired.retain(|id| {
-            let Some(node) = self.nodes.get(id) else {
-                return false;
-            };
-            let freed = node
-                .version
-                .upgrade()
-                .is_none_or(|it| it.state() == State::Freed);
-            let may_be_taken_in = match (oldest, node.retired) {
-                (Some(ticket), Some(retired)) => ticket <= retired,
-                _ => false,
-            };
-            let contained = self.dependents.contains_key(&Dependency::Version(*id));
-            if !freed || may_be_taken_in || contained {
-                return true;
+        let mut work: Vec<_> = self.retired.iter().copied().collect();
+        while let Some(id) = work.pop() {
+            if self.is_needed(id, oldest) {
+                continue;
             }
-            self.remove(*id);
-            false
-        });
-        self.retired = retired;
+            self.retired.remove(&id);
+            let Some(node) = self.remove(id) else {
+                continue;
+            };
+            // What only this one contained may go now as well.
+            work.extend(node.relies_on.iter().filter_map(|it| match it {
+                Dependency::Version(inner) if self.retired.contains(inner) => Some(*inner),
+                _ => None,
+            }));
+        }
+    }
+
+    fn is_needed(&self, id: VersionId, oldest_ticket: Option<u64>) -> bool {
+        let Some(node) = self.nodes.get(&id) else {
+            return false;
+        };
+        let version = node.version.upgrade();
+        let is_freed = version.is_none_or(|it| it.state() == State::Freed);
+        // Those begun at the same tick may have seen it, too.
+        let may_be_taken_in = oldest_ticket
+            .zip(node.retired)
+            .is_some_and(|(ticket, retired)| ticket <= retired);
+        let is_contained = self.dependents.contains_key(&Dependency::Version(id));
+        !is_freed || may_be_taken_in || is_contained
     }
 
     /// Nodes and edges.

@@ -3,7 +3,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::thread;
 use std::time::Duration;
 
@@ -34,6 +34,8 @@ pub(crate) struct Shared<C: Compiler> {
     /// Why nothing will be compiled any more, if so.
     off: OnceLock<Refusal>,
     n_compiles: AtomicU64,
+    /// Held while the compiler is told what was released.
+    telling: Mutex<()>,
     /// Above zero when the embedder should look into the mailbox.
     pub(crate) waiting: Arc<AtomicUsize>,
     /// Swapped only in the child of a fork that left threads behind in the parent.
@@ -51,6 +53,7 @@ impl<C: Compiler> Shared<C> {
             compiler: OnceLock::new(),
             off: OnceLock::new(),
             n_compiles: AtomicU64::new(0),
+            telling: Mutex::new(()),
             pool: ArcSwap::from_pointee(Pool::new(waiting.clone())),
             waiting,
         }
@@ -338,7 +341,11 @@ impl<C: Compiler> Shared<C> {
 
     // ---- what the compiler may forget
 
+    /// Whoever comes out of here knows that everything released before is told: a compile must not
+    /// find the body of a version that fell before its source was taken. So the lock is held over
+    /// the telling, which is the compiler's code; it has no way to call back.
     fn tell_released(&self, compiler: &Arc<C>) -> usize {
+        let _telling = lock(&self.telling);
         let released = self.lifecycle.take_released();
         if !released.is_empty() {
             // A compiler that panics over its own clean-up keeps what it has; nobody else is harmed.
