@@ -1,0 +1,162 @@
+//! Handles never lend what is gone, and say what ended it.
+
+mod common;
+
+use common::{machine, module};
+use martlet_ir::kind::{Argument, Block, Function, Global, Instruction};
+use martlet_ir::{Asserting, Callback, Error, Module, Stale, Tracking, Weak, What};
+
+const TEXT: &str = "
+    @variable = global i64 0
+    define internal i64 @unused(i64 %n) { ret i64 %n }
+    define i64 @f(i64 %n) {
+    entry:
+      %twice = add i64 %n, %n
+      ret i64 %twice
+    }
+    define i64 @g(i64 %n) { ret i64 %n }";
+
+fn weak(module: &mut Module, name: &str) -> Weak<Function> {
+    module.edit(|e| e.weak(e.module().get_function(name).unwrap()))
+}
+
+#[test]
+fn stale_handle_says_who() {
+    let mut module = module(TEXT);
+    let unused = weak(&mut module, "unused");
+    let f = weak(&mut module, "f");
+    let line = line!() - 2;
+    assert_eq!(
+        unused.get(&module).unwrap().get_name().to_str(),
+        Ok("unused")
+    );
+
+    module.run_passes("globaldce", &machine()).unwrap();
+    let stale = unused.get(&module).unwrap_err();
+    let Stale::Gone { event, made_at } = &stale else {
+        panic!("{stale}")
+    };
+    assert_eq!(event.what, What::Deleted);
+    assert_eq!(event.operation, "run_passes `globaldce`");
+    assert_eq!(event.pass.as_deref(), Some("GlobalDCEPass"));
+    assert!(made_at.file().ends_with("handles.rs") && made_at.line() < line);
+    assert!(!unused.is_alive() && f.is_alive());
+
+    // In any order of drops.
+    drop(module);
+    let Stale::Gone { event, .. } = f.get(&Module::new("other")).unwrap_err() else {
+        panic!()
+    };
+    assert_eq!(event.operation, "drop of the module");
+}
+
+#[test]
+fn a_value_of_another_module_is_not_lent() {
+    let mut module = module(TEXT);
+    let f = weak(&mut module, "f");
+    let other = Module::new("other");
+    assert!(matches!(f.get(&other), Err(Stale::OtherModule { .. })));
+    assert!(f.get(&module).is_ok());
+}
+
+#[test]
+fn replaced_values_are_followed_or_not() {
+    let mut module = module(TEXT);
+    let (stays, goes, hears): (Weak<Function>, Tracking<Function>, Callback<Function>) = module
+        .edit(|e| {
+            let f = e.module().get_function("f").unwrap();
+            (e.weak(f), e.tracking(f), e.callback(f))
+        });
+    module.edit(|e| {
+        let f = e.module().get_function("f").unwrap();
+        f.replace_all_uses_with(e.module().get_function("g").unwrap());
+    });
+    let name = |function: martlet_ir::inkwell::values::FunctionValue<'_>| {
+        function.get_name().to_string_lossy().into_owned()
+    };
+    assert_eq!(name(stays.get(&module).unwrap()), "f");
+    assert_eq!(name(goes.get(&module).unwrap()), "g");
+    let events = hears.take_events();
+    assert_eq!(events.len(), 1);
+    assert_eq!(
+        (events[0].what, events[0].by.as_deref()),
+        (What::Replaced, Some("g"))
+    );
+    assert_eq!(events[0].operation, "edit");
+}
+
+#[test]
+fn assertions_fail_the_operation() {
+    let mut module = module(TEXT);
+    let held: Asserting<Function> =
+        module.edit(|e| e.asserting(e.module().get_function("unused").unwrap()));
+    let error = module.run_passes("globaldce", &machine()).unwrap_err();
+    let Error::Asserted(falls) = &error else {
+        panic!("{error}")
+    };
+    assert_eq!(falls.len(), 1);
+    assert_eq!(falls[0].event.pass.as_deref(), Some("GlobalDCEPass"));
+    assert!(!held.is_alive());
+    // Said once.
+    module.run_passes("globaldce", &machine()).unwrap();
+}
+
+#[test]
+fn every_kind_is_lent() {
+    type All = (
+        Tracking<Global>,
+        Tracking<Instruction>,
+        Tracking<Block>,
+        Tracking<Argument>,
+    );
+    let mut module = module(TEXT);
+    let (global, instruction, block, argument): All = module.edit(|e| {
+        let f = e.module().get_function("f").unwrap();
+        let entry = f.get_first_basic_block().unwrap();
+        (
+            e.tracking(e.module().get_global("variable").unwrap()),
+            e.tracking(entry.get_first_instruction().unwrap()),
+            e.tracking(entry),
+            e.tracking(f.get_first_param().unwrap()),
+        )
+    });
+    assert_eq!(
+        global.get(&module).unwrap().get_name().to_str(),
+        Ok("variable")
+    );
+    assert_eq!(instruction.get(&module).unwrap().get_num_operands(), 2);
+    assert_eq!(block.get(&module).unwrap().get_name().to_str(), Ok("entry"));
+    assert!(argument.get(&module).unwrap().is_int_value());
+    // `add n, n` becomes `shl n, 1`, which takes its place.
+    module
+        .run_passes("instcombine<no-verify-fixpoint>", &machine())
+        .unwrap();
+    assert!(
+        instruction
+            .get(&module)
+            .unwrap()
+            .to_string()
+            .contains("shl")
+    );
+
+    let f = module.own("f").unwrap();
+    drop(f);
+    assert_eq!(module.collect().erased.len(), 1);
+    assert!(instruction.get(&module).is_err() && block.get(&module).is_err());
+    assert!(argument.get(&module).is_err() && global.get(&module).is_ok());
+}
+
+#[test]
+fn handles_may_be_dropped_on_another_thread() {
+    let mut module = module(TEXT);
+    let handles: Vec<Weak<Function>> = (0..1000).map(|_| weak(&mut module, "f")).collect();
+    std::thread::scope(|scope| {
+        scope.spawn(move || drop(handles));
+        for _ in 0..1000 {
+            weak(&mut module, "g");
+        }
+    });
+    module.collect();
+    assert_eq!(module.memory_report().nodes, 0);
+    std::thread::spawn(move || drop(module)).join().unwrap();
+}
