@@ -9,6 +9,9 @@ mod cfg;
 mod func;
 mod helpers;
 mod op;
+mod parse;
+mod print;
+mod text;
 mod types;
 
 pub use cfg::Cfg;
@@ -18,4 +21,8 @@ pub use func::{
 };
 pub use helpers::{Arg, Helper, HelperId, Ret};
 pub use op::{Cond, Effects, Field, FloatOp, IntOp, Keeper, Memory, Op, Virtual, operand_count};
+pub use parse::ParseError;
 pub use types::{Kind, Rep, Type};
+
+#[cfg(test)]
+mod tests;

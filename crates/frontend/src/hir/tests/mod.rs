@@ -1,0 +1,3 @@
+//! Tests on text.
+
+mod round_trip;
