@@ -1,0 +1,424 @@
+//! The build: C files in, bitcode, loader and native archive out.
+
+use crate::clang::{Clang, Wanted};
+use crate::command::{self, Tool};
+use crate::depfile;
+use crate::error::Error;
+use crate::irtext::{self, External, IrFile};
+use crate::loader;
+use crate::seal::{FileSeal, Seal, fnv1a};
+use crate::source::Helper;
+use std::collections::{BTreeSet, HashMap};
+use std::env;
+use std::path::{Path, PathBuf};
+
+/// LLVM's major version when nobody says another one.
+const DEFAULT_LLVM: u32 = 22;
+
+/// Flags that every file is compiled with, for bitcode and natively alike.
+///
+/// Contraction is off since a fused multiply-add would make inlined code round differently from its
+/// native twin. Aliasing by type is off since helpers look into structures that others declare.
+const FLAGS: [&str; 4] = ["-O2", "-fPIC", "-fno-strict-aliasing", "-ffp-contract=off"];
+
+/// What to build.
+#[derive(Debug, Clone)]
+pub struct Build {
+    name: String,
+    files: Vec<PathBuf>,
+    native_files: Vec<PathBuf>,
+    flags: Vec<String>,
+    symbols: Vec<External>,
+    native: bool,
+    wanted: Wanted,
+    out_dir: Option<PathBuf>,
+    cargo: bool,
+}
+
+/// What was built.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Built {
+    /// The clang that was used.
+    pub clang: Clang,
+    /// The bitcode of all files, linked.
+    pub bitcode: PathBuf,
+    /// A Rust module to `include!`: `BITCODE`, `HELPERS`, `SEAL` and, for a native build, `native_symbols`.
+    pub loader: PathBuf,
+    /// The static library of native code.
+    pub archive: Option<PathBuf>,
+    /// The exported functions that are in the bitcode, in the order of files and definitions.
+    pub helpers: Vec<Helper>,
+    /// Exported functions that exist natively only.
+    pub native_only: Vec<Helper>,
+    /// Exported variables.
+    pub variables: Vec<String>,
+    /// What the library needs from elsewhere.
+    pub externals: Vec<External>,
+    /// What it was made from.
+    pub seal: Seal,
+    /// Every file that was read, headers included.
+    pub dependencies: Vec<PathBuf>,
+}
+
+impl Build {
+    /// A build of a library with this name. Its files are `NAME.bc`, `NAME.rs` and `libNAME.a`.
+    pub fn new(name: &str) -> Self {
+        Build {
+            name: name.to_owned(),
+            files: Vec::new(),
+            native_files: Vec::new(),
+            flags: FLAGS.map(str::to_owned).to_vec(),
+            symbols: Vec::new(),
+            native: false,
+            wanted: Wanted {
+                major: DEFAULT_LLVM,
+                ..Wanted::default()
+            },
+            out_dir: None,
+            cargo: true,
+        }
+    }
+
+    /// Adds a C file.
+    pub fn file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.files.push(path.into());
+        self
+    }
+
+    /// Adds C files.
+    pub fn files<P: Into<PathBuf>>(mut self, paths: impl IntoIterator<Item = P>) -> Self {
+        self.files.extend(paths.into_iter().map(Into::into));
+        self
+    }
+
+    /// Adds a C file that is compiled natively only, and only in a native build: the home of variables, and of
+    /// functions that nobody would want to inline.
+    pub fn native_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.native_files.push(path.into());
+        self
+    }
+
+    /// Adds a directory of headers.
+    pub fn include(self, dir: impl AsRef<Path>) -> Self {
+        self.flag(format!("-I{}", dir.as_ref().display()))
+    }
+
+    /// Adds a directory of headers that are not yours: they give no warnings.
+    pub fn system_include(self, dir: impl AsRef<Path>) -> Self {
+        self.flag("-isystem")
+            .flag(dir.as_ref().display().to_string())
+    }
+
+    /// Defines a macro.
+    pub fn define(self, name: &str, value: Option<&str>) -> Self {
+        self.flag(match value {
+            Some(value) => format!("-D{name}={value}"),
+            None => format!("-D{name}"),
+        })
+    }
+
+    /// Adds a flag of clang, for bitcode and natively alike.
+    pub fn flag(mut self, flag: impl Into<String>) -> Self {
+        self.flags.push(flag.into());
+        self
+    }
+
+    /// Adds a function that native code has to bring although no bitcode names it, such as `memset`, which LLVM calls
+    /// on its own.
+    pub fn symbol(mut self, name: &str) -> Self {
+        self.symbols.push(External {
+            name: name.to_owned(),
+            kind: irtext::ExternalKind::Function,
+        });
+        self
+    }
+
+    /// Whether to compile natively too. Default: no.
+    pub fn native(mut self, native: bool) -> Self {
+        self.native = native;
+        self
+    }
+
+    /// Major version of the libLLVM that will read the bitcode. Default: 22.
+    pub fn llvm(mut self, major: u32) -> Self {
+        self.wanted.major = major;
+        self
+    }
+
+    /// The clang to use, instead of looking for one.
+    pub fn clang(mut self, path: impl Into<PathBuf>) -> Self {
+        self.wanted.clang = Some(path.into());
+        self
+    }
+
+    /// The llvm-config beside which clang is looked for first.
+    pub fn llvm_config(mut self, path: impl Into<PathBuf>) -> Self {
+        self.wanted.llvm_config = Some(path.into());
+        self
+    }
+
+    /// Directories in which clang and its tools are looked for, instead of PATH and the variables of the environment.
+    pub fn search<P: Into<PathBuf>>(mut self, dirs: impl IntoIterator<Item = P>) -> Self {
+        self.wanted.search = Some(dirs.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// Where files are written. Default: `OUT_DIR`.
+    pub fn out_dir(mut self, dir: impl Into<PathBuf>) -> Self {
+        self.out_dir = Some(dir.into());
+        self
+    }
+
+    /// Whether to print lines for cargo (what to link, what to watch). Default: yes.
+    pub fn cargo_metadata(mut self, cargo: bool) -> Self {
+        self.cargo = cargo;
+        self
+    }
+
+    /// Builds.
+    ///
+    /// # Errors
+    /// Any [`Error`]; a C file that does not compile gives [`Error::Tool`] with clang's own message.
+    pub fn compile(self) -> Result<Built, Error> {
+        if self.files.is_empty() {
+            return Err(Error::NoFiles);
+        }
+        if self.cargo {
+            self.watch_environment();
+        }
+        let out = self
+            .out_dir
+            .clone()
+            .or_else(|| env::var_os("OUT_DIR").map(Into::into));
+        let out = out.ok_or(Error::NoOutDir)?;
+        let clang = Clang::find(&self.wanted)?;
+        let mut work = Work {
+            build: &self,
+            clang: &clang,
+            out: &out,
+            dependencies: BTreeSet::new(),
+        };
+        let mut units = Vec::new();
+        for file in &self.files {
+            units.push(work.unit(file)?);
+        }
+        let mut native_units = Vec::new();
+        for file in self.native_files.iter().filter(|_| self.native) {
+            native_units.push(work.unit(file)?);
+        }
+        let bitcode = work.link(&units)?;
+        let archive = if self.native {
+            Some(work.archive(units.iter().chain(&native_units))?)
+        } else {
+            None
+        };
+        let dependencies = work.dependencies.into_iter().collect();
+        let built = self.gather(
+            clang,
+            &out,
+            bitcode,
+            archive,
+            units,
+            native_units,
+            dependencies,
+        )?;
+        command::write(&built.loader, &loader::text(&built))?;
+        if self.cargo {
+            for file in &built.dependencies {
+                println!("cargo::rerun-if-changed={}", file.display());
+            }
+        }
+        Ok(built)
+    }
+
+    /// As [`Build::compile`]; an error is printed and ends the build script.
+    pub fn compile_or_exit(self) -> Built {
+        self.compile().unwrap_or_else(|error| {
+            eprintln!("{error}");
+            std::process::exit(1);
+        })
+    }
+
+    fn watch_environment(&self) {
+        println!("cargo::rerun-if-env-changed=PATH");
+        for (name, _) in env::vars_os() {
+            let name = name.to_string_lossy();
+            if name.starts_with("LLVM_SYS_") && name.ends_with("_PREFIX") {
+                println!("cargo::rerun-if-env-changed={name}");
+            }
+        }
+    }
+
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "private, called once: the parts of the result"
+    )]
+    fn gather(
+        &self,
+        clang: Clang,
+        out: &Path,
+        bitcode: PathBuf,
+        archive: Option<PathBuf>,
+        units: Vec<Unit>,
+        native_units: Vec<Unit>,
+        dependencies: Vec<PathBuf>,
+    ) -> Result<Built, Error> {
+        let first = &units[0].ir;
+        let seal = Seal {
+            llvm_major: clang.major,
+            clang: clang.version.clone(),
+            triple: first.triple.clone(),
+            data_layout: first.data_layout.clone(),
+            files: units
+                .iter()
+                .map(|unit| FileSeal::new(&unit.name, &unit.source))
+                .collect(),
+            bitcode: fnv1a(&read_bytes(&bitcode)?),
+        };
+        let mut defined: HashMap<String, String> = HashMap::new();
+        let mut externals: BTreeSet<External> = self.symbols.iter().cloned().collect();
+        let mut variables = Vec::new();
+        let mut sides = [Vec::new(), Vec::new()];
+        for (side, unit) in units
+            .into_iter()
+            .map(|unit| (0, unit))
+            .chain(native_units.into_iter().map(|unit| (1, unit)))
+        {
+            let names = unit.ir.functions.iter().map(|function| &function.name);
+            for name in names.chain(&unit.ir.variables) {
+                if let Some(first) = defined.insert(name.clone(), unit.name.clone()) {
+                    return Err(Error::Twice {
+                        name: name.clone(),
+                        first,
+                        second: unit.name,
+                    });
+                }
+            }
+            // What native-only files need, the linker finds; only bitcode is linked at run time.
+            if side == 0 {
+                externals.extend(unit.ir.externals);
+            }
+            variables.extend(unit.ir.variables);
+            let helpers = unit.ir.functions.into_iter();
+            sides[side]
+                .extend(helpers.map(|function| Helper::new(function, &unit.name, &unit.source)));
+        }
+        let [helpers, native_only] = sides;
+        externals.retain(|external| !defined.contains_key(&external.name));
+        Ok(Built {
+            clang,
+            bitcode,
+            loader: out.join(format!("{}.rs", self.name)),
+            archive,
+            helpers,
+            native_only,
+            variables,
+            externals: externals.into_iter().collect(),
+            seal,
+            dependencies,
+        })
+    }
+}
+
+/// One C file on its way.
+struct Unit {
+    name: String,
+    source: String,
+    ir: IrFile,
+    ir_path: PathBuf,
+    object: PathBuf,
+}
+
+struct Work<'a> {
+    build: &'a Build,
+    clang: &'a Clang,
+    out: &'a Path,
+    dependencies: BTreeSet<PathBuf>,
+}
+
+impl Work<'_> {
+    /// Compiles one file to textual IR and, in a native build, to an object.
+    fn unit(&mut self, path: &Path) -> Result<Unit, Error> {
+        // Noted first: a file that does not compile has to be watched too.
+        self.dependencies.insert(path.to_owned());
+        if self.build.cargo {
+            println!("cargo::rerun-if-changed={}", path.display());
+        }
+        let source = command::read(path)?;
+        let name = path
+            .file_name()
+            .unwrap_or(path.as_os_str())
+            .to_string_lossy()
+            .into_owned();
+        let stem = format!("{}.{name}", self.build.name);
+        let ir_path = self.out.join(format!("{stem}.ll"));
+        let object = self.out.join(format!("{stem}.o"));
+        let depfile = self.out.join(format!("{stem}.d"));
+        let mut tool = self.clang_with_flags();
+        tool.arg("-MD").arg("-MF").arg(&depfile);
+        tool.arg("-S")
+            .arg("-emit-llvm")
+            .arg(path)
+            .arg("-o")
+            .arg(&ir_path)
+            .run()?;
+        if self.build.native {
+            let mut tool = self.clang_with_flags();
+            tool.arg("-c").arg(path).arg("-o").arg(&object).run()?;
+        }
+        self.dependencies
+            .extend(depfile::parse(&command::read(&depfile)?));
+        let ir = irtext::parse(&command::read(&ir_path)?);
+        Ok(Unit {
+            name,
+            source,
+            ir,
+            ir_path,
+            object,
+        })
+    }
+
+    fn clang_with_flags(&self) -> Tool {
+        let mut tool = Tool::new(&self.clang.path);
+        tool.args(&self.build.flags);
+        tool
+    }
+
+    /// Links the IR of all files into one bitcode file.
+    fn link(&self, units: &[Unit]) -> Result<PathBuf, Error> {
+        let bitcode = self.out.join(format!("{}.bc", self.build.name));
+        let mut tool = Tool::new(self.clang.tool("llvm-link", &self.build.wanted)?);
+        for unit in units {
+            tool.arg(&unit.ir_path);
+        }
+        tool.arg("-o").arg(&bitcode).run()?;
+        Ok(bitcode)
+    }
+
+    /// Puts the objects into a static library.
+    fn archive<'u>(&self, units: impl Iterator<Item = &'u Unit>) -> Result<PathBuf, Error> {
+        let mut cc = cc::Build::new();
+        cc.cargo_metadata(self.build.cargo)
+            .cargo_warnings(false)
+            .out_dir(self.out);
+        if env::var_os("TARGET").is_none() {
+            // Outside of a build script nothing says so: we build for the machine we are on.
+            let triple = "x86_64-unknown-linux-gnu";
+            cc.target(triple).host(triple).opt_level(2);
+        }
+        for unit in units {
+            cc.object(&unit.object);
+        }
+        let compiled = cc.try_compile(&self.build.name);
+        compiled.map_err(|error| Error::Archive(error.to_string()))?;
+        Ok(self.out.join(format!("lib{}.a", self.build.name)))
+    }
+}
+
+fn read_bytes(path: &Path) -> Result<Vec<u8>, Error> {
+    std::fs::read(path).map_err(|source| Error::File {
+        path: path.to_owned(),
+        source,
+    })
+}
