@@ -1,0 +1,428 @@
+//! What all parts of the lowering share: declarations, calls, guards, exits.
+
+use super::exits::{self, SlotSource};
+use super::slots::Slots;
+use super::{Lowered, Refusal};
+use crate::hir::{Block, ExitSite, Func, Inst, StateId, Value};
+use cranelift_entity::SecondaryMap;
+use martlet_ir::inkwell::attributes::{Attribute, AttributeLoc};
+use martlet_ir::inkwell::basic_block::BasicBlock;
+use martlet_ir::inkwell::builder::Builder;
+use martlet_ir::inkwell::context::ContextRef;
+use martlet_ir::inkwell::module::Module;
+use martlet_ir::inkwell::types::{BasicType, BasicTypeEnum, FloatType, IntType, PointerType};
+use martlet_ir::inkwell::values::{
+    BasicMetadataValueEnum, BasicValueEnum, CallSiteValue, FloatValue, FunctionValue,
+    InstructionValue, IntValue, MetadataValue, PointerValue, StructValue,
+};
+use martlet_ir::inkwell::{AddressSpace, IntPredicate};
+use martlet_snapshot::{ExitRecord, ObjId, Object, Request, SlotValue};
+use std::collections::HashMap;
+
+/// How often a rare side of a branch is taken: once in about two thousand times.
+const USUAL_WEIGHT: u64 = 2000;
+
+/// How the last instruction shows that it raised.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Failure<'ctx> {
+    /// By NULL.
+    Null(PointerValue<'ctx>),
+    /// By a negative status.
+    Negative(IntValue<'ctx>),
+    /// It always does.
+    Always,
+}
+
+/// The lowering of one function while it goes on.
+pub(super) struct Emitter<'a, 'ctx> {
+    pub(super) func: &'a Func,
+    pub(super) request: &'a Request,
+    pub(super) module: &'a Module<'ctx>,
+    pub(super) context: ContextRef<'ctx>,
+    pub(super) builder: Builder<'ctx>,
+    pub(super) body: FunctionValue<'ctx>,
+    pub(super) slots: Slots<'ctx>,
+    /// The first block of each HIR block.
+    pub(super) starts: SecondaryMap<Block, Option<BasicBlock<'ctx>>>,
+    /// Where each HIR block's terminator stands: what phis of its successors come from.
+    pub(super) ends: SecondaryMap<Block, Option<BasicBlock<'ctx>>>,
+    /// Of blocks whose two edges lead to one block: where the second comes from.
+    pub(super) second_edges: Vec<(Block, BasicBlock<'ctx>)>,
+    /// Set by an instruction that may raise, used by the terminator behind it.
+    pub(super) failed: Option<Failure<'ctx>>,
+    /// Room for arguments and results of helpers that take arrays.
+    pub(super) scratch: Option<PointerValue<'ctx>>,
+    pub(super) outputs: Option<PointerValue<'ctx>>,
+    values: SecondaryMap<Value, Option<BasicValueEnum<'ctx>>>,
+    records: Vec<ExitRecord>,
+    exit_blocks: HashMap<String, BasicBlock<'ctx>>,
+    /// Exit blocks are filled after everything else, so that they stand last.
+    pending_exits: Vec<(BasicBlock<'ctx>, u32, Vec<Value>)>,
+    weights: [MetadataValue<'ctx>; 2],
+}
+
+impl<'a, 'ctx> Emitter<'a, 'ctx> {
+    pub(super) fn new(
+        func: &'a Func,
+        request: &'a Request,
+        module: &'a Module<'ctx>,
+        symbol: &str,
+    ) -> Self {
+        let context = module.get_context();
+        let ptr = context.ptr_type(AddressSpace::default());
+        let body = module.add_function(symbol, ptr.fn_type(&[ptr.into(), ptr.into()], false), None);
+        let attribute =
+            |name| context.create_enum_attribute(Attribute::get_named_enum_kind_id(name), 0);
+        body.add_attribute(AttributeLoc::Function, attribute("nounwind"));
+        // Threads are walked by frame pointer to learn who is inside.
+        let frame_pointer = context.create_string_attribute("frame-pointer", "all");
+        body.add_attribute(AttributeLoc::Function, frame_pointer);
+        let weights = [(USUAL_WEIGHT, 1), (1, USUAL_WEIGHT)].map(|(first, second)| {
+            let word = context.i32_type();
+            context.metadata_node(&[
+                context.metadata_string("branch_weights").into(),
+                word.const_int(first, false).into(),
+                word.const_int(second, false).into(),
+            ])
+        });
+        Self {
+            func,
+            request,
+            module,
+            context,
+            builder: context.create_builder(),
+            body,
+            slots: Slots::new(module),
+            starts: SecondaryMap::new(),
+            ends: SecondaryMap::new(),
+            second_edges: Vec::new(),
+            failed: None,
+            scratch: None,
+            outputs: None,
+            values: SecondaryMap::new(),
+            records: Vec::new(),
+            exit_blocks: HashMap::new(),
+            pending_exits: Vec::new(),
+            weights,
+        }
+    }
+
+    /// Everything is emitted: what the caller gets.
+    pub(super) fn finish(self) -> Lowered<FunctionValue<'ctx>> {
+        let count = |block: BasicBlock<'ctx>| block.get_instructions().count() as u32;
+        Lowered {
+            function: self.body,
+            symbol: self.body.get_name().to_string_lossy().into_owned(),
+            slots: self.slots.into_values(),
+            exits: self.records,
+            ir_instructions: self.body.get_basic_block_iter().map(count).sum(),
+        }
+    }
+
+    pub(super) fn bit(&self) -> IntType<'ctx> {
+        self.context.bool_type()
+    }
+
+    pub(super) fn int(&self) -> IntType<'ctx> {
+        self.context.i64_type()
+    }
+
+    pub(super) fn status(&self) -> IntType<'ctx> {
+        self.context.i32_type()
+    }
+
+    pub(super) fn double(&self) -> FloatType<'ctx> {
+        self.context.f64_type()
+    }
+
+    pub(super) fn ptr(&self) -> PointerType<'ctx> {
+        self.context.ptr_type(AddressSpace::default())
+    }
+
+    /// The thread state.
+    pub(super) fn ts(&self) -> PointerValue<'ctx> {
+        self.parameter(0)
+    }
+
+    /// The frame.
+    pub(super) fn frame(&self) -> PointerValue<'ctx> {
+        self.parameter(1)
+    }
+
+    fn parameter(&self, index: u32) -> PointerValue<'ctx> {
+        let parameter = self.body.get_nth_param(index);
+        parameter
+            .expect("a body has two parameters")
+            .into_pointer_value()
+    }
+
+    /// Says that this version runs in the frame now.
+    pub(super) fn enter(&mut self) -> Result<(), Refusal> {
+        let unit = self.load_slot(SlotValue::Unit)?;
+        self.call("martlet_enter", None, &[self.frame().into(), unit.into()])?;
+        Ok(())
+    }
+
+    /// A slot's content.
+    pub(super) fn load_slot(&mut self, value: SlotValue) -> Result<PointerValue<'ctx>, Refusal> {
+        self.slots.load(&self.builder, value)
+    }
+
+    /// The LLVM value of a HIR value.
+    pub(super) fn get(&self, value: Value) -> Result<BasicValueEnum<'ctx>, Refusal> {
+        self.values[value].ok_or(Refusal::Internal("a value is used before its definition"))
+    }
+
+    pub(super) fn object(&self, value: Value) -> Result<PointerValue<'ctx>, Refusal> {
+        match self.get(value)? {
+            BasicValueEnum::PointerValue(pointer) => Ok(pointer),
+            _ => Err(Refusal::Internal("an operand is not an object")),
+        }
+    }
+
+    pub(super) fn integer(&self, value: Value) -> Result<IntValue<'ctx>, Refusal> {
+        match self.get(value)? {
+            BasicValueEnum::IntValue(integer) => Ok(integer),
+            _ => Err(Refusal::Internal("an operand is not an integer")),
+        }
+    }
+
+    pub(super) fn float(&self, value: Value) -> Result<FloatValue<'ctx>, Refusal> {
+        match self.get(value)? {
+            BasicValueEnum::FloatValue(float) => Ok(float),
+            _ => Err(Refusal::Internal("an operand is not a double")),
+        }
+    }
+
+    pub(super) fn multi(&self, value: Value) -> Result<StructValue<'ctx>, Refusal> {
+        match self.get(value)? {
+            BasicValueEnum::StructValue(multi) => Ok(multi),
+            _ => Err(Refusal::Internal("an operand has no parts")),
+        }
+    }
+
+    pub(super) fn set(&mut self, value: Value, to: BasicValueEnum<'ctx>) {
+        self.values[value] = Some(to);
+    }
+
+    /// Calls a C function, declaring it by its result and what is passed. C's `bool` is a zero-extended bit.
+    pub(super) fn call(
+        &self,
+        name: &str,
+        result: Option<BasicTypeEnum<'ctx>>,
+        args: &[BasicValueEnum<'ctx>],
+    ) -> Result<CallSiteValue<'ctx>, Refusal> {
+        let callee = self.declare(name, result, args)?;
+        let args: Vec<BasicMetadataValueEnum> = args.iter().map(|arg| (*arg).into()).collect();
+        Ok(self.builder.build_call(callee, &args, "")?)
+    }
+
+    /// As [`Self::call`], for a function with a result.
+    pub(super) fn call_value(
+        &self,
+        name: &str,
+        result: impl BasicType<'ctx>,
+        args: &[BasicValueEnum<'ctx>],
+    ) -> Result<BasicValueEnum<'ctx>, Refusal> {
+        let result = Some(result.as_basic_type_enum());
+        let value = self.call(name, result, args)?.try_as_basic_value().basic();
+        value.ok_or(Refusal::Internal("a helper has no result"))
+    }
+
+    /// As [`Self::call_value`], for a question.
+    pub(super) fn ask(
+        &self,
+        name: &str,
+        args: &[BasicValueEnum<'ctx>],
+    ) -> Result<IntValue<'ctx>, Refusal> {
+        Ok(self.call_value(name, self.bit(), args)?.into_int_value())
+    }
+
+    fn declare(
+        &self,
+        name: &str,
+        result: Option<BasicTypeEnum<'ctx>>,
+        args: &[BasicValueEnum<'ctx>],
+    ) -> Result<FunctionValue<'ctx>, Refusal> {
+        let params: Vec<_> = args.iter().map(|arg| arg.get_type().into()).collect();
+        let ty = match result {
+            Some(result) => result.fn_type(&params, false),
+            None => self.context.void_type().fn_type(&params, false),
+        };
+        if let Some(function) = self.module.get_function(name) {
+            let same = function.get_type() == ty;
+            return same
+                .then_some(function)
+                .ok_or_else(|| Refusal::Signature(name.to_owned()));
+        }
+        let function = self.module.add_function(name, ty, None);
+        let attribute = |name| {
+            self.context
+                .create_enum_attribute(Attribute::get_named_enum_kind_id(name), 0)
+        };
+        function.add_attribute(AttributeLoc::Function, attribute("nounwind"));
+        let bit = BasicTypeEnum::from(self.bit());
+        if result == Some(bit) {
+            function.add_attribute(AttributeLoc::Return, attribute("zeroext"));
+        }
+        for (index, arg) in args.iter().enumerate() {
+            if arg.get_type() == bit {
+                function.add_attribute(AttributeLoc::Param(index as u32), attribute("zeroext"));
+            }
+        }
+        Ok(function)
+    }
+
+    pub(super) fn new_block(&self, name: &str) -> BasicBlock<'ctx> {
+        self.context.append_basic_block(self.body, name)
+    }
+
+    /// Says which side of a branch is usual.
+    pub(super) fn weigh(
+        &self,
+        branch: InstructionValue<'ctx>,
+        likely: Option<bool>,
+    ) -> Result<(), Refusal> {
+        let Some(likely) = likely else { return Ok(()) };
+        let kind = self.context.get_kind_id("prof");
+        branch
+            .set_metadata(self.weights[usize::from(!likely)], kind)
+            .map_err(|_| Refusal::Internal("metadata on a branch"))
+    }
+
+    /// Goes on in a new block if the bit is set, else leaves in the instruction's state.
+    pub(super) fn guard(&mut self, inst: Inst, holds: IntValue<'ctx>) -> Result<(), Refusal> {
+        let func = self.func;
+        let data = &func.insts[inst];
+        let state = data.state.ok_or(Refusal::NoState(inst.to_string()))?;
+        let reason = exits::reason(func, &data.op, data.args.first().copied());
+        let exit = self.exit_block(state, ExitSite::Inst(inst), reason, false)?;
+        let holds = self.force_exits(holds)?;
+        let next = self.new_block("");
+        let branch = self.builder.build_conditional_branch(holds, next, exit)?;
+        self.weigh(branch, Some(true))?;
+        self.builder.position_at_end(next);
+        Ok(())
+    }
+
+    /// In the test mode that forces exits, a guard also needs that none is due.
+    fn force_exits(&self, holds: IntValue<'ctx>) -> Result<IntValue<'ctx>, Refusal> {
+        let every = self.request.mode.exit_every;
+        if every == 0 {
+            return Ok(holds);
+        }
+        let every = self.status().const_int(u64::from(every), false);
+        let due = self.ask("martlet_exit_due", &[every.into()])?;
+        let not_due = self.builder.build_not(due, "")?;
+        Ok(self.builder.build_and(holds, not_due, "")?)
+    }
+
+    /// The block that leaves in this state. Equal exits share one.
+    pub(super) fn exit_block(
+        &mut self,
+        state: StateId,
+        site: ExitSite,
+        reason: &str,
+        raised: bool,
+    ) -> Result<BasicBlock<'ctx>, Refusal> {
+        let func = self.func;
+        let handover = func.handovers.get(&site);
+        let (record, values) = exits::describe(func, self, state, handover, reason, raised)?;
+        // Two exits with one record may pass different values; with the same values they are the same exit.
+        let key = format!("{record:?}{values:?}");
+        if let Some(block) = self.exit_blocks.get(&key) {
+            return Ok(*block);
+        }
+        let index = self.records.len() as u32;
+        self.records.push(record);
+        let block = self.new_block("exit");
+        self.exit_blocks.insert(key, block);
+        self.pending_exits.push((block, index, values));
+        Ok(block)
+    }
+
+    /// Fills the exit blocks.
+    pub(super) fn emit_exits(&mut self) -> Result<(), Refusal> {
+        let ptr = self.ptr();
+        let params = [ptr.into(), ptr.into(), ptr.into(), self.status().into()];
+        let cold = Attribute::get_named_enum_kind_id("cold");
+        let cold = self.context.create_enum_attribute(cold, 0);
+        let routine = match self.module.get_function("martlet_exit") {
+            Some(routine) => routine,
+            None => {
+                let ty = ptr.fn_type(&params, true);
+                let routine = self.module.add_function("martlet_exit", ty, None);
+                routine.add_attribute(AttributeLoc::Function, cold);
+                routine
+            }
+        };
+        if self.pending_exits.is_empty() {
+            return Ok(());
+        }
+        for (block, index, values) in std::mem::take(&mut self.pending_exits) {
+            // Appended when they were first needed; moved to the end, out of the way of what is hot.
+            if let Some(last) = self
+                .body
+                .get_last_basic_block()
+                .filter(|last| *last != block)
+            {
+                let moved = block.move_after(last);
+                moved.map_err(|()| Refusal::Internal("an exit block cannot be moved"))?;
+            }
+            self.builder.position_at_end(block);
+            let unit = self.load_slot(SlotValue::Unit)?;
+            let index = self.status().const_int(u64::from(index), false);
+            let mut args: Vec<BasicMetadataValueEnum> = vec![
+                self.ts().into(),
+                self.frame().into(),
+                unit.into(),
+                index.into(),
+            ];
+            for value in values {
+                args.push(self.passed(value)?.into());
+            }
+            let call = self.builder.build_call(routine, &args, "")?;
+            call.add_attribute(AttributeLoc::Function, cold);
+            let result = call.try_as_basic_value().basic();
+            let result = result.ok_or(Refusal::Internal("the exit routine has no result"))?;
+            self.builder.build_return(Some(&result))?;
+        }
+        Ok(())
+    }
+
+    /// A value as it is passed to the exit routine: a word or a double.
+    fn passed(&self, value: Value) -> Result<BasicValueEnum<'ctx>, Refusal> {
+        let value = self.get(value)?;
+        Ok(match value {
+            BasicValueEnum::IntValue(bit) if bit.get_type() == self.bit() => {
+                self.builder.build_int_z_extend(bit, self.int(), "")?.into()
+            }
+            _ => value,
+        })
+    }
+
+    pub(super) fn is_null(&self, pointer: PointerValue<'ctx>) -> Result<IntValue<'ctx>, Refusal> {
+        Ok(self.builder.build_is_null(pointer, "")?)
+    }
+
+    pub(super) fn is_negative(&self, status: IntValue<'ctx>) -> Result<IntValue<'ctx>, Refusal> {
+        let zero = status.get_type().const_zero();
+        let less = IntPredicate::SLT;
+        Ok(self.builder.build_int_compare(less, status, zero, "")?)
+    }
+}
+
+impl SlotSource for Emitter<'_, '_> {
+    fn slot(&mut self, value: SlotValue) -> Result<u32, Refusal> {
+        self.slots.index(value)
+    }
+
+    fn code_object(&self, index: u32) -> Result<ObjId, Refusal> {
+        let is_code =
+            |object: &Object| matches!(object, Object::Code(Some(code)) if *code == index);
+        let place = self.request.objects.iter().position(is_code);
+        place
+            .map(|place| ObjId(place as u32))
+            .ok_or(Refusal::Internal("an inlined code is no object"))
+    }
+}
