@@ -198,6 +198,7 @@ impl Build {
             clang: &clang,
             out: &out,
             dependencies: BTreeSet::new(),
+            units: 0,
         };
         let mut units = Vec::new();
         for file in &self.files {
@@ -335,6 +336,8 @@ struct Work<'a> {
     clang: &'a Clang,
     out: &'a Path,
     dependencies: BTreeSet<PathBuf>,
+    /// Files so far: two folders may have files of one name.
+    units: u32,
 }
 
 impl Work<'_> {
@@ -351,7 +354,8 @@ impl Work<'_> {
             .unwrap_or(path.as_os_str())
             .to_string_lossy()
             .into_owned();
-        let stem = format!("{}.{name}", self.build.name);
+        let stem = format!("{}.{}.{name}", self.build.name, self.units);
+        self.units += 1;
         let ir_path = self.out.join(format!("{stem}.ll"));
         let object = self.out.join(format!("{stem}.o"));
         let depfile = self.out.join(format!("{stem}.d"));

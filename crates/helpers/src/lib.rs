@@ -1,1 +1,22 @@
-//! The C helpers of Martlet: bitcode, declarations and native twins.
+//! The C helpers of Martlet, built from `clang-helpers/` for one CPython.
+//!
+//! The compiler uses the default face: [`BITCODE`] to import bodies from, and [`HELPERS`], which says what there is.
+//! The extension uses the feature `native`: it links the native twins and the runtime, and `native_symbols()` gives
+//! the addresses that compiled code is linked against. Both faces come from one build with one set of flags, so a
+//! helper means the same inlined and called.
+
+#[allow(
+    unreachable_pub,
+    clippy::all,
+    reason = "generated; in a build without `native` parts of it are not there"
+)]
+mod generated {
+    include!(env!("MARTLET_HELPERS_LOADER"));
+}
+
+pub use generated::*;
+
+/// The helper with this C name.
+pub fn find(name: &str) -> Option<&'static Helper> {
+    HELPERS.iter().find(|helper| helper.name == name)
+}

@@ -1,0 +1,122 @@
+//! Builds `clang-helpers/` for the CPython that is asked for.
+//!
+//! Which one: `MARTLET_PYTHON`, otherwise `python3.13` on PATH. Its own headers are used, so what is built
+//! fits that Python.
+
+use martlet_bitcode::Build;
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, exit};
+
+/// Answers, a line each: version, whether debug or free-threaded, and the directories of headers.
+const QUESTIONS: &str = "
+import sys, sysconfig
+print('%d.%d.%d' % sys.version_info[:3])
+print(bool(sysconfig.get_config_var('Py_DEBUG')), bool(sysconfig.get_config_var('Py_GIL_DISABLED')))
+for path in dict.fromkeys([sysconfig.get_path('include'), sysconfig.get_path('platinclude')]): print(path)
+";
+
+/// Variables and what is set up before anything else: it has one home, which is native.
+const STATE: &str = "state.c";
+
+fn main() {
+    println!("cargo::rerun-if-env-changed=MARTLET_PYTHON");
+    let native = env::var_os("CARGO_FEATURE_NATIVE").is_some();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../clang-helpers");
+    let folder = folder.canonicalize().unwrap_or(folder);
+    // A new file in a folder is seen by watching the folder.
+    println!("cargo::rerun-if-changed={}", folder.display());
+
+    let mut build = Build::new("martlet_helpers")
+        .native(native)
+        .include(&folder)
+        .define("Py_BUILD_CORE_MODULE", None)
+        .define("NDEBUG", None);
+    for dir in python_headers() {
+        build = build
+            .system_include(&dir)
+            .system_include(dir.join("internal"))
+            .system_include(dir.join("internal/mimalloc"));
+    }
+    for flag in [
+        "-std=gnu17",
+        "-Wall",
+        "-Wextra",
+        "-Werror",
+        "-Wno-unused-parameter",
+        "-fno-omit-frame-pointer",
+        "-mno-omit-leaf-frame-pointer",
+    ] {
+        build = build.flag(flag);
+    }
+    // What code generation calls although no helper names it.
+    for name in [
+        "memcpy", "memmove", "memset", "memcmp", "fmod", "floor", "ceil", "trunc", "rint", "pow",
+    ] {
+        build = build.symbol(name);
+    }
+    for file in c_files(&folder) {
+        build = if file.ends_with(STATE) {
+            build.native_file(file)
+        } else {
+            build.file(file)
+        };
+    }
+    for file in c_files(&folder.join("runtime")) {
+        build = build.native_file(file);
+    }
+    let built = build.compile_or_exit();
+    println!(
+        "cargo::rustc-env=MARTLET_HELPERS_LOADER={}",
+        built.loader.display()
+    );
+}
+
+/// The C files of a folder, in the order of their names; none if there is no such folder.
+fn c_files(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut files: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "c"));
+    files.sort();
+    files
+}
+
+/// Where the headers of the Python are; ends the build with a message if it is not a fitting one.
+fn python_headers() -> Vec<PathBuf> {
+    let python = env::var_os("MARTLET_PYTHON").unwrap_or_else(|| "python3.13".into());
+    let shown = python.to_string_lossy().into_owned();
+    let output = match Command::new(&python).args(["-I", "-c", QUESTIONS]).output() {
+        Ok(output) if output.status.success() => output,
+        Ok(output) => fail(&format!(
+            "`{shown}` failed: {}",
+            String::from_utf8_lossy(&output.stderr).trim()
+        )),
+        Err(error) => fail(&format!("`{shown}` does not run: {error}")),
+    };
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let mut lines = text.lines();
+    let version = lines.next().unwrap_or_default();
+    if !version.starts_with("3.13.") {
+        fail(&format!(
+            "`{shown}` is Python {version}, but Martlet is for CPython 3.13"
+        ));
+    }
+    if lines.next() != Some("False False") {
+        fail(&format!(
+            "`{shown}` is a debug or free-threaded build, which Martlet is not for"
+        ));
+    }
+    let dirs: Vec<PathBuf> = lines.map(PathBuf::from).collect();
+    if !dirs.iter().any(|dir| dir.join("Python.h").is_file()) {
+        fail(&format!(
+            "`{shown}` has no headers: there is no Python.h in {dirs:?}"
+        ));
+    }
+    dirs
+}
+
+fn fail(message: &str) -> ! {
+    eprintln!("{message}\nset MARTLET_PYTHON to a CPython 3.13 that has its headers");
+    exit(1);
+}
