@@ -13,6 +13,7 @@ mod parse;
 mod print;
 mod text;
 mod types;
+mod verify;
 
 pub use cfg::Cfg;
 pub use func::{
@@ -23,6 +24,7 @@ pub use helpers::{Arg, Helper, HelperId, Ret};
 pub use op::{Cond, Effects, Field, FloatOp, IntOp, Keeper, Memory, Op, Virtual, operand_count};
 pub use parse::ParseError;
 pub use types::{Kind, Rep, Type};
+pub use verify::{Place, Rule, Rules, Violation, Violations, verify};
 
 #[cfg(test)]
 mod tests;

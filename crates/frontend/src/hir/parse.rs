@@ -110,7 +110,7 @@ impl Parser {
         match self.section {
             Section::States => self.state(cursor),
             Section::Virtuals => self.virtual_object(cursor),
-            _ if cursor.rest.starts_with("bb") => self.block_header(cursor),
+            _ if cursor.rest.trim_start().starts_with("bb") => self.block_header(cursor),
             _ => self.inst_or_term(cursor),
         }
     }

@@ -28,15 +28,17 @@ use std::fmt::{self, Write};
 
 impl fmt::Display for Func {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut printer = Printer {
-            func: self,
-            out: String::new(),
-            states: BTreeSet::new(),
-            virtuals: BTreeSet::new(),
-        };
+        let mut printer = Printer::new(self);
         printer.print()?;
         f.write_str(&printer.out)
     }
+}
+
+/// One instruction as text.
+pub(super) fn inst_text(func: &Func, inst: Inst) -> String {
+    let mut printer = Printer::new(func);
+    printer.inst(inst).expect("a String takes everything");
+    printer.out.trim_start().to_owned()
 }
 
 struct Printer<'a> {
@@ -47,7 +49,16 @@ struct Printer<'a> {
     virtuals: BTreeSet<u32>,
 }
 
-impl Printer<'_> {
+impl<'a> Printer<'a> {
+    fn new(func: &'a Func) -> Self {
+        Self {
+            func,
+            out: String::new(),
+            states: BTreeSet::new(),
+            virtuals: BTreeSet::new(),
+        }
+    }
+
     fn print(&mut self) -> fmt::Result {
         let func = self.func;
         write!(self.out, "func {:?} ", func.name)?;

@@ -1,3 +1,4 @@
 //! Tests on text.
 
 mod round_trip;
+mod verify;
