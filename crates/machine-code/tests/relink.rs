@@ -61,7 +61,7 @@ fn million_relinks_leave_nothing() {
         let stop = AtomicBool::new(false);
         std::thread::scope(|scope| {
             let _stop = StopOnDrop(&stop);
-            let callers: Vec<_> = (0..2)
+            let callers: Vec<_> = (0..1)
                 .map(|_| {
                     scope.spawn(|| {
                         let mut counts = [0u64; 3];
