@@ -18,13 +18,16 @@ use crate::{
     Compiled, Compiler, Engine, Function, Refusal, Released, State, Timings, Version, Work, reasons,
 };
 
+/// Fills a version's tables; see [`InstallHooks::fill`].
+pub type Fill<'a, M> = dyn FnMut(&Arc<Version<M>>, &Code) -> Result<(), Refusal> + 'a;
+
 /// What the embedder contributes to an install.
 pub struct InstallHooks<'a, M> {
     /// The address of a symbol that the object does not define.
     pub resolve: &'a dyn Fn(&str) -> Option<usize>,
     /// Fills the version's tables, before any entry leads to it, and sets its `valid` byte. May
     /// refuse, for example because an object that the code names has died.
-    pub fill: &'a mut dyn FnMut(&Arc<Version<M>>, &Code) -> Result<(), Refusal>,
+    pub fill: &'a mut Fill<'a, M>,
 }
 
 impl<C: Compiler> Engine<C> {
@@ -78,7 +81,7 @@ impl<C: Compiler> Engine<C> {
 
         // 6. Filled: addresses of objects and cells go into the tables. The embedder may change the
         //    tables later; the engine never looks at them.
-        lifecycle.fill(&version, hooks)?;
+        lifecycle.fill(&unit, &version, hooks)?;
         unit.timings.link_ns = start.elapsed().as_nanos() as u64;
 
         // 7. Published, unless something broke since stage 4. From here on callers come in.
@@ -194,6 +197,7 @@ impl<M: Send + Sync + 'static> Lifecycle<M> {
 
     fn fill(
         &self,
+        unit: &Unit<M>,
         version: &Arc<Version<M>>,
         hooks: &mut InstallHooks<'_, M>,
     ) -> Result<(), Refusal> {
@@ -201,9 +205,7 @@ impl<M: Send + Sync + 'static> Lifecycle<M> {
         let Some(Err(refusal)) = filled else {
             return Ok(());
         };
-        self.counters.refused(&refusal.reason);
-        self.retire(version, &refusal.reason);
-        Err(refusal)
+        Err(self.give_up_linked(unit, version, refusal))
     }
 
     /// The one moment that decides: under the graph's lock, so that a break comes either before, and
@@ -219,9 +221,7 @@ impl<M: Send + Sync + 'static> Lifecycle<M> {
             drop(graph);
             let refusal = broke(&broken);
             self.tell_invalid(version, &broken.1);
-            self.counters.refused(&refusal.reason);
-            self.retire(version, &refusal.reason);
-            return Err(refusal);
+            return Err(self.give_up_linked(unit, version, refusal));
         }
         // It relies on its own function by being a version of it: an edge would be one too many.
         graph.insert(version, unit.relies_on[1..].to_vec());
@@ -234,6 +234,19 @@ impl<M: Send + Sync + 'static> Lifecycle<M> {
         self.note(&version.record, State::Published, &installed);
         unit.function.body().set_refusal(None);
         Ok(old)
+    }
+
+    /// Refuses a unit that is linked, and that no entry has led to.
+    fn give_up_linked(
+        &self,
+        unit: &Unit<M>,
+        version: &Arc<Version<M>>,
+        refusal: Refusal,
+    ) -> Refusal {
+        self.counters.refused(&refusal.reason);
+        self.retire(version, &refusal.reason);
+        unit.function.body().set_refusal(Some(refusal.clone()));
+        refusal
     }
 
     /// Refuses a unit that is not linked.

@@ -22,7 +22,7 @@ mod stats;
 mod sync;
 mod version;
 
-pub use compile::InstallHooks;
+pub use compile::{Fill, InstallHooks};
 pub use compiler::{Compiled, Compiler, Released, Request, TableSpec, Timings};
 pub use engine::{Engine, ForkReadiness, Requested, Work};
 pub use error::Error;

@@ -24,6 +24,9 @@ use crate::{
 /// Tells the embedder that a version must not be relied on any more.
 pub(crate) type InvalidateHook<M> = Box<dyn Fn(&Version<M>) + Send + Sync>;
 
+/// Both ends of a channel.
+type Line<T> = (Sender<T>, Receiver<T>);
+
 pub(crate) struct Lifecycle<M> {
     pub(crate) runtime: Runtime,
     pub(crate) counters: Counters,
@@ -32,9 +35,9 @@ pub(crate) struct Lifecycle<M> {
     pub(crate) on_invalidate: OnceLock<InvalidateHook<M>>,
     strategy: Strategy,
     /// Bodies whose last handle was dropped. Channels because pushing must not block.
-    graveyard: (Sender<Arc<Body<M>>>, Receiver<Arc<Body<M>>>),
+    graveyard: Line<Arc<Body<M>>>,
     /// What the compiler has yet to hear of.
-    released: (Sender<Released>, Receiver<Released>),
+    released: Line<Released>,
     retired: Mutex<Retired<M>>,
 }
 

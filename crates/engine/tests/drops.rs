@@ -64,9 +64,11 @@ struct Expected {
 
 #[test]
 fn random_lives_agree_with_a_plain_model() {
+    let strategies = strategies();
     for seed in 0..4 {
         let random = Random(AtomicU64::new(seed));
-        let (engine, fake) = house();
+        let strategy = strategies[seed as usize % strategies.len()];
+        let (engine, fake) = house_with(|it| it.strategy = strategy);
         let mut functions: BTreeMap<FunctionId, (Fun, Option<Expected>)> = BTreeMap::new();
         for step in 1..=600 {
             let ids: Vec<_> = functions.keys().copied().collect();

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
-use martlet_engine::machine_code::{Code, DefaultTarget, Runtime};
+use martlet_engine::machine_code::{Code, DefaultTarget, Runtime, Strategy};
 use martlet_engine::*;
 use object::write::{Object, Relocation, Symbol, SymbolSection};
 
@@ -273,6 +273,18 @@ pub fn house_with(change: impl FnOnce(&mut Options)) -> (House, Arc<Fake>) {
     let compiler = fake.clone();
     let engine = engine_with(change, move || Ok(compiler.clone()));
     (engine, fake)
+}
+
+/// The strategies that this machine has: the patched stub needs a barrier of its kernel.
+pub fn strategies() -> Vec<Strategy> {
+    let works = |strategy: &Strategy| {
+        let (engine, _) = house_with(|it| it.strategy = *strategy);
+        engine.function("probe", default_target()).is_ok()
+    };
+    let both = [Strategy::IndirectCell, Strategy::PatchedStub];
+    let found: Vec<_> = both.into_iter().filter(works).collect();
+    assert!(found.contains(&Strategy::IndirectCell));
+    found
 }
 
 pub fn house() -> (House, Arc<Fake>) {
