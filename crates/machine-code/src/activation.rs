@@ -36,8 +36,14 @@ impl Record {
 pub struct Thread {
     shared: Arc<Shared>,
     record: Arc<Record>,
+    /// The first piece, by which most activations do.
+    first: Arc<Slots>,
+    /// All pieces.
     pieces: RefCell<Vec<Arc<Slots>>>,
+    /// The slots from this one on are clear.
     depth: Cell<usize>,
+    /// Whether slots below the depth may be clear, because activations did not end in order.
+    has_holes: Cell<bool>,
     not_send: PhantomData<*const ()>,
 }
 
@@ -51,8 +57,10 @@ impl Thread {
         Self {
             shared: Arc::clone(shared),
             record,
-            pieces: RefCell::new(vec![first]),
+            pieces: RefCell::new(vec![Arc::clone(&first)]),
+            first,
             depth: Cell::new(0),
+            has_holes: Cell::new(false),
             not_send: PhantomData,
         }
     }
@@ -68,13 +76,13 @@ impl Thread {
             "the entry is of another runtime"
         );
         let slot = self.depth.get();
-        let pieces = self.pieces.borrow();
-        let Some(slots) = pieces.get(slot / Slots::LEN) else {
-            drop(pieces);
-            self.grow();
-            return self.enter(entry);
+        let protect =
+            |slots: &Slots| slots.protect(slot % Slots::LEN, entry.word(), self.shared.barriers);
+        let body = if slot < Slots::LEN {
+            protect(&self.first)
+        } else {
+            protect(&self.piece(slot))
         };
-        let body = slots.protect(slot % Slots::LEN, entry.word(), self.shared.barriers);
         self.depth.set(slot + 1);
         Activation {
             thread: self,
@@ -83,23 +91,40 @@ impl Thread {
         }
     }
 
+    /// The piece with this slot, which is added if it is the next one.
     #[cold]
-    fn grow(&self) {
-        let slots = Arc::new(Slots::new());
-        self.record.add(Arc::clone(&slots));
-        self.pieces.borrow_mut().push(slots);
+    fn piece(&self, slot: usize) -> Arc<Slots> {
+        let mut pieces = self.pieces.borrow_mut();
+        if slot / Slots::LEN == pieces.len() {
+            let slots = Arc::new(Slots::new());
+            self.record.add(Arc::clone(&slots));
+            pieces.push(slots);
+        }
+        Arc::clone(&pieces[slot / Slots::LEN])
     }
 
     #[inline]
     fn leave(&self, slot: usize) {
-        let pieces = self.pieces.borrow();
-        pieces[slot / Slots::LEN].clear(slot % Slots::LEN);
-        // Activations may be dropped in any order: the depth is that of the last one left.
-        let mut depth = self.depth.get();
-        while depth > 0 && pieces[(depth - 1) / Slots::LEN].is_clear((depth - 1) % Slots::LEN) {
-            depth -= 1;
+        if slot < Slots::LEN {
+            self.first.clear(slot);
+        } else {
+            self.piece(slot).clear(slot % Slots::LEN);
         }
+        if slot + 1 == self.depth.get() && !self.has_holes.get() {
+            self.depth.set(slot);
+        } else {
+            self.leave_out_of_order();
+        }
+    }
+
+    /// Sets the depth to that of the last activation left.
+    #[cold]
+    fn leave_out_of_order(&self) {
+        let is_clear = |slot: usize| self.piece(slot).is_clear(slot % Slots::LEN);
+        let last = (0..self.depth.get()).rev().find(|&slot| !is_clear(slot));
+        let depth = last.map_or(0, |slot| slot + 1);
         self.depth.set(depth);
+        self.has_holes.set((0..depth).any(is_clear));
     }
 }
 

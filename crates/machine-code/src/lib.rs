@@ -1,4 +1,4 @@
-//! Machine code that can be replaced and freed while threads run it.
+#![doc = include_str!("../README.md")]
 
 mod activation;
 mod arena;
