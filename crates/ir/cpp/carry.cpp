@@ -133,10 +133,12 @@ Value *Carrier::variable(GlobalVariable *G) {
   auto *D = new GlobalVariable(Into, G->getValueType(), G->isConstant(),
                                GlobalValue::ExternalLinkage, nullptr, G->getName(), nullptr,
                                G->getThreadLocalMode(), G->getAddressSpace());
+  if (How == Carrying::Canonical)
+    return D;
   D->copyAttributesFrom(G);
   D->setComdat(nullptr);
   placeOutside(D);
-  if (How != Carrying::Canonical && G->isConstant() && G->hasDefinitiveInitializer()) {
+  if (G->isConstant() && G->hasDefinitiveInitializer()) {
     Map[G] = D;
     D->setInitializer(MapValue(G->getInitializer(), Map, RF_None, nullptr, this));
     D->setLinkage(GlobalValue::AvailableExternallyLinkage);

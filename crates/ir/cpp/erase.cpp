@@ -92,3 +92,28 @@ extern "C" void martlet_ir_erase(const LLVMValueRef *Functions, size_t Count) {
     F->eraseFromParent();
   }
 }
+
+static constexpr const char *Dropped = "martlet-dropped";
+
+extern "C" void martlet_ir_set_held(LLVMValueRef Ref, int Held) {
+  Function *F = unwrap<Function>(Ref);
+  if (Held) {
+    // Being internal implied that it is near; being external again does not.
+    if (F->hasLocalLinkage()) {
+      F->setLinkage(GlobalValue::ExternalLinkage);
+      F->setDSOLocal(false);
+    }
+    F->setLinkage(GlobalValue::ExternalLinkage);
+    F->removeFnAttr(Dropped);
+    return;
+  }
+  F->addFnAttr(Dropped);
+  if (F->isDeclaration())
+    return;
+  F->setComdat(nullptr);
+  F->setLinkage(GlobalValue::InternalLinkage);
+}
+
+extern "C" int martlet_ir_is_dropped(LLVMValueRef Ref) {
+  return unwrap<Function>(Ref)->hasFnAttribute(Dropped);
+}

@@ -81,6 +81,11 @@ enum {
 typedef void (*martlet_ir_user)(void *user_data, uint32_t kind, LLVMValueRef user);
 /* Who uses a function, after its dead constant users are gone. */
 void martlet_ir_users(LLVMValueRef function, martlet_ir_user visit, void *user_data);
+/* Held: external. Dropped: internal, where it is defined, and marked by an attribute, which goes over
+ * to the functions that passes make of it. */
+void martlet_ir_set_held(LLVMValueRef function, int held);
+/* Whether a function carries the mark of a dropped one. */
+int martlet_ir_is_dropped(LLVMValueRef function);
 /* Erases functions that use each other and that nothing else uses. */
 void martlet_ir_erase(const LLVMValueRef *functions, size_t count);
 

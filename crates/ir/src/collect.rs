@@ -4,13 +4,12 @@
 //! is blocked if something else uses it; whatever a blocked function uses is blocked with it; the
 //! rest, cycles and all, are erased together. A function that uses itself is its own cycle of one.
 
-use crate::home::Home;
+use crate::home::{Dying, Home};
 use crate::module::Module;
 use crate::operation::Operation;
 use crate::owned::FunctionId;
-use crate::raw::{Mark, RawModule, User, Value};
+use crate::raw::{RawModule, User, Value};
 use std::collections::HashMap;
-use std::sync::Arc;
 
 /// Why a function that nobody owns is still there. It is tried again at every later collection.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
@@ -36,7 +35,8 @@ pub enum Refusal {
 pub struct CollectReport {
     /// Erased now.
     pub erased: Vec<FunctionId>,
-    /// Already deleted by a pass, once their linkage was internal.
+    /// Already deleted by a pass, once their linkage was internal. What the pass made of them, if it
+    /// made something, is erased in its turn.
     pub vanished: Vec<FunctionId>,
     /// Still there, and why.
     pub refused: Vec<(FunctionId, Refusal)>,
@@ -61,35 +61,37 @@ impl Module {
         let _operation = Operation::enter("collect", "");
         let (raw, home) = self.parts_mut();
         take_notes(home, raw);
-        let dying: Vec<(FunctionId, Arc<Mark>)> = {
-            let owned = home.owned.borrow();
-            let dying = owned.entries.iter().filter(|(_, entry)| entry.is_dying);
-            dying
-                .map(|(id, entry)| (*id, Arc::clone(entry.node.mark())))
-                .collect()
-        };
+        home.adopt_orphans(raw);
+        let dying = home.owned.borrow().dying();
         let mut report = CollectReport::default();
         if dying.is_empty() {
             return report;
         }
         let mut doomed = Vec::new();
-        for ((id, mark), fate) in dying.iter().zip(judge(&dying, raw)) {
-            match fate {
-                Fate::Erase => {
-                    doomed.push(&**mark);
-                    report.erased.push(*id);
+        let mut forgotten = Vec::new();
+        for (dying, fate) in dying.iter().zip(judge(&dying, raw)) {
+            let ids = match fate {
+                Fate::Keep(refusal) => {
+                    if !dying.is_orphan {
+                        report.refused.push((dying.id, refusal));
+                    }
+                    continue;
                 }
-                Fate::Gone => report.vanished.push(*id),
-                Fate::Keep(refusal) => report.refused.push((*id, refusal)),
+                Fate::Erase => {
+                    doomed.push(&*dying.mark);
+                    &mut report.erased
+                }
+                Fate::Gone => &mut report.vanished,
+            };
+            forgotten.push(dying.id);
+            if !dying.is_orphan {
+                ids.push(dying.id);
             }
         }
         raw.erase(&doomed);
+        home.erased.set(home.erased.get() + doomed.len() as u64);
         let mut owned = home.owned.borrow_mut();
-        for id in report.erased.iter().chain(&report.vanished) {
-            owned.forget(*id);
-        }
-        home.erased
-            .set(home.erased.get() + report.erased.len() as u64);
+        forgotten.into_iter().for_each(|id| owned.forget(id));
         report
     }
 }
@@ -106,7 +108,7 @@ fn take_notes(home: &Home, raw: &RawModule) {
         }
         entry.is_dying = true;
         if let Some(function) = Value::of_mark(entry.node.mark(), raw) {
-            function.set_internal(true);
+            function.set_held(false);
         }
     }
 }
@@ -117,10 +119,10 @@ enum Fate {
     Keep(Refusal),
 }
 
-fn judge(dying: &[(FunctionId, Arc<Mark>)], raw: &RawModule) -> Vec<Fate> {
+fn judge(dying: &[Dying], raw: &RawModule) -> Vec<Fate> {
     let values: Vec<_> = dying
         .iter()
-        .map(|(_, mark)| Value::of_mark(mark, raw))
+        .map(|dying| Value::of_mark(&dying.mark, raw))
         .collect();
     let index: HashMap<Value<'_>, usize> = values
         .iter()

@@ -22,7 +22,8 @@ pub struct Bring<'a> {
 pub struct Unit {
     /// A module in a context of its own.
     pub module: Module,
-    /// The function in that module.
+    /// The function in that module. Hold it as long as the unit is worked on: once it is dropped,
+    /// the function is no longer anybody's, and is erased.
     pub function: OwnedFunction,
 }
 

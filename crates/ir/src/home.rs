@@ -5,7 +5,7 @@ use crate::owned::{FunctionId, Mailbox, OwnedFunction, Ticket};
 use crate::raw::{Inlining, Mark, Mode, Node, RawModule, Value};
 use core::panic::Location;
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Weak};
 
 /// What a module keeps about those who hold parts of it.
@@ -22,6 +22,8 @@ pub(crate) struct Home {
     pub(crate) inlinings: RefCell<Vec<Inlining>>,
     /// Whether the module has tagged functions.
     pub(crate) is_tagged: Cell<bool>,
+    /// Whether passes may have made new functions of dropped ones since the last look.
+    pub(crate) may_have_orphans: Cell<bool>,
     pub(crate) erased: Cell<u64>,
 }
 
@@ -41,6 +43,16 @@ pub(crate) struct Entry {
     pub(crate) ticket: Weak<Ticket>,
     /// Nobody holds it any more.
     pub(crate) is_dying: bool,
+    /// A pass made it of a dropped function; nobody has ever known its id.
+    pub(crate) is_orphan: bool,
+}
+
+/// A function that nobody owns.
+#[derive(Debug)]
+pub(crate) struct Dying {
+    pub(crate) id: FunctionId,
+    pub(crate) mark: Arc<Mark>,
+    pub(crate) is_orphan: bool,
 }
 
 impl Home {
@@ -95,21 +107,49 @@ impl Home {
             let ticket = self.ticket(id, entry.node.mark());
             entry.ticket = Arc::downgrade(&ticket);
             entry.is_dying = false;
-            function.set_internal(false);
+            function.set_held(true);
             return OwnedFunction::from_ticket(ticket);
         }
         let id = FunctionId::next();
         let node = Node::new(function, module.id(), Mode::Tracking, Location::caller());
         let ticket = self.ticket(id, node.mark());
-        function.set_internal(false);
+        function.set_held(true);
         owned.by_value.insert(address, id);
         let entry = Entry {
             node,
             ticket: Arc::downgrade(&ticket),
             is_dying: false,
+            is_orphan: false,
         };
         owned.entries.insert(id, entry);
         OwnedFunction::from_ticket(ticket)
+    }
+
+    /// Takes charge of what passes made of dropped functions: some give a function a new value and
+    /// a new signature and tell nobody (deadargelim, argpromotion), or clone it.
+    pub(crate) fn adopt_orphans(&self, module: &RawModule) {
+        if !self.may_have_orphans.replace(false) {
+            return;
+        }
+        let mut owned = self.owned.borrow_mut();
+        let known: HashSet<Value<'_>> = owned
+            .entries
+            .values()
+            .filter_map(|entry| Value::of_mark(entry.node.mark(), module))
+            .collect();
+        for function in module.functions() {
+            if !function.is_dropped() || known.contains(&function) {
+                continue;
+            }
+            let node = Node::new(function, module.id(), Mode::Tracking, Location::caller());
+            let entry = Entry {
+                node,
+                ticket: Weak::new(),
+                is_dying: true,
+                is_orphan: true,
+            };
+            owned.entries.insert(FunctionId::next(), entry);
+        }
     }
 
     fn ticket(&self, id: FunctionId, mark: &Arc<Mark>) -> Arc<Ticket> {
@@ -128,6 +168,22 @@ impl Owned {
         let held = self.entries.iter().filter(|(_, entry)| !entry.is_dying);
         held.map(|(id, entry)| (*id, Arc::clone(entry.node.mark())))
             .collect()
+    }
+
+    /// Those that nobody owns, in order of id.
+    pub(crate) fn dying(&self) -> Vec<Dying> {
+        let dying = self.entries.iter().filter(|(_, entry)| entry.is_dying);
+        let dying = dying.map(|(id, entry)| Dying {
+            id: *id,
+            mark: Arc::clone(entry.node.mark()),
+            is_orphan: entry.is_orphan,
+        });
+        dying.collect()
+    }
+
+    /// Whether any is held by nobody.
+    pub(crate) fn has_dying(&self) -> bool {
+        self.entries.values().any(|entry| entry.is_dying)
     }
 
     /// Forgets a function that is gone.

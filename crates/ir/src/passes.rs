@@ -86,6 +86,9 @@ impl Module {
                 message,
             })?;
         let elapsed = start.elapsed();
+        if home.owned.borrow().has_dying() {
+            home.may_have_orphans.set(true);
+        }
         home.inlinings.borrow_mut().append(&mut inlinings);
         let functions = before
             .into_iter()

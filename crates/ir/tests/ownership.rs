@@ -72,3 +72,108 @@ fn recursive_function_is_erased() {
     assert!(report.erased.contains(&odd_id));
     assert_eq!(module.memory_report().nodes, 0);
 }
+
+#[test]
+fn refusals_say_why_and_are_tried_again() {
+    let mut module = module(
+        "@llvm.used = appending global [1 x ptr] [ptr @listed], section \"llvm.metadata\"
+         @pointer = global ptr @pointed
+         @other_name = alias i64 (), ptr @aliased
+         @place = global ptr blockaddress(@jumped, %there)
+         define i64 @listed() { ret i64 1 }
+         define i64 @pointed() { ret i64 1 }
+         define i64 @aliased() { ret i64 1 }
+         define i64 @jumped() { br label %there there: ret i64 1 }
+         define i64 @jumps_inside(i64 %n) {
+           %to = select i1 true, ptr blockaddress(@jumps_inside, %a), ptr blockaddress(@jumps_inside, %b)
+           indirectbr ptr %to, [label %a, label %b]
+         a: ret i64 1
+         b: ret i64 2
+         }
+         define i64 @compares() { %e = icmp eq ptr @compares, null %r = zext i1 %e to i64 ret i64 %r }",
+    );
+    let names = [
+        "listed",
+        "pointed",
+        "aliased",
+        "jumped",
+        "jumps_inside",
+        "compares",
+    ];
+    let ids = names.map(|name| module.own(name).unwrap().id());
+    let report = module.collect();
+    let refusals = [
+        Refusal::UsedList,
+        Refusal::Variable("pointer".into()),
+        Refusal::Alias("other_name".into()),
+        Refusal::BlockAddress,
+    ];
+    assert_eq!(report.erased, [ids[4], ids[5]]);
+    assert_eq!(
+        report.refused,
+        ids.into_iter().zip(refusals).collect::<Vec<_>>()
+    );
+    module.verify().unwrap();
+
+    module.edit(|e| {
+        let pointer = e.module().get_global("pointer").unwrap();
+        pointer.set_initializer(&e.context().ptr_type(Default::default()).const_null());
+    });
+    let report = module.collect();
+    assert_eq!((report.erased, report.refused.len()), (vec![ids[1]], 3));
+    module.verify().unwrap();
+}
+
+#[test]
+fn a_dying_function_can_be_owned_again() {
+    let mut module = module(
+        "define i64 @f() { ret i64 1 }
+         define i64 @user() { %r = call i64 @f() ret i64 %r }",
+    );
+    let f = module.own("f").unwrap();
+    let id = f.id();
+    drop(f);
+    assert_eq!(module.collect().refused.len(), 1);
+    let again = module.own("f").unwrap();
+    assert_eq!(again.id(), id);
+    assert_eq!(module.collect(), CollectReport::default());
+    assert!(module.to_string().contains("define i64 @f"));
+    drop(module.own("user").unwrap());
+    assert_eq!(module.collect().erased.len(), 1);
+    assert!(again.get(&module).is_ok());
+}
+
+#[test]
+fn a_pass_report_says_what_became_of_each() {
+    let text = "
+        define i64 @plain(i64 %n) { ret i64 %n }
+        define i64 @folds(i64 %n) { %a = add i64 %n, 0 ret i64 %a }
+        define i64 @twin_a(ptr %p, i64 %n) { %a = mul i64 %n, 31 store i64 %a, ptr %p
+          %b = add i64 %a, 5 store i64 %b, ptr %p %c = mul i64 %b, %a ret i64 %c }
+        define i64 @twin_b(ptr %p, i64 %n) { %a = mul i64 %n, 31 store i64 %a, ptr %p
+          %b = add i64 %a, 5 store i64 %b, ptr %p %c = mul i64 %b, %a ret i64 %c }
+        define i64 @attributes(ptr %p) { %r = load i64, ptr %p ret i64 %r }";
+    let names = ["plain", "folds", "twin_a", "twin_b", "attributes"];
+    let mut module = module(text);
+    let held = names.map(|name| module.own(name).unwrap());
+    let report = module
+        .run_passes("function(instcombine),mergefunc", &machine())
+        .unwrap();
+    assert_eq!(report.fate(held[0].id()), Some(&Fate::Kept));
+    assert_eq!(report.fate(held[1].id()), Some(&Fate::BodyChanged));
+    let replaced = held
+        .iter()
+        .filter(|f| matches!(report.fate(f.id()), Some(Fate::Replaced(_))))
+        .count();
+    assert_eq!(replaced, 1, "{report:?}");
+    assert_eq!(report.fate(held[4].id()), Some(&Fate::Kept));
+    // The owner has the thunk that took its place.
+    for function in &held {
+        assert!(function.get(&module).is_ok());
+    }
+    let report = module
+        .run_passes("cgscc(function-attrs)", &machine())
+        .unwrap();
+    assert_eq!(report.fate(held[4].id()), Some(&Fate::InterfaceChanged));
+    module.verify().unwrap();
+}

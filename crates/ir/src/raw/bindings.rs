@@ -63,6 +63,8 @@ unsafe extern "C" {
     pub(crate) fn martlet_ir_count_instructions(module: LLVMModuleRef) -> u64;
 
     pub(crate) fn martlet_ir_users(function: LLVMValueRef, visit: User, data: *mut c_void);
+    pub(crate) fn martlet_ir_set_held(function: LLVMValueRef, held: c_int);
+    pub(crate) fn martlet_ir_is_dropped(function: LLVMValueRef) -> c_int;
     pub(crate) fn martlet_ir_erase(functions: *const LLVMValueRef, count: usize);
 
     pub(crate) fn martlet_ir_extract(

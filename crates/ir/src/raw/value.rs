@@ -2,7 +2,7 @@
 
 use super::bindings::{
     self, martlet_ir_canonical_text, martlet_ir_hash_body, martlet_ir_hash_interface,
-    martlet_ir_module_of, martlet_ir_users,
+    martlet_ir_is_dropped, martlet_ir_module_of, martlet_ir_set_held, martlet_ir_users,
 };
 use super::module::RawModule;
 use super::node::Mark;
@@ -14,8 +14,7 @@ use inkwell::values::{
     AnyValueEnum, AsValueRef, BasicValueEnum, FunctionValue, GlobalValue, InstructionValue,
 };
 use llvm_sys::core::{
-    LLVMGetLinkage, LLVMGetValueKind, LLVMGetValueName2, LLVMIsDeclaration, LLVMSetLinkage,
-    LLVMValueAsBasicBlock,
+    LLVMGetLinkage, LLVMGetValueKind, LLVMGetValueName2, LLVMIsDeclaration, LLVMValueAsBasicBlock,
 };
 use llvm_sys::prelude::LLVMValueRef;
 use llvm_sys::{LLVMLinkage, LLVMValueKind};
@@ -105,14 +104,16 @@ impl<'m> Value<'m> {
         unsafe { LLVMGetLinkage(self.raw) == LLVMLinkage::LLVMInternalLinkage }
     }
 
-    /// `internal` has no meaning for a declaration, which stays external.
-    pub(crate) fn set_internal(self, internal: bool) {
-        let linkage = match internal && !self.is_declaration() {
-            true => LLVMLinkage::LLVMInternalLinkage,
-            false => LLVMLinkage::LLVMExternalLinkage,
-        };
+    /// External while held, internal and marked when dropped. A declaration stays external.
+    pub(crate) fn set_held(self, held: bool) {
         // SAFETY: only asked of functions, which are alive.
-        unsafe { LLVMSetLinkage(self.raw, linkage) };
+        unsafe { martlet_ir_set_held(self.raw, held.into()) };
+    }
+
+    /// Whether it was dropped, or a pass made it of one that was.
+    pub(crate) fn is_dropped(self) -> bool {
+        // SAFETY: only asked of functions, which are alive.
+        unsafe { martlet_ir_is_dropped(self.raw) != 0 }
     }
 
     pub(crate) fn hash_body(self) -> u64 {

@@ -1,0 +1,140 @@
+//! Units: one function in a module of its own, and what was inlined into it.
+
+mod common;
+
+use common::{definitions, machine, module};
+use martlet_ir::{Bring, Context, Error, Unit};
+
+const TEXT: &str = "
+    @table = private constant [2 x i64] [i64 10, i64 20]
+    @shared = global i64 0
+    @hidden = internal global i64 0
+    define i64 @f(i64 %n) {
+      %a = call i64 @small(i64 %n)
+      %b = call i64 @outer(i64 %a)
+      %c = call i64 @kept(i64 %b)
+      %p = getelementptr i64, ptr @table, i64 %n
+      %d = load i64, ptr %p
+      store i64 %d, ptr @shared
+      %e = call i64 @static(i64 %c)
+      ret i64 %e
+    }
+    define i64 @small(i64 %n) { %r = add i64 %n, 1 ret i64 %r }
+    define i64 @outer(i64 %n) { %r = call i64 @inner(i64 %n) ret i64 %r }
+    define i64 @inner(i64 %n) { %r = mul i64 %n, 3 ret i64 %r }
+    define i64 @kept(i64 %n) noinline { ret i64 %n }
+    define i64 @unused(i64 %n) { ret i64 %n }
+    define internal i64 @static(i64 %n) { %r = xor i64 %n, 5 ret i64 %r }
+    define i64 @uses_hidden() { %r = load i64, ptr @hidden ret i64 %r }
+    declare i64 @declared()";
+
+#[test]
+fn provenance_is_recorded() {
+    let mut module = module(TEXT);
+    let f = module.own("f").unwrap();
+    let names = ["small", "outer", "inner", "kept", "unused"];
+    let functions = names.map(|name| module.own(name).unwrap());
+    let bring: Vec<Bring<'_>> = functions
+        .iter()
+        .zip(101..)
+        .map(|(function, tag)| Bring { function, tag })
+        .collect();
+    let Unit {
+        module: mut unit,
+        function: _held,
+    } = module.extract(&f, &bring).unwrap();
+    unit.verify().unwrap();
+    assert!(unit.provenance().is_empty());
+    unit.run_passes("default<O2>", &machine()).unwrap();
+    // `inner` came through `outer`; `kept` may not be inlined, and nobody calls `unused`.
+    assert_eq!(unit.provenance(), [101, 102, 103]);
+    assert_eq!(definitions(&unit), ["f"]);
+}
+
+#[test]
+fn what_is_inlined_elsewhere_is_not_provenance() {
+    let mut module = module(TEXT);
+    // `outer` is brought along, inlines `inner`, and is itself inlined nowhere.
+    let static_one = module.own("kept").unwrap();
+    let (outer, inner) = (module.own("outer").unwrap(), module.own("inner").unwrap());
+    let bring = [
+        Bring {
+            function: &outer,
+            tag: 1,
+        },
+        Bring {
+            function: &inner,
+            tag: 2,
+        },
+    ];
+    let Unit {
+        module: mut unit,
+        function: _held,
+    } = module.extract(&static_one, &bring).unwrap();
+    unit.run_passes("cgscc(inline)", &machine()).unwrap();
+    assert!(unit.provenance().is_empty());
+}
+
+#[test]
+fn a_unit_declares_what_it_calls() {
+    let mut module = module(TEXT);
+    let f = module.own("f").unwrap();
+    let before = module.to_string();
+    let unit = module.extract(&f, &[]).unwrap();
+    assert_eq!(module.to_string(), before);
+    assert_eq!(definitions(&unit.module), ["f", "static"]);
+    let text = unit.module.to_string();
+    assert!(text.contains("@shared = external global i64"), "{text}");
+    assert!(
+        text.contains("@table = private constant [2 x i64] [i64 10, i64 20]"),
+        "{text}"
+    );
+    assert!(text.contains("declare i64 @small(i64)"), "{text}");
+    assert_eq!(unit.function.get(&unit.module).unwrap().count_params(), 1);
+    assert_ne!(unit.function.id(), f.id());
+    // Another thread may have it.
+    let machine_text = std::thread::spawn(move || {
+        let mut unit = unit;
+        unit.module.run_passes("default<O2>", &machine()).unwrap();
+        unit.module.to_string()
+    });
+    assert!(machine_text.join().unwrap().contains("define i64 @f"));
+}
+
+#[test]
+fn what_cannot_be_in_two_modules_is_refused() {
+    let mut module = module(TEXT);
+    let f = module.own("uses_hidden").unwrap();
+    let refused = module.extract(&f, &[]).map(|_| ());
+    let Err(Error::Extract { function, message }) = &refused else {
+        panic!("{refused:?}")
+    };
+    assert_eq!(function, "uses_hidden");
+    assert!(message.contains("hidden"), "{message}");
+    let declared = module.own("declared").unwrap();
+    assert_eq!(
+        module.extract(&declared, &[]).map(|_| ()),
+        Err(Error::NotDefined("declared".into()))
+    );
+    module.verify().unwrap();
+}
+
+#[test]
+fn debug_locations_survive() {
+    let mut module = module(
+        "define i64 @f(i64 %n) !dbg !4 { %r = add i64 %n, 1, !dbg !7 ret i64 %r, !dbg !7 }
+         !llvm.dbg.cu = !{!0}
+         !llvm.module.flags = !{!2}
+         !0 = distinct !DICompileUnit(language: DW_LANG_C, file: !1, emissionKind: LineTablesOnly)
+         !1 = !DIFile(filename: \"x.py\", directory: \"/\")
+         !2 = !{i32 2, !\"Debug Info Version\", i32 3}
+         !3 = !DISubroutineType(types: !5)
+         !4 = distinct !DISubprogram(name: \"f\", file: !1, line: 3, type: !3, unit: !0, spFlags: DISPFlagDefinition)
+         !5 = !{}
+         !7 = !DILocation(line: 77, column: 1, scope: !4)",
+    );
+    let f = module.own("f").unwrap();
+    let unit = module.extract_into(&f, &[], Context::new()).unwrap().module;
+    unit.verify().unwrap();
+    assert!(unit.to_string().contains("!DILocation(line: 77"), "{unit}");
+}
