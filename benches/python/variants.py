@@ -35,7 +35,7 @@ def julia(width, height, steps):
 
 
 def mandelbrot():
-    return julia(110, 90, 120)
+    return julia(180, 150, 120)
 
 
 def tribonacci(k, base):
@@ -48,7 +48,7 @@ def tribonacci(k, base):
 
 
 def fib():
-    return tribonacci(20, 1)
+    return tribonacci(23, 1)
 
 
 def crossed_out(top):

@@ -15,7 +15,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 
 use crate::package::Package;
-use crate::process::{Outcome, step, watch};
+use crate::process::{End, Outcome, step, watch};
 use crate::python::Python;
 use crate::workspace::Workspace;
 
@@ -171,6 +171,9 @@ fn programs(workspace: &Workspace, names: &[String]) -> Result<Vec<PathBuf>> {
 /// Runs one program in all modes; each difference is one text.
 fn compare(python: &Path, program: &Path, modes: &[Mode]) -> Result<Vec<String>> {
     let (expected, _) = run(python, program, Mode::Plain)?;
+    if expected.end == End::TimedOut {
+        bail!("the plain run took more than {LIMIT:?}");
+    }
     let mut problems = Vec::new();
     for &mode in modes {
         let (outcome, compiled) = run(python, program, mode)?;

@@ -29,6 +29,7 @@ const UNSAFE_FILES: &[&str] = &[
     "crates/machine-code/src/os/",
     "crates/machine-code/src/raw.rs",
     "crates/machine-code/src/shared.rs",
+    "crates/python/src/raw/",
 ];
 
 /// Where the name of the language the frontend compiles must not appear.
