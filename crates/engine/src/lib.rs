@@ -12,6 +12,7 @@ mod ids;
 mod lifecycle;
 mod mailbox;
 mod options;
+mod order;
 mod pool;
 mod queue;
 mod record;

@@ -16,6 +16,7 @@ use std::sync::{Arc, Mutex};
 use arc_swap::ArcSwapOption;
 use martlet_machine_code::Entry;
 
+use crate::order;
 use crate::sync::lock;
 use crate::{Version, VersionId};
 
@@ -46,15 +47,18 @@ impl<M> Slot<M> {
     /// Makes `version` the current one; answers the one before.
     pub(crate) fn publish(&self, version: &Arc<Version<M>>) -> Option<Arc<Version<M>>> {
         let _writer = lock(&self.writer);
-        let old = self.current.swap(Some(version.clone()));
-        // The word is stored after the arc (see above); `relink` is a Release store of the word
-        // (or stronger), which machine code pairs with by the address it loads.
-        let relinked = version.with_code(|code| self.entry.relink(code));
-        assert!(
-            matches!(relinked, Some(Ok(()))),
-            "{version:?} does not fit its own entry: {relinked:?}"
-        );
-        old
+        order::publish(
+            || self.current.swap(Some(version.clone())),
+            || {
+                // A Release store of the word (or stronger), which machine code pairs with by the
+                // address it loads.
+                let relinked = version.with_code(|code| self.entry.relink(code));
+                assert!(
+                    matches!(relinked, Some(Ok(()))),
+                    "{version:?} does not fit its own entry: {relinked:?}"
+                );
+            },
+        )
     }
 
     /// Leads callers to the default target again, if `id` is what they are led to now.
@@ -65,8 +69,7 @@ impl<M> Slot<M> {
         if self.current.load().as_ref().is_none_or(|it| it.id() != id) {
             return false;
         }
-        self.entry.reset();
-        self.current.store(None);
+        order::retract(|| self.entry.reset(), || self.current.store(None));
         true
     }
 }
