@@ -9,11 +9,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, exit};
 
-/// Answers, a line each: version, whether debug or free-threaded, and the directories of headers.
+/// Answers, a line each: version, whether debug or free-threaded, the directory of a shared libpython (or
+/// nothing), and the directories of headers.
 const QUESTIONS: &str = "
 import sys, sysconfig
 print('%d.%d.%d' % sys.version_info[:3])
 print(bool(sysconfig.get_config_var('Py_DEBUG')), bool(sysconfig.get_config_var('Py_GIL_DISABLED')))
+print(sysconfig.get_config_var('LIBDIR') if sysconfig.get_config_var('Py_ENABLE_SHARED') else '')
 for path in dict.fromkeys([sysconfig.get_path('include'), sysconfig.get_path('platinclude')]): print(path)
 ";
 
@@ -33,7 +35,18 @@ fn main() {
         .include(&folder)
         .define("Py_BUILD_CORE_MODULE", None)
         .define("NDEBUG", None);
-    for dir in python_headers() {
+    let python = Python::ask();
+    if native && !python.lib_dir.is_empty() {
+        // Tests have no Python around them that would bring the symbols.
+        for arg in [
+            format!("-L{0}", python.lib_dir),
+            format!("-Wl,-rpath,{0}", python.lib_dir),
+            "-lpython3.13".into(),
+        ] {
+            println!("cargo::rustc-link-arg-tests={arg}");
+        }
+    }
+    for dir in python.headers {
         build = build
             .system_include(&dir)
             .system_include(dir.join("internal"))
@@ -82,38 +95,47 @@ fn c_files(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// Where the headers of the Python are; ends the build with a message if it is not a fitting one.
-fn python_headers() -> Vec<PathBuf> {
-    let python = env::var_os("MARTLET_PYTHON").unwrap_or_else(|| "python3.13".into());
-    let shown = python.to_string_lossy().into_owned();
-    let output = match Command::new(&python).args(["-I", "-c", QUESTIONS]).output() {
-        Ok(output) if output.status.success() => output,
-        Ok(output) => fail(&format!(
-            "`{shown}` failed: {}",
-            String::from_utf8_lossy(&output.stderr).trim()
-        )),
-        Err(error) => fail(&format!("`{shown}` does not run: {error}")),
-    };
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let mut lines = text.lines();
-    let version = lines.next().unwrap_or_default();
-    if !version.starts_with("3.13.") {
-        fail(&format!(
-            "`{shown}` is Python {version}, but Martlet is for CPython 3.13"
-        ));
+/// What the build needs to know of the Python.
+struct Python {
+    lib_dir: String,
+    headers: Vec<PathBuf>,
+}
+
+impl Python {
+    /// Asks it; ends the build with a message if it is not a fitting one.
+    fn ask() -> Self {
+        let python = env::var_os("MARTLET_PYTHON").unwrap_or_else(|| "python3.13".into());
+        let shown = python.to_string_lossy().into_owned();
+        let output = match Command::new(&python).args(["-I", "-c", QUESTIONS]).output() {
+            Ok(output) if output.status.success() => output,
+            Ok(output) => fail(&format!(
+                "`{shown}` failed: {}",
+                String::from_utf8_lossy(&output.stderr).trim()
+            )),
+            Err(error) => fail(&format!("`{shown}` does not run: {error}")),
+        };
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let mut lines = text.lines();
+        let version = lines.next().unwrap_or_default();
+        if !version.starts_with("3.13.") {
+            fail(&format!(
+                "`{shown}` is Python {version}, but Martlet is for CPython 3.13"
+            ));
+        }
+        if lines.next() != Some("False False") {
+            fail(&format!(
+                "`{shown}` is a debug or free-threaded build, which Martlet is not for"
+            ));
+        }
+        let lib_dir = lines.next().unwrap_or_default().to_owned();
+        let headers: Vec<PathBuf> = lines.map(PathBuf::from).collect();
+        if !headers.iter().any(|dir| dir.join("Python.h").is_file()) {
+            fail(&format!(
+                "`{shown}` has no headers: there is no Python.h in {headers:?}"
+            ));
+        }
+        Python { lib_dir, headers }
     }
-    if lines.next() != Some("False False") {
-        fail(&format!(
-            "`{shown}` is a debug or free-threaded build, which Martlet is not for"
-        ));
-    }
-    let dirs: Vec<PathBuf> = lines.map(PathBuf::from).collect();
-    if !dirs.iter().any(|dir| dir.join("Python.h").is_file()) {
-        fail(&format!(
-            "`{shown}` has no headers: there is no Python.h in {dirs:?}"
-        ));
-    }
-    dirs
 }
 
 fn fail(message: &str) -> ! {
