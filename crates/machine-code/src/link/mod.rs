@@ -21,8 +21,8 @@ use std::ops::Range;
 
 use object::read::elf::ElfFile64;
 use object::{
-    LittleEndian, Object as _, ObjectSection as _, ObjectSymbol as _, RelocationFlags,
-    RelocationTarget, SectionFlags, SymbolIndex, SymbolSection,
+    LittleEndian, Object as _, ObjectSection as _, ObjectSymbol, RelocationFlags, RelocationTarget,
+    SectionFlags, SymbolIndex, SymbolSection,
 };
 
 use crate::arena::{Part, TRAP};
@@ -129,8 +129,8 @@ impl<'d> Plan<'d> {
         };
         planner.lay_out(&file)?;
         planner.add_tables(object)?;
-        planner.resolve(&file, object)?;
-        planner.add_fixups(&file)?;
+        planner.find_entry(&file, object)?;
+        planner.add_fixups(&file, object)?;
         Ok(planner.plan)
     }
 
@@ -195,7 +195,7 @@ struct Planner<'a, 'd> {
     /// Where the sections that are kept begin.
     places: HashMap<usize, Place>,
     /// What the symbols that relocations may name lead to.
-    symbols: HashMap<usize, Target>,
+    symbols: HashMap<SymbolIndex, Target>,
     slots: HashMap<Target, Place>,
     jumps: HashMap<Target, Place>,
 }
@@ -270,48 +270,15 @@ impl<'d> Planner<'_, 'd> {
         Ok(Place { part, offset })
     }
 
-    /// Finds the address of every symbol, and of the entry.
-    fn resolve(&mut self, file: &File<'d>, object: &Object<'_>) -> Result<(), Error> {
-        let mut entry = None;
-        for symbol in file.symbols() {
-            let name = symbol.name().map_err(bad)?;
-            let target = match symbol.section() {
-                SymbolSection::Section(section) => {
-                    // A symbol of a section that is left out is of no concern unless a relocation names it.
-                    let Some(&base) = self.places.get(&section.0) else {
-                        continue;
-                    };
-                    let extent = if base.part == Part::Code {
-                        self.plan.code
-                    } else {
-                        self.plan.data
-                    };
-                    let offset = usize::try_from(symbol.address())
-                        .ok()
-                        .and_then(|it| it.checked_add(base.offset))
-                        .filter(|it| *it <= extent.len)
-                        .ok_or_else(|| {
-                            bad(format_args!("symbol `{name}` lies outside its section"))
-                        })?;
-                    Target::Unit(Place {
-                        part: base.part,
-                        offset,
-                    })
-                }
-                SymbolSection::Absolute => Target::Address(symbol.address() as usize),
-                SymbolSection::Undefined if name.is_empty() => continue,
-                SymbolSection::Undefined => {
-                    self.resolve_undefined(name, symbol.is_weak(), object)?
-                }
-                SymbolSection::Common => return Err(bad(format_args!("common symbol `{name}`"))),
-                _ => continue,
-            };
-            if name == object.entry_symbol {
-                entry = Some(target);
-            }
-            self.symbols.insert(symbol.index().0, target);
-        }
-        match entry {
+    fn find_entry(&mut self, file: &File<'d>, object: &Object<'_>) -> Result<(), Error> {
+        let is_entry = |name: &str| name == object.entry_symbol;
+        let entry = file
+            .symbols()
+            .find(|symbol| symbol.is_definition() && symbol.name().is_ok_and(is_entry));
+        match entry
+            .map(|symbol| self.resolve(&symbol, object))
+            .transpose()?
+        {
             Some(Target::Unit(Place {
                 part: Part::Code,
                 offset,
@@ -323,6 +290,54 @@ impl<'d> Planner<'_, 'd> {
                 "no instructions at the entry symbol `{}`",
                 object.entry_symbol
             ))),
+        }
+    }
+
+    /// What a symbol that a relocation names leads to. Undefined symbols that none names are of no concern.
+    fn target(
+        &mut self,
+        file: &File<'d>,
+        index: SymbolIndex,
+        object: &Object<'_>,
+    ) -> Result<Target, Error> {
+        if let Some(&target) = self.symbols.get(&index) {
+            return Ok(target);
+        }
+        let symbol = file.symbol_by_index(index).map_err(bad)?;
+        let target = self.resolve(&symbol, object)?;
+        self.symbols.insert(index, target);
+        Ok(target)
+    }
+
+    fn resolve<'f>(
+        &self,
+        symbol: &impl ObjectSymbol<'f>,
+        object: &Object<'_>,
+    ) -> Result<Target, Error> {
+        let name = symbol.name().map_err(bad)?;
+        match symbol.section() {
+            SymbolSection::Section(section) => {
+                let base = self.places.get(&section.0).ok_or_else(|| {
+                    bad(format_args!("`{name}` is in a section that is left out"))
+                })?;
+                let extent = if base.part == Part::Code {
+                    self.plan.code
+                } else {
+                    self.plan.data
+                };
+                let offset = usize::try_from(symbol.address())
+                    .ok()
+                    .and_then(|it| it.checked_add(base.offset))
+                    .filter(|it| *it <= extent.len)
+                    .ok_or_else(|| bad(format_args!("symbol `{name}` lies outside its section")))?;
+                Ok(Target::Unit(Place {
+                    part: base.part,
+                    offset,
+                }))
+            }
+            SymbolSection::Absolute => Ok(Target::Address(symbol.address() as usize)),
+            SymbolSection::Undefined => self.resolve_undefined(name, symbol.is_weak(), object),
+            other => Err(bad(format_args!("symbol `{name}` is {other:?}"))),
         }
     }
 
@@ -345,7 +360,7 @@ impl<'d> Planner<'_, 'd> {
         }
     }
 
-    fn add_fixups(&mut self, file: &File<'d>) -> Result<(), Error> {
+    fn add_fixups(&mut self, file: &File<'d>, object: &Object<'_>) -> Result<(), Error> {
         for section in file.sections() {
             let Some(&base) = self.places.get(&section.index().0) else {
                 continue;
@@ -375,12 +390,7 @@ impl<'d> Planner<'_, 'd> {
                     part: base.part,
                     offset: base.offset + offset,
                 };
-                let target = *self.symbols.get(&symbol.0).ok_or_else(|| {
-                    bad(format_args!(
-                        "`{}` is in a section that is left out",
-                        name()
-                    ))
-                })?;
+                let target = self.target(file, symbol, object)?;
                 let reached =
                     self.add_fixup(form, at, target, relocation.addend(), &bytes[..offset])?;
                 if !reached {
