@@ -2,8 +2,10 @@
 //!
 //! The crate of the helpers is built as always; its build script leaves the bitcode in its output
 //! folder, which cargo names. The table shows of each helper the LLVM instructions of its body,
-//! the bytes of that body's text, and a hash of it: what changed is seen by comparing two tables.
+//! the bytes of machine code it takes where it is not inlined, and a hash of the body's text: what
+//! changed is seen by comparing two tables.
 
+use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
@@ -42,6 +44,7 @@ pub(crate) fn bitcode(workspace: &Workspace, dir: Option<&Path>) -> Result<ExitC
     for file in &files {
         let mut disassemble = Command::new(toolchain.llvm_tool("llvm-dis")?);
         let text = process::output(disassemble.arg(file).args(["-o", "-"]))?;
+        let sizes = machine_bytes(&toolchain, file)?;
         for body in bodies(&text) {
             let mut hasher = DefaultHasher::new();
             body.text.hash(&mut hasher);
@@ -49,7 +52,7 @@ pub(crate) fn bitcode(workspace: &Workspace, dir: Option<&Path>) -> Result<ExitC
                 "{:<44} {:>12} {:>8}  {:016x}",
                 body.name,
                 count_instructions(&body.text),
-                body.text.len(),
+                sizes.get(&body.name).copied().unwrap_or_default(),
                 hasher.finish()
             );
             total += 1;
@@ -100,6 +103,27 @@ fn bitcode_files(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
+/// How many bytes of machine code each function of a bitcode file takes by itself.
+fn machine_bytes(toolchain: &Toolchain, file: &Path) -> Result<HashMap<String, u64>> {
+    let folder = tempfile::tempdir()?;
+    let object = folder.path().join("helpers.o");
+    process::run(
+        Command::new(toolchain.clang())
+            .args(["-O2", "-c", "-o"])
+            .args([&object, file]),
+    )?;
+    let mut list = Command::new(toolchain.llvm_tool("llvm-nm")?);
+    let symbols = process::output(list.args(["--print-size", "--defined-only"]).arg(&object))?;
+    Ok(symbols.lines().filter_map(symbol_size).collect())
+}
+
+/// Reads a line of `nm --print-size`: address, size, kind, name; the numbers are hexadecimal.
+fn symbol_size(line: &str) -> Option<(String, u64)> {
+    let mut fields = line.split_whitespace();
+    let size = u64::from_str_radix(fields.nth(1)?, 16).ok()?;
+    Some((fields.nth(1)?.to_owned(), size))
+}
+
 /// One function's definition in a text of LLVM IR.
 struct Body {
     name: String,
@@ -134,7 +158,14 @@ fn bodies(text: &str) -> Vec<Body> {
 
 #[cfg(test)]
 mod tests {
-    use super::bodies;
+    use super::{bodies, symbol_size};
+
+    #[test]
+    fn sizes_are_hexadecimal() {
+        let line = "0000000000000010 00000000000000a4 T martlet_f";
+        assert_eq!(symbol_size(line), Some(("martlet_f".to_owned(), 164)));
+        assert_eq!(symbol_size("                 U malloc"), None);
+    }
 
     #[test]
     fn definitions_are_found_and_declarations_are_not() {

@@ -12,9 +12,13 @@ use crate::python::Python;
 use crate::tools::Toolchain;
 use crate::workspace::Workspace;
 
-/// The packages outside the workspace's default members. Each is tested by a cargo call of its
-/// own, so that none gets features that only another asked for.
-const BUILT_FOR_PYTHON: [&str; 3] = ["martlet-helpers", "martlet-compiler", "martlet-python"];
+/// The packages outside the workspace's default members, with the features of their tests. Each is
+/// tested by a cargo call of its own, so that none gets features that only another asked for.
+const BUILT_FOR_PYTHON: [&[&str]; 3] = [
+    &["-p", "martlet-helpers", "--features", "native"],
+    &["-p", "martlet-compiler"],
+    &["-p", "martlet-python"],
+];
 
 /// Runs everything, goes on after a failure, and ends with one line that says how it went.
 pub(crate) fn test(workspace: &Workspace) -> Result<ExitCode> {
@@ -38,8 +42,10 @@ pub(crate) fn test(workspace: &Workspace) -> Result<ExitCode> {
     steps.run("documentation tests", || {
         process::run(package::cargo(workspace, &toolchain, &python).args(["test", "--doc"]))
     });
-    for name in BUILT_FOR_PYTHON {
-        steps.run(&format!("tests of {name}"), || cargo_test(&["-p", name]));
+    for selection in BUILT_FOR_PYTHON {
+        steps.run(&format!("tests of {}", selection[1]), || {
+            cargo_test(selection)
+        });
     }
     match steps.run("the package", || Package::build(workspace)) {
         Some(package) => {

@@ -52,6 +52,11 @@ impl Toolchain {
         Ok(Self { llvm_config, clang })
     }
 
+    /// The clang.
+    pub(crate) fn clang(&self) -> &Path {
+        &self.clang
+    }
+
     /// A program of LLVM's own, from the folder that `llvm-config` names.
     pub(crate) fn llvm_tool(&self, name: &str) -> Result<PathBuf> {
         let folder = process::output(Command::new(&self.llvm_config).arg("--bindir"))?;

@@ -17,8 +17,8 @@ const FOLDERS: [&str; 6] = [
     ".ci",
 ];
 
-/// Files that may contain unsafe code, and folders of them, with a final `/`. Tests may as well;
-/// a crate that is not named here has none.
+/// Files that may contain unsafe code, and folders of them, with a final `/`. Tests and benchmarks
+/// may as well; a crate that is not named here has none.
 const UNSAFE_FILES: &[&str] = &[
     "crates/ir/src/raw/",
     "crates/machine-code/src/activation.rs",
@@ -184,9 +184,9 @@ fn begins_with_documentation(text: &str) -> bool {
     first.starts_with("//!") || first == "#![doc = include_str!(\"../README.md\")]"
 }
 
-/// Tests call machine code and raw interfaces as users do.
+/// Tests and benchmarks call machine code and raw interfaces as users do.
 fn is_test(path: &str) -> bool {
-    path.contains("/tests/") || path.ends_with("/tests.rs")
+    path.contains("/tests/") || path.contains("/benches/") || path.ends_with("/tests.rs")
 }
 
 /// Whether a line of a struct declares a field that holds one of inkwell's values.
