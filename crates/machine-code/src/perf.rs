@@ -5,7 +5,6 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
 
 use crate::Error;
 
@@ -19,17 +18,18 @@ impl PerfMap {
     pub(crate) fn open() -> Result<Self, Error> {
         let pid = std::process::id();
         let path = format!("/tmp/perf-{pid}.map");
-        // The name can be guessed and the folder is everybody's, so a link put there is not followed.
-        let file = OpenOptions::new()
-            .append(true)
-            .create(true)
-            .mode(0o600)
-            .custom_flags(libc::O_NOFOLLOW)
-            .open(&path)
-            .map_err(|error| Error::Observer {
-                path,
-                errno: error.raw_os_error().unwrap_or(0),
-            })?;
+        let mut options = OpenOptions::new();
+        options.append(true).create(true);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::OpenOptionsExt as _;
+            // The name can be guessed and the folder is everybody's, so a link put there is not followed.
+            options.mode(0o600).custom_flags(libc::O_NOFOLLOW);
+        }
+        let file = options.open(&path).map_err(|error| Error::Observer {
+            path,
+            errno: error.raw_os_error().unwrap_or(0),
+        })?;
         Ok(Self { file, pid })
     }
 

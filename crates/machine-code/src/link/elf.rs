@@ -1,10 +1,9 @@
 //! What this linker knows of ELF on x86-64 (System V ABI, AMD64 supplement, chapter 4).
 
 use object::elf::{
-    R_X86_64_64, R_X86_64_GOTPCREL, R_X86_64_GOTPCRELX, R_X86_64_NONE, R_X86_64_PC32,
-    R_X86_64_PC64, R_X86_64_PLT32, R_X86_64_REX_GOTPCRELX, RelocationType, SHF_ALLOC,
-    SHF_EXECINSTR, SHF_TLS, SHF_WRITE, SHT_NOBITS, SHT_NOTE, SHT_PROGBITS, SHT_X86_64_UNWIND,
-    SectionFlags, SectionType,
+    R_X86_64_64, R_X86_64_GOTPCREL, R_X86_64_GOTPCRELX, R_X86_64_PC32, R_X86_64_PC64,
+    R_X86_64_PLT32, R_X86_64_REX_GOTPCRELX, RelocationType, SHF_ALLOC, SHF_EXECINSTR, SHF_TLS,
+    SHF_WRITE, SHT_NOBITS, SHT_NOTE, SHT_PROGBITS, SHT_X86_64_UNWIND, SectionFlags, SectionType,
 };
 use object::{Architecture, Object as _, ObjectKind};
 
@@ -23,7 +22,6 @@ pub(super) enum Keep {
 /// What a relocation asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Form {
-    Nothing,
     Absolute64,
     Relative32,
     Relative64,
@@ -40,7 +38,6 @@ impl Form {
     /// Bytes that the relocation writes.
     pub(super) fn len(self) -> usize {
         match self {
-            Self::Nothing => 0,
             Self::Absolute64 | Self::Relative64 => 8,
             Self::Relative32 | Self::Call | Self::Slot { .. } => 4,
         }
@@ -84,7 +81,6 @@ pub(super) fn keep(
 /// The form of a relocation, or its name when it has none here.
 pub(super) fn form(r_type: RelocationType) -> Result<Form, &'static str> {
     match r_type {
-        R_X86_64_NONE => Ok(Form::Nothing),
         R_X86_64_64 => Ok(Form::Absolute64),
         R_X86_64_PC32 => Ok(Form::Relative32),
         R_X86_64_PC64 => Ok(Form::Relative64),

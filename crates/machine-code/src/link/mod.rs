@@ -19,6 +19,7 @@ mod elf;
 use std::collections::HashMap;
 use std::ops::Range;
 
+use object::elf::R_X86_64_NONE;
 use object::read::elf::ElfFile64;
 use object::{
     LittleEndian, Object as _, ObjectSection as _, ObjectSymbol, RelocationFlags, RelocationTarget,
@@ -370,6 +371,9 @@ impl<'d> Planner<'_, 'd> {
                 let RelocationFlags::Elf { r_type } = relocation.flags() else {
                     continue;
                 };
+                if r_type == R_X86_64_NONE {
+                    continue;
+                }
                 let RelocationTarget::Symbol(symbol) = relocation.target() else {
                     return Err(bad("a relocation without a symbol"));
                 };
@@ -414,7 +418,6 @@ impl<'d> Planner<'_, 'd> {
         before: &[u8],
     ) -> Result<bool, Error> {
         let (width, target) = match form {
-            Form::Nothing => return Ok(true),
             Form::Absolute64 => (Width::Absolute64, target),
             Form::Relative64 => (Width::Relative64, target),
             Form::Relative32 => (Width::Relative32, target),
