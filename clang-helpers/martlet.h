@@ -62,6 +62,9 @@ typedef struct _PyInterpreterFrame *F;
 /* What a body returns for "the frame is in a state from which the interpreter can go on". Never a valid object. */
 #define MARTLET_SENTINEL ((PyObject *)1)
 
+/* What martlet_poll_frame returns for "go on in machine code". */
+#define MARTLET_GO_ON ((PyObject *)2)
+
 /* What every version has in the first slot of its slot table. Written by the embedder when the version is
  * published; read by machine code, exits and adapters. */
 struct martlet_unit {

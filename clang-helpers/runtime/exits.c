@@ -253,21 +253,12 @@ finish_inlined(TS ts, F frame, bool raised)
     return _PyEval_EvalFrameDefault(ts, frame, 0);
 }
 
-O
-martlet_exit(TS ts, F root, struct martlet_unit *unit, uint32_t index, ...)
+/* Reads the values of an exit from its arguments. `at` is the record; returns the word behind the list of doubles. */
+static const uint32_t *
+read_values(const uint32_t *at, va_list list, union value *values, O *boxes, uint8_t *moved)
 {
-    const uint32_t *at = unit->exits + unit->exits[1 + index];
-    unit->exit_counts[index]++;
-    bool raised = at[0] & 1;
     uint32_t n_values = at[1];
     const uint32_t *doubles = at + 2;
-    at = doubles + (n_values + 31) / 32;
-
-    union value values[n_values + 1];
-    O boxes[n_values + 1];
-    uint8_t moved[n_values + 1];
-    va_list list;
-    va_start(list, index);
     for (uint32_t i = 0; i < n_values; i++) {
         if (doubles[i / 32] >> (i % 32) & 1) {
             values[i].real = va_arg(list, double);
@@ -278,8 +269,14 @@ martlet_exit(TS ts, F root, struct martlet_unit *unit, uint32_t index, ...)
         boxes[i] = NULL;
         moved[i] = 0;
     }
-    va_end(list);
+    return doubles + (n_values + 31) / 32;
+}
 
+/* Leaves in the state that the record behind `at` describes; see martlet_exit. */
+static O
+leave(TS ts, F root, struct martlet_unit *unit, const uint32_t *at, uint32_t n_values, union value *values, O *boxes,
+      uint8_t *moved, bool raised)
+{
     /* What is made below must not disturb an exception that is set. */
     O exception = raised ? PyErr_GetRaisedException() : NULL;
 
@@ -366,4 +363,80 @@ martlet_exit(TS ts, F root, struct martlet_unit *unit, uint32_t index, ...)
     }
     root->return_offset = 0;
     return answer;
+}
+
+O
+martlet_exit(TS ts, F root, struct martlet_unit *unit, uint32_t index, ...)
+{
+    const uint32_t *at = unit->exits + unit->exits[1 + index];
+    unit->exit_counts[index]++;
+    bool raised = at[0] & 1;
+    uint32_t n_values = at[1];
+    union value values[n_values + 1];
+    O boxes[n_values + 1];
+    uint8_t moved[n_values + 1];
+    va_list list;
+    va_start(list, index);
+    at = read_values(at, list, values, boxes, moved);
+    va_end(list);
+    return leave(ts, root, unit, at, n_values, values, boxes, moved, raised);
+}
+
+/* Boxes the raw locals of the root, whose frame record is `at`, into its memory, and says where it is. -1 without
+ * memory, an exception set. */
+static int
+sync_locals(F root, const uint32_t *at, union value *values)
+{
+    root->instr_ptr = _PyCode_CODE((PyCodeObject *)root->f_executable) + at[2];
+    at += 4;
+    uint32_t n = *at++;
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t kind = KIND(at[i]), k = PAYLOAD(at[i]);
+        O value;
+        if (kind == 4 || kind == 9) {
+            value = PyLong_FromLongLong(kind == 4 ? values[k].bits : (int64_t)k);
+        }
+        else if (kind == 5) {
+            value = PyFloat_FromDouble(values[k].real);
+        }
+        else if (kind == 6) {
+            value = Py_NewRef(values[k].bits & 1 ? Py_True : Py_False);
+        }
+        else {
+            continue;
+        }
+        if (value == NULL) {
+            return -1;
+        }
+        Py_XSETREF(root->localsplus[i], value);
+    }
+    return 0;
+}
+
+/* The eval breaker asks for something at a back edge or at a function's start: brings the frame up to date, handles it,
+ * and answers MARTLET_GO_ON if machine code may go on as if nothing had happened; otherwise as martlet_exit. The exit's
+ * record is the state in front of the bytecode that polls. */
+O
+martlet_poll_frame(TS ts, F root, struct martlet_unit *unit, uint32_t index, ...)
+{
+    const uint32_t *at = unit->exits + unit->exits[1 + index];
+    uint32_t n_values = at[1];
+    union value values[n_values + 1];
+    O boxes[n_values + 1];
+    uint8_t moved[n_values + 1];
+    va_list list;
+    va_start(list, index);
+    at = read_values(at, list, values, boxes, moved);
+    va_end(list);
+    /* Behind n_virtuals stand the virtual objects; the frames come after them. */
+    const uint32_t *frames = at + 1;
+    for (uint32_t i = 0; i < at[0]; i++) {
+        frames += 2 + frames[1];
+    }
+    bool raised = sync_locals(root, frames + 1, values) < 0 || _Py_HandlePending(ts) < 0;
+    if (!raised && unit->valid && root->frame_obj == NULL) {
+        return MARTLET_GO_ON;
+    }
+    unit->exit_counts[index]++;
+    return leave(ts, root, unit, at, n_values, values, boxes, moved, raised);
 }

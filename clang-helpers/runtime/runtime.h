@@ -14,7 +14,7 @@
 struct martlet_loop {
     uint32_t header; /* code-unit offset of the loop header */
     uint32_t depth;  /* items on the value stack there */
-    martlet_body *cell;
+    martlet_body *cell; /* NULL while nobody has looked at the loop's frame */
 };
 
 /* What hangs on a code object (co_extra). Made and freed by the extension, which keeps more behind it. */
@@ -38,14 +38,14 @@ struct martlet_record {
 struct martlet_hooks {
     /* First call of a function without a record, in the mode that compiles at the first call. */
     void (*first_call)(PyFunctionObject *func, O const *args, Py_ssize_t n_args);
-    /* A function that a version names is being destroyed. */
+    /* A function that a version may name is being destroyed, or is about to get other code. */
     void (*function_died)(PyFunctionObject *func);
-    /* A function whose code has a record was given other code or defaults. */
-    void (*function_changed)(PyFunctionObject *func);
     /* A code object with a record is being destroyed. */
     void (*code_died)(struct martlet_record *record);
     /* A tool (tracer, profiler, monitor) comes or goes. */
     void (*tools)(void);
+    /* The first back edge to a loop of interest, in the current frame. */
+    void (*loop_seen)(PyCodeObject *code, uint32_t header);
     /* The interpreter handles a sample. */
     int (*sample)(void *arg);
 };
@@ -79,8 +79,12 @@ MARTLET_RUNTIME O martlet_interpret(TS ts, F frame);
 MARTLET_RUNTIME bool martlet_stack_low(TS ts);
 MARTLET_RUNTIME void martlet_pop_frame(TS ts, F frame);
 
+/* loops.c */
+MARTLET_RUNTIME O martlet_stay(TS ts, F frame);
+
 /* exits.c */
 MARTLET_RUNTIME O martlet_exit(TS ts, F frame, struct martlet_unit *unit, uint32_t index, ...);
+MARTLET_RUNTIME O martlet_poll_frame(TS ts, F frame, struct martlet_unit *unit, uint32_t index, ...);
 MARTLET_RUNTIME bool martlet_exit_due(uint32_t k);
 
 /* unwind.c */

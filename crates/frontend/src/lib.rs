@@ -5,5 +5,23 @@
 //! Nothing here knows an address, and nothing is unsafe.
 #![forbid(unsafe_code)]
 
+mod build;
 pub mod bytecode;
 pub mod hir;
+#[cfg(feature = "lower")]
+pub mod lower;
+pub mod passes;
+
+pub use build::{Refusal, build};
+
+use martlet_snapshot::Request;
+
+/// Translates a request to HIR that is ready to be lowered: built, then improved by every pass.
+///
+/// # Errors
+/// A reason when this function is not compiled.
+pub fn translate(request: &Request) -> Result<hir::Func, Refusal> {
+    let mut func = build(request)?;
+    passes::run(&mut func);
+    Ok(func)
+}

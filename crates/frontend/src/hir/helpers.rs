@@ -257,7 +257,6 @@ helpers! {
     MatchMapping = "martlet_match_mapping" () [Obj] -> Bool BOOL "";
     Raise = "martlet_raise" (ts) [Obj, Obj] -> Raises ANY "run";
     RaiseUnbound = "martlet_raise_unbound" (ts frame) [Const32] -> Raises ANY "";
-    Poll = "martlet_poll" (ts) [] -> Status ANY "run";
 }
 
 #[cfg(test)]

@@ -160,8 +160,10 @@ pub enum Op {
     Guard(bool),
     /// `->`: exits, with the state *after* the bytecode, if the version is no longer valid or the frame was looked at.
     CheckValid,
-    /// `-> i1`: whether the eval breaker asks for something.
-    PollDue,
+    /// `->`: if the eval breaker asks for something, brings the frame's memory up to date and handles it: signals, other
+    /// threads, pending calls. Exits, with the state in front of the polling bytecode, if that fails (the exception set)
+    /// or the version may not go on.
+    Poll,
 
     /// `object: obj -> i64`.
     Load(Field),
@@ -297,8 +299,7 @@ impl Op {
             | Self::IsKind(_)
             | Self::ItemQuiet
             | Self::DropQuiet(_)
-            | Self::IsUnique
-            | Self::PollDue => Rep::I1,
+            | Self::IsUnique => Rep::I1,
             Self::Const(_)
             | Self::Null
             | Self::LoadLocal(_)
@@ -321,6 +322,7 @@ impl Op {
             | Self::SetIp(_)
             | Self::Guard(_)
             | Self::CheckValid
+            | Self::Poll
             | Self::ListStore
             | Self::ListStoreFloat
             | Self::ListStoreInt
@@ -380,8 +382,11 @@ impl Op {
                 reads: Memory::all(),
                 ..exit
             },
-            Self::PollDue => Effects {
-                reads: Memory::OTHER,
+            Self::Poll => Effects {
+                may_exit: true,
+                may_run: true,
+                reads: Memory::all(),
+                writes: Memory::all(),
                 ..none
             },
             Self::Load(field) => Effects {
@@ -555,7 +560,7 @@ pub fn operand_count(op: &Op, args: &[Value]) -> Option<usize> {
         | Op::SetIp(_)
         | Op::CheckValid
         | Op::DropQuiet(_)
-        | Op::PollDue => 0,
+        | Op::Poll => 0,
         Op::IntBin(_)
         | Op::IntAddWrapping
         | Op::IntCmp(_)

@@ -343,7 +343,7 @@ ops! {
         GuardCode { 0 code: ObjId } = "guard_code";
         Guard { 0 bit: bool } = "guard";
         CheckValid {} = "check_valid";
-        PollDue {} = "poll_due";
+        Poll {} = "poll";
         ListItem {} = "list_item";
         TupleItem {} = "tuple_item";
         ItemQuiet {} = "item_quiet";

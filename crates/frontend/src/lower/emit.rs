@@ -20,6 +20,8 @@ use martlet_snapshot::{ExitRecord, ObjId, Object, Request, SlotValue};
 use std::collections::HashMap;
 
 /// How often a rare side of a branch is taken: once in about two thousand times.
+/// What `martlet_poll_frame` answers for going on in machine code (`MARTLET_GO_ON`).
+const GO_ON: u64 = 2;
 const USUAL_WEIGHT: u64 = 2000;
 
 /// How the last instruction shows that it raised.
@@ -341,50 +343,86 @@ impl<'a, 'ctx> Emitter<'a, 'ctx> {
         Ok(block)
     }
 
-    /// Fills the exit blocks.
-    pub(super) fn emit_exits(&mut self) -> Result<(), Refusal> {
+    /// Asks the eval breaker; on a cold path lets the interpreter handle what is pending, and leaves if it must.
+    pub(super) fn poll(&mut self, inst: Inst) -> Result<(), Refusal> {
+        let func = self.func;
+        let state = func.insts[inst]
+            .state
+            .ok_or(Refusal::NoState(inst.to_string()))?;
+        let handover = func.handovers.get(&ExitSite::Inst(inst));
+        let (record, values) = exits::describe(func, self, state, handover, "poll", false)?;
+        let index = self.status().const_int(self.records.len() as u64, false);
+        self.records.push(record);
+        let [pending, leave, next] = ["poll", "leave", ""].map(|name| self.new_block(name));
+        let due = self.ask("martlet_poll_due", &[self.ts().into()])?;
+        let branch = self.builder.build_conditional_branch(due, pending, next)?;
+        self.weigh(branch, Some(false))?;
+        self.builder.position_at_end(pending);
+        let result = self.call_exit_routine("martlet_poll_frame", index, &values)?;
+        let word = self.builder.build_ptr_to_int(result, self.int(), "")?;
+        let go_on = self.int().const_int(GO_ON, false);
+        let goes_on = self
+            .builder
+            .build_int_compare(IntPredicate::EQ, word, go_on, "")?;
+        self.builder
+            .build_conditional_branch(goes_on, next, leave)?;
+        self.builder.position_at_end(leave);
+        self.builder.build_return(Some(&result))?;
+        self.builder.position_at_end(next);
+        Ok(())
+    }
+
+    /// Calls a routine that takes an exit's index and values.
+    fn call_exit_routine(
+        &mut self,
+        name: &str,
+        index: IntValue<'ctx>,
+        values: &[Value],
+    ) -> Result<PointerValue<'ctx>, Refusal> {
         let ptr = self.ptr();
         let params = [ptr.into(), ptr.into(), ptr.into(), self.status().into()];
         let cold = Attribute::get_named_enum_kind_id("cold");
         let cold = self.context.create_enum_attribute(cold, 0);
-        let routine = match self.module.get_function("martlet_exit") {
-            Some(routine) => routine,
-            None => {
-                let ty = ptr.fn_type(&params, true);
-                let routine = self.module.add_function("martlet_exit", ty, None);
-                routine.add_attribute(AttributeLoc::Function, cold);
-                routine
-            }
-        };
-        if self.pending_exits.is_empty() {
-            return Ok(());
+        let routine = self.module.get_function(name).unwrap_or_else(|| {
+            let routine = self
+                .module
+                .add_function(name, ptr.fn_type(&params, true), None);
+            routine.add_attribute(AttributeLoc::Function, cold);
+            routine
+        });
+        let unit = self.load_slot(SlotValue::Unit)?;
+        let mut args: Vec<BasicMetadataValueEnum> = vec![
+            self.ts().into(),
+            self.frame().into(),
+            unit.into(),
+            index.into(),
+        ];
+        for value in values {
+            args.push(self.passed(*value)?.into());
         }
+        let call = self.builder.build_call(routine, &args, "")?;
+        call.add_attribute(AttributeLoc::Function, cold);
+        let result = call.try_as_basic_value().basic();
+        Ok(result
+            .ok_or(Refusal::Internal("the exit routine has no result"))?
+            .into_pointer_value())
+    }
+
+    /// Fills the exit blocks.
+    pub(super) fn emit_exits(&mut self) -> Result<(), Refusal> {
         for (block, index, values) in std::mem::take(&mut self.pending_exits) {
             // Appended when they were first needed; moved to the end, out of the way of what is hot.
-            if let Some(last) = self
+            let last = self
                 .body
                 .get_last_basic_block()
-                .filter(|last| *last != block)
-            {
+                .filter(|last| *last != block);
+            if let Some(last) = last {
                 let moved = block.move_after(last);
                 moved.map_err(|()| Refusal::Internal("an exit block cannot be moved"))?;
             }
             self.builder.position_at_end(block);
-            let unit = self.load_slot(SlotValue::Unit)?;
             let index = self.status().const_int(u64::from(index), false);
-            let mut args: Vec<BasicMetadataValueEnum> = vec![
-                self.ts().into(),
-                self.frame().into(),
-                unit.into(),
-                index.into(),
-            ];
-            for value in values {
-                args.push(self.passed(value)?.into());
-            }
-            let call = self.builder.build_call(routine, &args, "")?;
-            call.add_attribute(AttributeLoc::Function, cold);
-            let result = call.try_as_basic_value().basic();
-            let result = result.ok_or(Refusal::Internal("the exit routine has no result"))?;
+            let result = self.call_exit_routine("martlet_exit", index, &values)?;
             self.builder.build_return(Some(&result))?;
         }
         Ok(())

@@ -50,7 +50,10 @@ impl<'ctx> Emitter<'_, 'ctx> {
             | Op::GuardCode(_)
             | Op::Guard(_)
             | Op::CheckValid => self.guard_operation(inst)?,
-            Op::PollDue => Some(self.ask("martlet_poll_due", &[self.ts().into()])?.into()),
+            Op::Poll => {
+                self.poll(inst)?;
+                None
+            }
             Op::Load(field) => {
                 let object = self.get(data.args[0])?;
                 Some(self.call_value(field_reader(field), self.int(), &[object])?)

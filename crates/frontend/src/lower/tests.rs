@@ -157,7 +157,7 @@ fn every_plain_operation_is_lowered() {
     build.op(Op::Guard(true), &[bit]);
     build.op(Op::Guard(false), &[bit]);
     build.op(Op::CheckValid, &[]);
-    build.value(Op::PollDue, &[]);
+    build.op(Op::Poll, &[]);
     for field in [
         Field::ListLen,
         Field::TupleLen,

@@ -1,6 +1,11 @@
-//! Passes over HIR, one a file.
+//! Passes over HIR, one a file. They decide by what operations declare of themselves, and need no LLVM.
+
+mod edges;
+pub mod refcount;
 
 use crate::hir::Func;
 
 /// Runs all passes in order.
-pub fn run(_func: &mut Func) {}
+pub fn run(func: &mut Func) {
+    refcount::run(func);
+}

@@ -195,7 +195,7 @@ fn dominance() {
     );
     check(
         "bb0 @0:
-           v0: i1 bool = poll_due
+           v0: i1 bool = bool(true)
            branch v0, bb1, bb2
          bb1 @0:
            v1: obj any = const(o0)

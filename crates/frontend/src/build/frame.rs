@@ -1,0 +1,245 @@
+//! The abstract frame: what is known of locals and stack at one point of the bytecode, and its shape.
+//!
+//! The builder interprets bytecode over [`Frame`]s. A *shape* is what of a frame decides how code behind it looks:
+//! representations, kinds, virtual objects; never a constant. Blocks are versioned by shape (see `versions`).
+
+use crate::hir::{Func, Kind, Rep, Type, Value};
+use martlet_snapshot::VirtualKind;
+
+/// A stack item, or a local of an inlined frame.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Item {
+    /// NULL.
+    Null,
+    /// A value, boxed or raw.
+    Val(Value),
+    /// An object that was not made.
+    Virtual(VirtualKind, Vec<Field>),
+}
+
+/// A field of a virtual object.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Field {
+    /// A raw integer that belongs to the object's state.
+    Raw(Value),
+    /// An object in it.
+    Item(Item),
+}
+
+/// A local variable.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Local {
+    /// The root frame's slot holds it. `cached` is the value last loaded or stored, while nothing may have changed it.
+    Memory {
+        /// What the slot holds.
+        ty: Type,
+        /// The content, if at hand.
+        cached: Option<Value>,
+    },
+    /// A raw value of the root frame. The slot holds the same (`synced`) or something stale whose death is quiet.
+    Raw {
+        /// The value.
+        value: Value,
+        /// Whether memory agrees.
+        synced: bool,
+    },
+    /// A local of an inlined frame, which has no memory.
+    Inlined(Item),
+}
+
+/// One abstract frame.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Frame {
+    /// Index of its code.
+    pub(super) code: usize,
+    /// The function object, for an inlined frame.
+    pub(super) function: Option<Value>,
+    /// Locals.
+    pub(super) locals: Vec<Local>,
+    /// Stack, bottom first.
+    pub(super) stack: Vec<Item>,
+    /// While a callee is inlined: offset of the call's opcode, and where it returns to.
+    pub(super) call: Option<(u32, u32)>,
+}
+
+/// Shape of an item.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) enum ItemShape {
+    Null,
+    Obj(Kind),
+    Raw(Rep),
+    Virtual(VirtualKind, Vec<FieldShape>),
+}
+
+/// Shape of a virtual object's field.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) enum FieldShape {
+    Raw,
+    Item(ItemShape),
+}
+
+/// Shape of a local.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) enum LocalShape {
+    Memory(Kind),
+    Raw(Rep, bool),
+    Inlined(ItemShape),
+}
+
+/// Shape of a frame.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct FrameShape {
+    pub(super) code: usize,
+    pub(super) inlined: bool,
+    pub(super) call: Option<(u32, u32)>,
+    pub(super) locals: Vec<LocalShape>,
+    pub(super) stack: Vec<ItemShape>,
+}
+
+/// Shape of all frames, root first.
+pub(super) type Shape = Vec<FrameShape>;
+
+impl Item {
+    pub(super) fn shape(&self, func: &Func) -> ItemShape {
+        match self {
+            Self::Null => ItemShape::Null,
+            Self::Val(value) => match func.rep(*value) {
+                Rep::Obj => ItemShape::Obj(func.ty(*value).kinds),
+                rep => ItemShape::Raw(rep),
+            },
+            Self::Virtual(kind, fields) => ItemShape::Virtual(
+                *kind,
+                fields.iter().map(|field| field.shape(func)).collect(),
+            ),
+        }
+    }
+}
+
+impl Field {
+    fn shape(&self, func: &Func) -> FieldShape {
+        match self {
+            Self::Raw(_) => FieldShape::Raw,
+            Self::Item(item) => FieldShape::Item(item.shape(func)),
+        }
+    }
+}
+
+impl Local {
+    fn shape(&self, func: &Func) -> LocalShape {
+        match self {
+            Self::Memory { ty, .. } => LocalShape::Memory(ty.kinds),
+            Self::Raw { value, synced } => LocalShape::Raw(func.rep(*value), *synced),
+            Self::Inlined(item) => LocalShape::Inlined(item.shape(func)),
+        }
+    }
+}
+
+impl Frame {
+    pub(super) fn shape(&self, func: &Func) -> FrameShape {
+        FrameShape {
+            code: self.code,
+            inlined: self.function.is_some(),
+            call: self.call,
+            locals: self.locals.iter().map(|local| local.shape(func)).collect(),
+            stack: self.stack.iter().map(|item| item.shape(func)).collect(),
+        }
+    }
+}
+
+/// The kind of object that a raw representation stands for.
+pub(super) fn raw_kind(rep: Rep) -> Kind {
+    match rep {
+        Rep::I64 => Kind::INT,
+        Rep::F64 => Kind::FLOAT,
+        _ => Kind::BOOL,
+    }
+}
+
+/// The smallest shape that frames of both shapes can be converted to; none when their stacks differ in kind of things.
+pub(super) fn join(a: &Shape, b: &Shape) -> Option<Shape> {
+    a.iter().zip(b).map(|(a, b)| join_frame(a, b)).collect()
+}
+
+fn join_frame(a: &FrameShape, b: &FrameShape) -> Option<FrameShape> {
+    if a.stack.len() != b.stack.len() || a.code != b.code || a.call != b.call {
+        return None;
+    }
+    let locals = a
+        .locals
+        .iter()
+        .zip(&b.locals)
+        .map(|(a, b)| join_local(a, b))
+        .collect::<Option<_>>()?;
+    let stack = a
+        .stack
+        .iter()
+        .zip(&b.stack)
+        .map(|(a, b)| join_item(a, b))
+        .collect::<Option<_>>()?;
+    Some(FrameShape {
+        code: a.code,
+        inlined: a.inlined,
+        call: a.call,
+        locals,
+        stack,
+    })
+}
+
+fn join_local(a: &LocalShape, b: &LocalShape) -> Option<LocalShape> {
+    Some(match (a, b) {
+        (LocalShape::Raw(a, x), LocalShape::Raw(b, y)) if a == b => LocalShape::Raw(*a, *x && *y),
+        (LocalShape::Inlined(a), LocalShape::Inlined(b)) => LocalShape::Inlined(join_item(a, b)?),
+        (LocalShape::Inlined(_), _) | (_, LocalShape::Inlined(_)) => return None,
+        (a, b) => LocalShape::Memory(local_kind(a) | local_kind(b)),
+    })
+}
+
+fn local_kind(shape: &LocalShape) -> Kind {
+    match shape {
+        LocalShape::Memory(kind) => *kind,
+        LocalShape::Raw(rep, _) => raw_kind(*rep),
+        LocalShape::Inlined(_) => Kind::all(),
+    }
+}
+
+fn join_item(a: &ItemShape, b: &ItemShape) -> Option<ItemShape> {
+    if a == b {
+        return Some(a.clone());
+    }
+    if let (ItemShape::Virtual(kind, xs), ItemShape::Virtual(other, ys)) = (a, b) {
+        if kind != other || xs.len() != ys.len() {
+            return None;
+        }
+        let fields = xs
+            .iter()
+            .zip(ys)
+            .map(|(x, y)| join_field(x, y))
+            .collect::<Option<_>>()?;
+        return Some(ItemShape::Virtual(*kind, fields));
+    }
+    Some(ItemShape::Obj(item_kind(a)? | item_kind(b)?))
+}
+
+fn join_field(a: &FieldShape, b: &FieldShape) -> Option<FieldShape> {
+    match (a, b) {
+        (FieldShape::Raw, FieldShape::Raw) => Some(FieldShape::Raw),
+        (FieldShape::Item(a), FieldShape::Item(b)) => Some(FieldShape::Item(join_item(a, b)?)),
+        _ => None,
+    }
+}
+
+/// What kinds of object an item is when it is made; none for what cannot be made outside an exit.
+fn item_kind(shape: &ItemShape) -> Option<Kind> {
+    match shape {
+        ItemShape::Null => Some(Kind::NULL),
+        ItemShape::Obj(kind) => Some(*kind),
+        ItemShape::Raw(rep) => Some(raw_kind(*rep)),
+        ItemShape::Virtual(VirtualKind::Tuple, _) => Some(Kind::TUPLE),
+        ItemShape::Virtual(..) => None,
+    }
+}
+
+/// Whether frames of shape `from` can be turned into shape `to` by boxing and storing alone.
+pub(super) fn convertible(from: &Shape, to: &Shape) -> bool {
+    join(from, to).is_some_and(|joined| joined == *to)
+}

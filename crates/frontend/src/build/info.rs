@@ -1,0 +1,178 @@
+//! What one look over a code object tells before it is built: joins, loop headers, hints.
+
+use crate::bytecode::{Code, Instr, Opcode, Special};
+use crate::hir::Kind;
+use martlet_snapshot::CodeSnapshot;
+use std::collections::{HashMap, HashSet};
+
+/// Facts of one code object.
+pub(super) struct CodeInfo {
+    /// Its instructions.
+    pub(super) code: Code,
+    /// Offsets that more than one instruction leads to.
+    pub(super) joins: HashSet<u32>,
+    /// Targets of backward jumps.
+    pub(super) loop_headers: HashSet<u32>,
+    /// What each local probably holds: from a frame that was looked at, else from what its uses specialised to.
+    pub(super) hints: Vec<Kind>,
+    /// Whether the program compares identities of values that may be numbers: boxes then stay boxes.
+    pub(super) identity_matters: bool,
+}
+
+impl CodeInfo {
+    pub(super) fn new(code: Code, snapshot: &CodeSnapshot) -> Self {
+        let (joins, loop_headers) = joins(&code);
+        let hints = hints(&code, snapshot);
+        let identity_matters = identity_matters(&code);
+        Self {
+            code,
+            joins,
+            loop_headers,
+            hints,
+            identity_matters,
+        }
+    }
+}
+
+fn joins(code: &Code) -> (HashSet<u32>, HashSet<u32>) {
+    let mut sources: HashMap<u32, u32> = HashMap::new();
+    let mut loop_headers = HashSet::new();
+    *sources.entry(0).or_default() += 1;
+    for instr in &code.insts {
+        if let Some(target) = instr.jump_target() {
+            let target = if instr.opcode == Opcode::ForIter {
+                behind_loop(&code, target)
+            } else {
+                target
+            };
+            *sources.entry(target).or_default() += 1;
+            if target <= instr.start {
+                loop_headers.insert(target);
+                // A header is always a join: loop versions enter at it, too.
+                *sources.entry(target).or_default() += 1;
+            }
+        }
+        if !instr.opcode.ends_flow() {
+            *sources.entry(instr.end).or_default() += 1;
+        }
+    }
+    let joins = sources
+        .into_iter()
+        .filter(|(_, count)| *count > 1)
+        .map(|(offset, _)| offset)
+        .collect();
+    (joins, loop_headers)
+}
+
+/// Where an exhausted loop goes on: behind END_FOR and POP_TOP, which FOR_ITER skips.
+pub(super) fn behind_loop(code: &Code, target: u32) -> u32 {
+    code.behind_loop(target).unwrap_or(target)
+}
+
+fn hints(code: &Code, snapshot: &CodeSnapshot) -> Vec<Kind> {
+    let mut hints = vec![Kind::ANY; snapshot.n_locals as usize];
+    // Which local each stack item was loaded from, within straight-line code.
+    let mut origins: Vec<Option<u32>> = Vec::new();
+    let mut note = |local: Option<&Option<u32>>, kind: Kind| {
+        if let Some(Some(local)) = local {
+            if let Some(hint) = hints.get_mut(*local as usize) {
+                *hint = if *hint == Kind::ANY {
+                    kind
+                } else {
+                    *hint | kind
+                };
+            }
+        }
+    };
+    for instr in &code.insts {
+        let depth = origins.len();
+        match instr.special {
+            Some(Special::BinaryOpInt | Special::CompareInt) => {
+                note(depth.checked_sub(1).and_then(|k| origins.get(k)), Kind::INT);
+                note(depth.checked_sub(2).and_then(|k| origins.get(k)), Kind::INT);
+            }
+            Some(Special::BinaryOpFloat | Special::CompareFloat) => {
+                note(
+                    depth.checked_sub(1).and_then(|k| origins.get(k)),
+                    Kind::FLOAT,
+                );
+                note(
+                    depth.checked_sub(2).and_then(|k| origins.get(k)),
+                    Kind::FLOAT,
+                );
+            }
+            Some(Special::SubscrListInt) => {
+                note(depth.checked_sub(1).and_then(|k| origins.get(k)), Kind::INT);
+                note(
+                    depth.checked_sub(2).and_then(|k| origins.get(k)),
+                    Kind::LIST,
+                );
+            }
+            Some(Special::SubscrTupleInt) => {
+                note(depth.checked_sub(1).and_then(|k| origins.get(k)), Kind::INT);
+                note(
+                    depth.checked_sub(2).and_then(|k| origins.get(k)),
+                    Kind::TUPLE,
+                );
+            }
+            Some(Special::StoreSubscrListInt) => {
+                note(depth.checked_sub(1).and_then(|k| origins.get(k)), Kind::INT);
+                note(
+                    depth.checked_sub(2).and_then(|k| origins.get(k)),
+                    Kind::LIST,
+                );
+            }
+            _ => {}
+        }
+        track_origins(instr, &mut origins);
+    }
+    for (hint, seen) in hints.iter_mut().zip(&snapshot.seen_locals) {
+        let kind = Kind::from_seen(*seen);
+        if kind.is_single() {
+            *hint = kind;
+        }
+    }
+    hints
+        .iter()
+        .map(|hint| if hint.is_single() { *hint } else { Kind::ANY })
+        .collect()
+}
+
+fn track_origins(instr: &Instr, origins: &mut Vec<Option<u32>>) {
+    match instr.opcode {
+        Opcode::LoadFast | Opcode::LoadFastCheck => origins.push(Some(instr.arg)),
+        Opcode::LoadFastLoadFast => origins.extend([Some(instr.arg >> 4), Some(instr.arg & 15)]),
+        Opcode::StoreFastLoadFast => {
+            origins.pop();
+            origins.push(Some(instr.arg & 15));
+        }
+        Opcode::Copy => {
+            let copied = origins
+                .len()
+                .checked_sub(instr.arg as usize)
+                .and_then(|k| origins[k]);
+            origins.push(copied);
+        }
+        Opcode::Swap => {
+            let depth = origins.len();
+            if let Some(other) = depth.checked_sub(instr.arg as usize)
+                && other < depth
+            {
+                origins.swap(other, depth - 1);
+            }
+        }
+        _ if instr.opcode.ends_flow() || instr.jump_target().is_some() => origins.clear(),
+        _ => {
+            let depth = origins.len().saturating_sub(instr.opcode.popped(instr.arg));
+            origins.truncate(depth);
+            origins.resize(depth + instr.opcode.pushed(instr.arg), None);
+        }
+    }
+}
+
+/// Whether an `is` compares anything but a constant.
+fn identity_matters(code: &Code) -> bool {
+    code.insts
+        .windows(2)
+        .any(|pair| pair[1].opcode == Opcode::IsOp && pair[0].opcode != Opcode::LoadConst)
+}

@@ -1,0 +1,333 @@
+//! Bytecode to HIR.
+//!
+//! The builder interprets bytecode over abstract frames, typed from the start: feedback becomes guards, guarded numbers
+//! become raw values, and a basic block is built once for every *shape* of frame that reaches it (lazy basic block
+//! versioning; Chevalier-Boisvert and Feeley, ECOOP 2015). So a loop whose accumulator starts as an int and goes on as a
+//! float is peeled once, and joins keep types. After [`versions::LIMIT`] versions of a block, shapes are joined.
+//!
+//! Calls of small leaf functions are inlined by pushing another abstract frame; the shape covers all frames.
+//! `frame` has the abstract state, `emit` makes instructions and frame states, `versions` decides which block a jump
+//! goes to, `ops` has a file a family of bytecodes.
+
+mod emit;
+mod frame;
+mod info;
+mod ops;
+mod refusal;
+mod versions;
+
+pub use refusal::Refusal;
+
+use crate::bytecode::{Code, Instr};
+use crate::hir::{Block, Func, Kind, StateId, Type, Value};
+use frame::{Frame, Item, Local};
+use info::CodeInfo;
+use martlet_snapshot::{CodeSnapshot, EntryPoint, ObjId, Object, Request};
+use std::collections::{HashMap, HashSet};
+use versions::Versions;
+
+/// `CO_GENERATOR | CO_COROUTINE | CO_ITERABLE_COROUTINE | CO_ASYNC_GENERATOR`.
+const RESUMABLE: u32 = 0x20 | 0x80 | 0x100 | 0x200;
+/// Code units of a function that is translated, unless the request says otherwise.
+const DEFAULT_MAX_UNITS: u32 = 8_000;
+/// HIR instructions a bytecode instruction may become on average before the function is refused.
+const MAX_EXPANSION: usize = 60;
+
+/// Builds HIR for a request.
+///
+/// # Errors
+/// A reason when this function is not compiled: generators and coroutines, malformed bytecode, size.
+pub fn build(request: &Request) -> Result<Func, Refusal> {
+    let snapshot = request
+        .codes
+        .first()
+        .ok_or_else(|| Refusal::new("request", "no code to compile"))?;
+    if snapshot.flags & RESUMABLE != 0 {
+        return Err(Refusal::new("generator", &snapshot.qualname));
+    }
+    let limit = if request.mode.max_units == 0 {
+        DEFAULT_MAX_UNITS
+    } else {
+        request.mode.max_units
+    };
+    if snapshot.code.len() as u32 / 2 > limit {
+        return Err(Refusal::new(
+            "too_large",
+            format!(
+                "{} code units, the limit is {limit}",
+                snapshot.code.len() / 2
+            ),
+        ));
+    }
+    let infos = request
+        .codes
+        .iter()
+        .map(decode)
+        .collect::<Result<Vec<_>, _>>()?;
+    let mut builder = Builder::new(request, infos, snapshot);
+    builder.run()?;
+    Ok(builder.func)
+}
+
+fn decode(snapshot: &CodeSnapshot) -> Result<CodeInfo, Refusal> {
+    let code =
+        Code::decode(snapshot).map_err(|error| Refusal::new("bytecode", error.to_string()))?;
+    Ok(CodeInfo::new(code, snapshot))
+}
+
+/// A block to fill: the frames with which it is entered, and the bytecode it starts at.
+struct Work {
+    block: Block,
+    frames: Vec<Frame>,
+    offset: u32,
+}
+
+struct Builder<'a> {
+    request: &'a Request,
+    infos: std::rc::Rc<Vec<CodeInfo>>,
+    func: Func,
+    versions: Versions,
+    work: Vec<Work>,
+    /// The block being filled.
+    block: Block,
+    /// Abstract frames, root first; the last is the one being interpreted.
+    frames: Vec<Frame>,
+    /// The frames as the current bytecode found them.
+    before: Vec<Frame>,
+    before_state: Option<StateId>,
+    /// Offset of the current bytecode's opcode.
+    offset: u32,
+    /// Offset at which the current bytecode starts, prefixes included.
+    start: u32,
+    /// A box for each raw value that has one, valid in the current run of blocks.
+    boxes: HashMap<Value, Value>,
+    /// What a value probably is.
+    hints: HashMap<Value, Kind>,
+    /// Sites compiled without speculation.
+    avoid: HashSet<(u32, u32)>,
+    /// Codes with such a site are not inlined.
+    avoid_codes: HashSet<u32>,
+}
+
+impl<'a> Builder<'a> {
+    fn new(request: &'a Request, infos: Vec<CodeInfo>, snapshot: &CodeSnapshot) -> Self {
+        let func = Func::new(&*snapshot.qualname, request.entry);
+        let block = func.entry;
+        Self {
+            request,
+            infos: std::rc::Rc::new(infos),
+            func,
+            versions: Versions::default(),
+            work: Vec::new(),
+            block,
+            frames: Vec::new(),
+            before: Vec::new(),
+            before_state: None,
+            offset: 0,
+            start: 0,
+            boxes: HashMap::new(),
+            hints: HashMap::new(),
+            avoid: request.avoid.iter().copied().collect(),
+            avoid_codes: request.avoid.iter().map(|(code, _)| *code).collect(),
+        }
+    }
+
+    fn run(&mut self) -> Result<(), Refusal> {
+        let offset = self.enter()?;
+        self.jump(offset)?;
+        while let Some(work) = self.work.pop() {
+            self.block = work.block;
+            self.frames = work.frames;
+            self.boxes.clear();
+            self.fill(work.offset)?;
+        }
+        Ok(())
+    }
+
+    /// Sets up the entry block; returns the offset it goes on at.
+    fn enter(&mut self) -> Result<u32, Refusal> {
+        let snapshot = &self.request.codes[0];
+        let arguments = snapshot.arg_count + snapshot.kw_only_arg_count
+            + u32::from(snapshot.flags & 0x04 != 0) // CO_VARARGS
+            + u32::from(snapshot.flags & 0x08 != 0); // CO_VARKEYWORDS
+        let in_loop = matches!(self.request.entry, EntryPoint::Loop(_));
+        let locals = (0..snapshot.n_locals)
+            .map(|local| {
+                let kinds = if in_loop {
+                    Kind::all()
+                } else if local < arguments {
+                    Kind::ANY
+                } else {
+                    Kind::NULL
+                };
+                Local::Memory {
+                    ty: Type::of(kinds),
+                    cached: None,
+                }
+            })
+            .collect();
+        self.frames.push(Frame {
+            code: 0,
+            function: None,
+            locals,
+            stack: Vec::new(),
+            call: None,
+        });
+        let EntryPoint::Loop(header) = self.request.entry else {
+            return Ok(0);
+        };
+        if !self.infos[0].loop_headers.contains(&header) {
+            return Err(Refusal::new(
+                "entry",
+                format!("no loop starts at offset {header}"),
+            ));
+        }
+        self.take_stack(header);
+        Ok(header)
+    }
+
+    /// A loop version owns the value stack: it takes the items, and turns iterators that nobody shares into raw state.
+    fn take_stack(&mut self, header: u32) {
+        self.start = header;
+        self.offset = header;
+        let seen = self.request.codes[0].seen_stack.clone();
+        for (index, seen) in seen.iter().enumerate() {
+            let value = self.emit(
+                crate::hir::Op::TakeStack(index as u32),
+                vec![],
+                Type::of(Kind::all()),
+            );
+            self.hints.insert(value, Kind::from_seen(*seen));
+            self.frame_mut().stack.push(Item::Val(value));
+        }
+        self.begin(header, header);
+        for index in 0..seen.len() {
+            self.open_iterator(index);
+        }
+    }
+
+    /// Interprets bytecode from `offset` until the block, and what follows it directly, has ended.
+    fn fill(&mut self, mut offset: u32) -> Result<(), Refusal> {
+        let infos = self.infos.clone();
+        loop {
+            let code = &infos[self.frame().code].code;
+            let instr = code
+                .index_at(offset)
+                .map(|index| &code.insts[index])
+                .ok_or_else(|| {
+                    Refusal::new("bytecode", format!("no instruction at offset {offset}"))
+                })?;
+            self.check_size()?;
+            if self.leaves_handlers(instr.offset) {
+                self.begin(instr.start, instr.offset);
+                self.exit("handlers");
+                return Ok(());
+            }
+            match self.instruction(instr)? {
+                Flow::Next => offset = instr.end,
+                Flow::Goto(next) => offset = next,
+                Flow::Ended => return Ok(()),
+            }
+            let joins = &infos[self.frame().code].joins;
+            if joins.contains(&offset) {
+                return self.jump(offset);
+            }
+        }
+    }
+
+    /// Whether a loop version would go where exceptions have no handler, though its loop's header has one. There the
+    /// interpreter, which called us at the header, would look up the wrong one.
+    fn leaves_handlers(&self, offset: u32) -> bool {
+        let EntryPoint::Loop(header) = self.request.entry else {
+            return false;
+        };
+        let code = &self.infos[0].code;
+        !self.is_inlined() && code.handler(header).is_some() && code.handler(offset).is_none()
+    }
+
+    fn check_size(&self) -> Result<(), Refusal> {
+        let bytecodes: usize = self.infos.iter().map(|info| info.code.insts.len()).sum();
+        let limit = (bytecodes + 20) * MAX_EXPANSION;
+        if self.func.insts.len() > limit {
+            return Err(Refusal::new(
+                "too_large",
+                format!("more than {limit} HIR instructions"),
+            ));
+        }
+        Ok(())
+    }
+
+    fn instruction(&mut self, instr: &Instr) -> Result<Flow, Refusal> {
+        self.func.bytecodes += 1;
+        self.begin(instr.start, instr.offset);
+        ops::instruction(self, instr)
+    }
+
+    /// Notes the state in front of a bytecode.
+    fn begin(&mut self, start: u32, offset: u32) {
+        self.start = start;
+        self.offset = offset;
+        self.before.clone_from(&self.frames);
+        self.before_state = None;
+    }
+
+    fn frame(&self) -> &Frame {
+        self.frames.last().expect("there is always the root frame")
+    }
+
+    fn frame_mut(&mut self) -> &mut Frame {
+        self.frames
+            .last_mut()
+            .expect("there is always the root frame")
+    }
+
+    fn is_inlined(&self) -> bool {
+        self.frames.len() > 1
+    }
+
+    fn snapshot(&self) -> &'a CodeSnapshot {
+        &self.request.codes[self.frame().code]
+    }
+
+    fn object(&self, id: ObjId) -> Option<&'a Object> {
+        self.request.objects.get(id.0 as usize)
+    }
+
+    /// Whether speculation is welcome at the current bytecode.
+    fn may_speculate(&self) -> bool {
+        !self.avoid.contains(&(self.frame().code as u32, self.start))
+    }
+
+    fn push(&mut self, item: Item) {
+        self.frame_mut().stack.push(item);
+    }
+
+    fn push_value(&mut self, value: Value) {
+        self.push(Item::Val(value));
+    }
+
+    fn pop(&mut self) -> Result<Item, Refusal> {
+        self.frame_mut()
+            .stack
+            .pop()
+            .ok_or_else(|| Refusal::new("bytecode", "value stack underflow"))
+    }
+
+    fn pop_n(&mut self, n: u32) -> Result<Vec<Item>, Refusal> {
+        let depth = self.frame().stack.len();
+        let rest = depth
+            .checked_sub(n as usize)
+            .ok_or_else(|| Refusal::new("bytecode", "value stack underflow"))?;
+        Ok(self.frame_mut().stack.split_off(rest))
+    }
+}
+
+/// Where interpretation goes on after a bytecode.
+enum Flow {
+    /// At the next one.
+    Next,
+    /// There, in the same block.
+    Goto(u32),
+    /// Nowhere: the block has ended.
+    Ended,
+}

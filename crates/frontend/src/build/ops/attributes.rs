@@ -1,0 +1,170 @@
+//! Attributes: by the inline cache that the interpreter filled, with the generic way behind it.
+
+use super::{Builder, Flow, Result};
+use crate::build::frame::Item;
+use crate::bytecode::{Instr, Opcode, Special};
+use crate::hir::{HelperId, Op, Type, Value};
+use martlet_snapshot::Site;
+
+impl Builder<'_> {
+    pub(super) fn attribute(&mut self, instr: &Instr) -> Result {
+        match instr.opcode {
+            Opcode::LoadAttr if instr.arg & 1 != 0 => self.load_method(instr),
+            Opcode::LoadAttr => self.load_attr(instr),
+            Opcode::StoreAttr => self.store_attr(instr),
+            Opcode::DeleteAttr => {
+                let item = self.pop()?;
+                let object = self.obj(&item)?;
+                let name = self.name(instr.arg)?;
+                self.generic(instr, HelperId::DelAttr, vec![object, name])
+            }
+            _ => self.load_super(instr),
+        }
+    }
+
+    fn load_attr(&mut self, instr: &Instr) -> Result {
+        let item = self.pop()?;
+        let object = self.obj(&item)?;
+        let name = self.name(instr.arg >> 1)?;
+        let (helper, args) = match instr.special {
+            Some(Special::LoadAttrInstanceValue {
+                type_version,
+                index,
+            }) => {
+                let (version, index) = (self.number(type_version), self.number(index.into()));
+                (
+                    HelperId::GetAttrInstanceValue,
+                    vec![object, name, version, index],
+                )
+            }
+            Some(Special::LoadAttrWithHint { type_version, hint }) => {
+                let (version, hint) = (self.number(type_version), self.number(hint.into()));
+                (HelperId::GetAttrWithHint, vec![object, name, version, hint])
+            }
+            Some(Special::LoadAttrSlot {
+                type_version,
+                offset,
+            }) => {
+                let (version, offset) = (self.number(type_version), self.number(offset.into()));
+                (HelperId::GetAttrSlot, vec![object, name, version, offset])
+            }
+            Some(Special::LoadAttrModule {
+                keys_version,
+                index,
+            }) => {
+                let (version, index) = (self.number(keys_version), self.number(index.into()));
+                (HelperId::GetAttrModule, vec![object, name, version, index])
+            }
+            Some(Special::LoadAttrClass { type_version }) => match self.descriptor(instr) {
+                Some(descriptor) => {
+                    let version = self.number(type_version);
+                    (
+                        HelperId::GetAttrClass,
+                        vec![object, name, version, descriptor],
+                    )
+                }
+                None => (HelperId::GetAttr, vec![object, name]),
+            },
+            _ => (HelperId::GetAttr, vec![object, name]),
+        };
+        self.generic(instr, helper, args)
+    }
+
+    /// The object that the inline cache holds.
+    fn descriptor(&mut self, instr: &Instr) -> Option<Value> {
+        let Some(Site::Descriptor(id)) = self.site(instr) else {
+            return None;
+        };
+        let id = *id;
+        Some(self.constant(id))
+    }
+
+    fn load_method(&mut self, instr: &Instr) -> Result {
+        let item = self.pop()?;
+        let object = self.obj(&item)?;
+        let name = self.name(instr.arg >> 1)?;
+        let descriptor = self.descriptor(instr);
+        let (helper, args) = match (instr.special, descriptor) {
+            (
+                Some(Special::LoadAttrMethodWithValues {
+                    type_version,
+                    keys_version,
+                }),
+                Some(descriptor),
+            ) => {
+                let (version, keys) = (self.number(type_version), self.number(keys_version));
+                (
+                    HelperId::LoadMethodWithValues,
+                    vec![object, name, version, keys, descriptor],
+                )
+            }
+            (Some(Special::LoadAttrMethodNoDict { type_version }), Some(descriptor)) => {
+                let version = self.number(type_version);
+                (
+                    HelperId::LoadMethodNoDict,
+                    vec![object, name, version, descriptor],
+                )
+            }
+            (Some(Special::LoadAttrMethodLazyDict { type_version, .. }), Some(descriptor)) => {
+                let version = self.number(type_version);
+                (
+                    HelperId::LoadMethodLazyDict,
+                    vec![object, name, version, descriptor],
+                )
+            }
+            _ => (HelperId::LoadMethod, vec![object, name]),
+        };
+        self.push_pair(instr, helper, args)
+    }
+
+    /// Calls a helper that gives a callable and the object it is bound to, or NULL.
+    fn push_pair(&mut self, instr: &Instr, helper: HelperId, args: Vec<Value>) -> Result {
+        if !self.may_call_out() {
+            return Ok(Flow::Ended);
+        }
+        let pair = self.call_helper(helper, args).expect("a pair");
+        let callable = self.emit(Op::First, vec![pair], Type::ANY);
+        let bound = self.emit(Op::Second, vec![pair], Type::of(crate::hir::Kind::all()));
+        self.push_value(callable);
+        self.push_value(bound);
+        self.after_run(instr.end);
+        Ok(Flow::Next)
+    }
+
+    fn store_attr(&mut self, instr: &Instr) -> Result {
+        let owner = self.pop()?;
+        let value = self.pop()?;
+        let (object, value) = (self.obj(&owner)?, self.obj(&value)?);
+        let name = self.name(instr.arg)?;
+        let (helper, version, place) = match instr.special {
+            Some(Special::StoreAttrInstanceValue {
+                type_version,
+                index,
+            }) => (HelperId::SetAttrInstanceValue, type_version, index),
+            Some(Special::StoreAttrSlot {
+                type_version,
+                offset,
+            }) => (HelperId::SetAttrSlot, type_version, offset),
+            Some(Special::StoreAttrWithHint { type_version, hint }) => {
+                (HelperId::SetAttrWithHint, type_version, hint)
+            }
+            _ => return self.generic(instr, HelperId::SetAttr, vec![object, name, value]),
+        };
+        let (version, place) = (self.number(version), self.number(place.into()));
+        self.generic(instr, helper, vec![object, name, version, place, value])
+    }
+
+    fn load_super(&mut self, instr: &Instr) -> Result {
+        let items: Vec<Item> = self.pop_n(3)?;
+        let mut args = Vec::new();
+        for item in &items {
+            args.push(self.obj(item)?);
+        }
+        let name = self.name(instr.arg >> 2)?;
+        args.push(name);
+        if instr.arg & 1 != 0 {
+            return self.push_pair(instr, HelperId::LoadSuperMethod, args);
+        }
+        self.generic(instr, HelperId::LoadSuperAttr, args)
+    }
+}

@@ -1,0 +1,416 @@
+//! Calls: known builtins understood, small leaf functions inlined, known functions called through their cell, the rest
+//! by the calling protocol.
+
+use super::{Builder, Flow, Result};
+use crate::build::Refusal;
+use crate::build::frame::{Field, Frame, Item, Local};
+use crate::bytecode::{Instr, Opcode};
+use crate::hir::{Cond, HelperId, Kind, Op, Rep, Type, Value};
+use martlet_snapshot::{FunctionInfo, ObjId, Object, VirtualKind};
+
+/// Code units of a function that is inlined.
+const INLINE_UNITS: usize = 80;
+/// Frames deep that functions are inlined.
+const INLINE_DEPTH: usize = 3;
+
+impl Builder<'_> {
+    pub(super) fn calling(&mut self, instr: &Instr) -> Result {
+        match instr.opcode {
+            Opcode::Call => self.call(instr),
+            Opcode::CallKw => {
+                let names = self.pop()?;
+                let args = self.pop_n(instr.arg)?;
+                let mut items = self.pop_n(2)?; // callable, self or NULL
+                items.push(names);
+                items.extend(args);
+                self.generic_of(instr, &items, HelperId::CallKw)
+            }
+            Opcode::CallFunctionEx => {
+                let kwargs = if instr.arg & 1 != 0 {
+                    self.pop()?
+                } else {
+                    Item::Null
+                };
+                let args = self.pop()?;
+                self.pop()?; // NULL
+                let callable = self.pop()?;
+                self.generic_of(instr, &[callable, args, kwargs], HelperId::CallEx)
+            }
+            Opcode::MakeFunction => {
+                let code = self.pop()?;
+                self.generic_of(instr, &[code], HelperId::MakeFunction)
+            }
+            Opcode::SetFunctionAttribute => {
+                let function = self.pop()?;
+                let attribute = self.pop()?;
+                let (function, attribute) = (self.obj(&function)?, self.obj(&attribute)?);
+                let which = self.number(instr.arg);
+                self.call_helper(
+                    HelperId::SetFunctionAttribute,
+                    vec![function, attribute, which],
+                );
+                self.push_value(function);
+                Ok(Flow::Next)
+            }
+            Opcode::CallIntrinsic1 => {
+                let item = self.pop()?;
+                let value = self.obj(&item)?;
+                let which = self.number(instr.arg);
+                self.generic(instr, HelperId::Intrinsic1, vec![which, value])
+            }
+            _ => {
+                let items = self.pop_n(2)?;
+                let (first, second) = (self.obj(&items[0])?, self.obj(&items[1])?);
+                let which = self.number(instr.arg);
+                self.generic(instr, HelperId::Intrinsic2, vec![which, first, second])
+            }
+        }
+    }
+
+    fn call(&mut self, instr: &Instr) -> Result {
+        let args = self.pop_n(instr.arg)?;
+        let bound = self.pop()?;
+        let callable = self.pop()?;
+        if let (Item::Val(function), Item::Null, true) = (&callable, &bound, self.may_speculate())
+            && let Some(id) = self.func.ty(*function).object
+            && let Some(flow) = self.known_call(instr, *function, id, &args)?
+        {
+            return Ok(flow);
+        }
+        let mut items = vec![callable, bound];
+        items.extend(args);
+        self.generic_of(instr, &items, HelperId::Call)
+    }
+
+    /// A call whose callee was guarded to be this object; none if nothing better is known than the general way.
+    fn known_call(
+        &mut self,
+        instr: &Instr,
+        function: Value,
+        id: ObjId,
+        args: &[Item],
+    ) -> std::result::Result<Option<Flow>, Refusal> {
+        match self.object(id) {
+            Some(Object::Type {
+                name,
+                builtin: true,
+            }) => self.builtin_class(instr, &name.clone(), args),
+            Some(Object::Builtin { module, name }) if module == "builtins" => {
+                self.builtin_function(&name.clone(), args)
+            }
+            Some(Object::Function(info))
+                if info.simple && info.arg_count as usize == args.len() =>
+            {
+                let info = info.clone();
+                self.python_function(instr, function, &info, args)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    fn builtin_class(
+        &mut self,
+        instr: &Instr,
+        name: &str,
+        args: &[Item],
+    ) -> std::result::Result<Option<Flow>, Refusal> {
+        let infos = self.infos.clone();
+        let next = infos[self.frame().code].code.at(instr.end);
+        let iterated = next.is_some_and(|next| next.opcode == Opcode::GetIter);
+        match (name, args) {
+            ("range", _) if iterated => self.virtual_range(args),
+            ("enumerate", [iterable]) if iterated => self.virtual_enumerate(iterable),
+            ("float", [Item::Val(value)]) => {
+                let kind = self.kinds(&args[0]);
+                if !matches!(kind, Kind::INT | Kind::FLOAT | Kind::BOOL) {
+                    return Ok(None);
+                }
+                let raw = self.raw_float(*value, kind);
+                self.push_value(raw);
+                Ok(Some(Flow::Next))
+            }
+            ("int", [Item::Val(value)]) if self.kinds(&args[0]) == Kind::INT => {
+                self.push_value(*value);
+                Ok(Some(Flow::Next))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// `range(...)` over numbers, whose iterator is about to be asked for.
+    fn virtual_range(&mut self, args: &[Item]) -> std::result::Result<Option<Flow>, Refusal> {
+        let likely = |b: &Self, item: &Item| {
+            let kinds = b.likely_kinds(item);
+            kinds == Kind::INT || (kinds.contains(Kind::INT) && matches!(item, Item::Val(_)))
+        };
+        if args.is_empty() || args.len() > 3 || !args.iter().all(|arg| likely(self, arg)) {
+            return Ok(None);
+        }
+        let mut raws = Vec::new();
+        for arg in args {
+            let Item::Val(value) = arg else {
+                return Ok(None);
+            };
+            raws.push(self.unboxed(*value, Kind::INT));
+        }
+        let (start, stop, step) = match raws[..] {
+            [stop] => (self.int(0), stop, self.int(1)),
+            [start, stop] => (start, stop, self.int(1)),
+            _ => (raws[0], raws[1], raws[2]),
+        };
+        let Some(Op::Int(by)) = self.func.def_op(step).copied() else {
+            return Ok(None);
+        };
+        if by == 0 || by == i64::MIN {
+            return Ok(None);
+        }
+        let length = self.range_length(start, stop, by);
+        let fields = vec![Field::Raw(start), Field::Raw(length), Field::Raw(step)];
+        self.push(Item::Virtual(VirtualKind::RangeIter, fields));
+        Ok(Some(Flow::Next))
+    }
+
+    /// How many items a range has; less than one means none.
+    fn range_length(&mut self, start: Value, stop: Value, step: i64) -> Value {
+        if step == 1 {
+            if let Some(Op::Int(0)) = self.func.def_op(start) {
+                return stop;
+            }
+            return self.int_sub(stop, start);
+        }
+        let span = if step > 0 {
+            self.int_sub(stop, start)
+        } else {
+            self.int_sub(start, stop)
+        };
+        let step = self.int(step.abs());
+        let one = self.int(1);
+        let span = self.int_sub(span, one);
+        let whole = self.helper(HelperId::IntFloorDiv, vec![span, step]);
+        self.emit(Op::IntAddWrapping, vec![whole, one], Type::of(Kind::INT))
+    }
+
+    /// `enumerate(a list or tuple)`, whose iterator is about to be asked for.
+    fn virtual_enumerate(&mut self, iterable: &Item) -> std::result::Result<Option<Flow>, Refusal> {
+        let kind = self.likely_kinds(iterable);
+        let Item::Val(value) = iterable else {
+            return Ok(None);
+        };
+        if !matches!(kind, Kind::LIST | Kind::TUPLE) {
+            return Ok(None);
+        }
+        let inner = self.sequence_iterator(*value, kind);
+        let zero = self.int(0);
+        self.push(Item::Virtual(
+            VirtualKind::Enumerate,
+            vec![Field::Raw(zero), Field::Item(inner)],
+        ));
+        Ok(Some(Flow::Next))
+    }
+
+    fn builtin_function(
+        &mut self,
+        name: &str,
+        args: &[Item],
+    ) -> std::result::Result<Option<Flow>, Refusal> {
+        match (name, args) {
+            ("len", [item]) => {
+                let kind = self.likely_kinds(item);
+                let Item::Val(value) = item else {
+                    return Ok(None);
+                };
+                let length = match kind {
+                    Kind::LIST | Kind::TUPLE => {
+                        let value = self.guard_kind(*value, kind);
+                        let field = if kind == Kind::LIST {
+                            crate::hir::Field::ListLen
+                        } else {
+                            crate::hir::Field::TupleLen
+                        };
+                        self.emit(Op::Load(field), vec![value], Type::of(Kind::INT))
+                    }
+                    Kind::STR | Kind::DICT => {
+                        let value = self.guard_kind(*value, kind);
+                        let helper = if kind == Kind::STR {
+                            HelperId::StrLen
+                        } else {
+                            HelperId::DictLen
+                        };
+                        self.helper(helper, vec![value])
+                    }
+                    _ => return Ok(None),
+                };
+                self.push_value(length);
+                Ok(Some(Flow::Next))
+            }
+            ("abs", [Item::Val(value)]) if self.kinds(&args[0]) == Kind::FLOAT => {
+                // |x| is x, or its negative where that is greater; 0.0 for -0.0 (x + 0.0 keeps NaN).
+                let raw = self.unboxed(*value, Kind::FLOAT);
+                let negative = self.emit(Op::FloatNeg, vec![raw], Type::of(Kind::FLOAT));
+                let zero = self.emit(Op::Float(0), vec![], Type::of(Kind::FLOAT));
+                let is_negative = self.emit(
+                    Op::FloatCmp(Cond::Lt),
+                    vec![raw, zero],
+                    Type::of(Kind::BOOL),
+                );
+                let plus = self.emit(
+                    Op::FloatBin(crate::hir::FloatOp::Add),
+                    vec![raw, zero],
+                    Type::of(Kind::FLOAT),
+                );
+                let result = self.choose(is_negative, negative, plus, Rep::F64);
+                self.push_value(result);
+                Ok(Some(Flow::Next))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// One of two values, by a bit.
+    fn choose(&mut self, bit: Value, then: Value, other: Value, rep: Rep) -> Value {
+        use crate::hir::{Target, Term};
+        let next = self.func.add_block(self.offset);
+        let ty = self.func.ty(then);
+        let result = self.func.add_param(next, rep, ty);
+        let to = |value| Target {
+            block: next,
+            args: vec![value],
+        };
+        self.end(Term::Branch {
+            cond: bit,
+            then: to(then),
+            other: to(other),
+            likely: None,
+        });
+        self.block = next;
+        result
+    }
+
+    fn python_function(
+        &mut self,
+        instr: &Instr,
+        function: Value,
+        info: &FunctionInfo,
+        args: &[Item],
+    ) -> std::result::Result<Option<Flow>, Refusal> {
+        if let Some(code) = self.inlinable(info.code) {
+            self.inline(instr, function, info, code, args)?;
+            return Ok(Some(Flow::Goto(0)));
+        }
+        if !info.direct {
+            return Ok(None);
+        }
+        if !self.may_call_out() {
+            return Ok(Some(Flow::Ended));
+        }
+        let mut operands = vec![function];
+        for arg in args {
+            operands.push(self.obj(arg)?);
+        }
+        self.before_run();
+        let op = Op::CallDirect {
+            code: info.code,
+            n_locals: info.n_locals,
+            frame_size: info.frame_size,
+        };
+        let result = self
+            .emit_raising(op, operands, Type::ANY)
+            .expect("a result");
+        self.push_value(result);
+        self.after_run(instr.end);
+        Ok(Some(Flow::Next))
+    }
+
+    /// The index of a code object whose body may stand in its caller's: small, and nothing in it can be observed.
+    fn inlinable(&self, code: ObjId) -> Option<usize> {
+        let Some(Object::Code(Some(index))) = self.object(code) else {
+            return None;
+        };
+        let snapshot = &self.request.codes[*index as usize];
+        let is_leaf = self.infos[*index as usize]
+            .code
+            .insts
+            .iter()
+            .all(|instr| is_leaf_opcode(instr.opcode));
+        let recursive = self
+            .frames
+            .iter()
+            .any(|frame| frame.code == *index as usize);
+        (is_leaf
+            && !recursive
+            && self.frames.len() < INLINE_DEPTH
+            && snapshot.code.len() / 2 <= INLINE_UNITS
+            && !self.avoid_codes.contains(index))
+        .then_some(*index as usize)
+    }
+
+    fn inline(
+        &mut self,
+        instr: &Instr,
+        function: Value,
+        info: &FunctionInfo,
+        code: usize,
+        args: &[Item],
+    ) -> std::result::Result<(), Refusal> {
+        let mut locals: Vec<Local> = Vec::new();
+        for arg in args {
+            // Two frames may hold it: an object that was not made is made.
+            let item = match arg {
+                Item::Virtual(..) => Item::Val(self.obj(arg)?),
+                other => other.clone(),
+            };
+            locals.push(Local::Inlined(item));
+        }
+        locals.resize(
+            self.request.codes[code].n_locals as usize,
+            Local::Inlined(Item::Null),
+        );
+        self.frame_mut().call = Some((instr.offset, instr.end));
+        self.frames.push(Frame {
+            code,
+            function: Some(function),
+            locals,
+            stack: Vec::new(),
+            call: None,
+        });
+        if !self.func.inlined.contains(&info.code) {
+            self.func.inlined.push(info.code);
+        }
+        Ok(())
+    }
+}
+
+/// Whether an inlined body may have this: nothing that looks at frames or must run Python code.
+fn is_leaf_opcode(opcode: Opcode) -> bool {
+    use Opcode::*;
+    matches!(
+        opcode,
+        Nop | Resume
+            | LoadFast
+            | LoadFastCheck
+            | LoadFastLoadFast
+            | StoreFast
+            | StoreFastLoadFast
+            | StoreFastStoreFast
+            | LoadConst
+            | PopTop
+            | Copy
+            | Swap
+            | BinaryOp
+            | UnaryNegative
+            | UnaryInvert
+            | UnaryNot
+            | CompareOp
+            | ToBool
+            | PopJumpIfFalse
+            | PopJumpIfTrue
+            | PopJumpIfNone
+            | PopJumpIfNotNone
+            | JumpForward
+            | BinarySubscr
+            | BuildTuple
+            | UnpackSequence
+            | ReturnValue
+            | ReturnConst
+    )
+}

@@ -1,0 +1,145 @@
+//! Jumps, returns, raising, and the poll at back edges.
+
+use super::{Builder, Flow, Result};
+use crate::build::Refusal;
+use crate::build::frame::Item;
+use crate::bytecode::{Instr, Opcode};
+use crate::hir::{HelperId, Kind, Op, Rep, Target, Term, Type};
+use martlet_snapshot::EntryPoint;
+
+impl Builder<'_> {
+    pub(super) fn control(&mut self, instr: &Instr) -> Result {
+        let target = instr.jump_target();
+        match (instr.opcode, target) {
+            (Opcode::JumpForward | Opcode::JumpBackwardNoInterrupt, Some(target)) => {
+                self.leave(target)?;
+                Ok(Flow::Ended)
+            }
+            (Opcode::JumpBackward, Some(target)) => {
+                if !self.is_inlined() {
+                    self.poll();
+                }
+                self.leave(target)?;
+                Ok(Flow::Ended)
+            }
+            (Opcode::ReturnValue, _) => {
+                let item = self.pop()?;
+                self.return_item(&item)
+            }
+            (Opcode::ReturnConst, _) => {
+                let item = self.const_item(instr.arg)?;
+                self.return_item(&item)
+            }
+            (Opcode::RaiseVarargs, _) => self.raise(instr),
+            (_, Some(target)) => self.branch(instr, target),
+            _ => Err(Refusal::new("bytecode", "a jump without target")),
+        }
+    }
+
+    fn branch(&mut self, instr: &Instr, target: u32) -> Result {
+        let item = self.pop()?;
+        let (bit, jump_if) = match instr.opcode {
+            Opcode::PopJumpIfTrue => (self.bit(&item)?, true),
+            Opcode::PopJumpIfFalse => (self.bit(&item)?, false),
+            opcode => {
+                let bit = match &item {
+                    Item::Val(value) if self.func.rep(*value) == Rep::Obj => {
+                        let value = *value;
+                        self.emit(Op::IsKind(Kind::NONE), vec![value], Type::of(Kind::BOOL))
+                    }
+                    _ => self.emit(Op::Bool(false), vec![], Type::of(Kind::BOOL)),
+                };
+                self.drop_item(&item);
+                (bit, opcode == Opcode::PopJumpIfNone)
+            }
+        };
+        let jumped = self.func.add_block(self.offset);
+        let next = self.func.add_block(self.offset);
+        let to = |block| Target {
+            block,
+            args: vec![],
+        };
+        let (then, other) = if jump_if {
+            (jumped, next)
+        } else {
+            (next, jumped)
+        };
+        self.end(Term::Branch {
+            cond: bit,
+            then: to(then),
+            other: to(other),
+            likely: None,
+        });
+        let (frames, boxes) = (self.frames.clone(), self.boxes.clone());
+        self.block = jumped;
+        self.leave(target)?;
+        self.frames = frames;
+        self.boxes = boxes;
+        self.block = next;
+        Ok(Flow::Next)
+    }
+
+    /// At a back edge, or where a function starts: sees to signals, other threads, pending calls.
+    pub(super) fn poll(&mut self) {
+        self.emit_exiting(Op::Poll, vec![], Type::ANY);
+        self.forget_cached();
+    }
+
+    fn return_item(&mut self, item: &Item) -> Result {
+        if self.is_inlined() {
+            return self.return_inlined(item);
+        }
+        if matches!(self.request.entry, EntryPoint::Loop(_)) {
+            // The interpreter returns from its own frame.
+            self.frames.clone_from(&self.before.clone());
+            self.exit("return");
+            return Ok(Flow::Ended);
+        }
+        let value = self.obj(item)?;
+        self.end(Term::Return(value));
+        Ok(Flow::Ended)
+    }
+
+    /// The caller goes on behind its call.
+    fn return_inlined(&mut self, item: &Item) -> Result {
+        let callee = self.frames.pop().expect("an inlined frame");
+        for local in &callee.locals {
+            if let crate::build::frame::Local::Inlined(Item::Val(value)) = local
+                && self.func.rep(*value) == Rep::Obj
+            {
+                let value = *value;
+                self.emit_unit(Op::Drop, vec![value]);
+            }
+        }
+        let (_, return_to) = self.frame_mut().call.take().expect("a call is under way");
+        self.push(item.clone());
+        Ok(Flow::Goto(return_to))
+    }
+
+    fn raise(&mut self, instr: &Instr) -> Result {
+        if instr.arg > 2 {
+            return Err(Refusal::new("bytecode", "RAISE_VARARGS of more than two"));
+        }
+        let items = self.pop_n(instr.arg)?;
+        if !self.may_call_out() {
+            return Ok(Flow::Ended);
+        }
+        let mut args = Vec::new();
+        for item in &items {
+            args.push(self.obj(item)?);
+        }
+        while args.len() < 2 {
+            let null = self.null();
+            args.push(null);
+        }
+        self.before_run();
+        let state = self.make_state(&self.frames.clone(), self.offset);
+        let op = Op::Call {
+            helper: HelperId::Raise,
+            outputs: 0,
+        };
+        self.emit_unit(op, args);
+        self.end(Term::Raise { state });
+        Ok(Flow::Ended)
+    }
+}

@@ -1,0 +1,154 @@
+//! Subscripts and slices.
+
+use super::{Builder, Flow, Result};
+use crate::build::frame::Item;
+use crate::bytecode::{Instr, Opcode, Special};
+use crate::hir::{Cond, Field, HelperId, IntOp, Kind, Op, Rep, Type, Value};
+
+impl Builder<'_> {
+    pub(super) fn subscript(&mut self, instr: &Instr) -> Result {
+        match instr.opcode {
+            Opcode::BinarySubscr => self.get_item(instr),
+            Opcode::StoreSubscr => self.set_item(instr),
+            Opcode::DeleteSubscr => self.generic_items(instr, 2, HelperId::DelItem),
+            Opcode::BinarySlice => self.generic_items(instr, 3, HelperId::BinarySlice),
+            _ => {
+                // STORE_SLICE: value, container, start, stop.
+                let mut items = self.pop_n(4)?;
+                items.rotate_left(1);
+                self.generic_of(instr, &items, HelperId::StoreSlice)
+            }
+        }
+    }
+
+    fn generic_items(&mut self, instr: &Instr, n: u32, helper: HelperId) -> Result {
+        let items = self.pop_n(n)?;
+        self.generic_of(instr, &items, helper)
+    }
+
+    /// The helper on these items, as objects.
+    pub(super) fn generic_of(&mut self, instr: &Instr, items: &[Item], helper: HelperId) -> Result {
+        let mut args = Vec::new();
+        for item in items {
+            args.push(self.obj(item)?);
+        }
+        self.generic(instr, helper, args)
+    }
+
+    fn get_item(&mut self, instr: &Instr) -> Result {
+        let index = self.pop()?;
+        let container = self.pop()?;
+        let special = instr.special.filter(|_| self.may_speculate());
+        let kind = match special {
+            _ if self.kinds(&container).is_single() => self.kinds(&container),
+            Some(Special::SubscrListInt) => Kind::LIST,
+            Some(Special::SubscrTupleInt) => Kind::TUPLE,
+            Some(Special::SubscrStrInt) => Kind::STR,
+            _ => self.likely_kinds(&container),
+        };
+        let indexed = matches!(
+            special,
+            Some(Special::SubscrListInt | Special::SubscrTupleInt | Special::SubscrStrInt)
+        );
+        let is_int = indexed || self.likely_kinds(&index) == Kind::INT;
+        if let (Item::Val(object), Item::Val(index), true, true) =
+            (&container, &index, is_int, self.may_speculate())
+            && matches!(kind, Kind::LIST | Kind::TUPLE | Kind::STR)
+        {
+            let object = self.guard_kind(*object, kind);
+            let index = self.unboxed(*index, Kind::INT);
+            let index = self.index_in_range(object, kind, index);
+            let ty = Type::ANY;
+            let item = match kind {
+                Kind::LIST => self.emit(Op::ListItem, vec![object, index], ty),
+                Kind::TUPLE => self.emit(Op::TupleItem, vec![object, index], ty),
+                _ => {
+                    let op = Op::Call {
+                        helper: HelperId::StrItem,
+                        outputs: 0,
+                    };
+                    self.emit_raising(op, vec![object, index], Type::of(Kind::STR))
+                        .expect("a string")
+                }
+            };
+            self.push_value(item);
+            return Ok(Flow::Next);
+        }
+        self.generic_of(instr, &[container, index], HelperId::GetItem)
+    }
+
+    /// The index, counted from the end if it is a negative constant; exits where it is out of range.
+    fn index_in_range(&mut self, object: Value, kind: Kind, index: Value) -> Value {
+        let int = Type::of(Kind::INT);
+        let length = match kind {
+            Kind::LIST => self.emit(Op::Load(Field::ListLen), vec![object], int),
+            Kind::TUPLE => self.emit(Op::Load(Field::TupleLen), vec![object], int),
+            _ => self.helper(HelperId::StrLen, vec![object]),
+        };
+        if let Some(Op::Int(constant)) = self.func.def_op(index)
+            && *constant < 0
+        {
+            let index = self.emit(Op::IntAddWrapping, vec![length, index], int);
+            self.guard_int(index, Cond::Ge, 0);
+            return index;
+        }
+        self.guard_int(index, Cond::Ge, 0);
+        let bit = self.int_cmp(Cond::Lt, index, length);
+        self.guard(bit, true);
+        index
+    }
+
+    fn set_item(&mut self, instr: &Instr) -> Result {
+        let index = self.pop()?;
+        let container = self.pop()?;
+        let value = self.pop()?;
+        let special =
+            instr.special.filter(|_| self.may_speculate()) == Some(Special::StoreSubscrListInt);
+        let is_list = special || self.likely_kinds(&container) == Kind::LIST;
+        let is_int = special || self.likely_kinds(&index) == Kind::INT;
+        if let (Item::Val(list), Item::Val(index), true) = (
+            &container,
+            &index,
+            is_list && is_int && self.may_speculate(),
+        ) {
+            let list = self.guard_kind(*list, Kind::LIST);
+            let index = self.unboxed(*index, Kind::INT);
+            let index = self.index_in_range(list, Kind::LIST, index);
+            let quiet = self.emit(Op::ItemQuiet, vec![list, index], Type::of(Kind::BOOL));
+            self.guard(quiet, true);
+            self.store_item(list, index, &value)?;
+            return Ok(Flow::Next);
+        }
+        self.generic_of(instr, &[container, index, value], HelperId::SetItem)
+    }
+
+    fn store_item(
+        &mut self,
+        list: Value,
+        index: Value,
+        item: &Item,
+    ) -> std::result::Result<(), crate::build::Refusal> {
+        let value = self.value(item)?;
+        let constant = matches!(self.func.def_op(value), Some(Op::Int(_) | Op::Float(_)));
+        match self.func.rep(value) {
+            // A number that has no box: where the list alone owns the old one, that is written into.
+            Rep::F64 if !constant => {
+                self.emit_raising(Op::ListStoreFloat, vec![list, index, value], Type::ANY);
+            }
+            Rep::I64 if !constant => {
+                self.emit_raising(Op::ListStoreInt, vec![list, index, value], Type::ANY);
+            }
+            _ => {
+                let value = self.boxed(value);
+                self.emit_unit(Op::ListStore, vec![list, index, value]);
+            }
+        }
+        Ok(())
+    }
+
+    /// `a + b` of small numbers, exits on overflow.
+    pub(super) fn int_sub(&mut self, a: Value, b: Value) -> Value {
+        self.emit_exiting(Op::IntBin(IntOp::Sub), vec![a, b], Type::of(Kind::INT))
+            .expect("a difference")
+    }
+}

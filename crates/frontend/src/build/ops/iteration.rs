@@ -1,0 +1,303 @@
+//! Loops over iterables: ranges, lists, tuples and `enumerate` of them without an iterator object; the rest by protocol.
+
+use super::{Builder, Flow, Result};
+use crate::build::Refusal;
+use crate::build::frame::{Field, Item};
+use crate::build::info::behind_loop;
+use crate::bytecode::{Instr, Opcode, Special};
+use crate::hir::{Cond, Field as Raw, HelperId, Kind, Op, Rep, Target, Term, Type, Value};
+use martlet_snapshot::VirtualKind;
+
+impl Builder<'_> {
+    pub(super) fn iteration(&mut self, instr: &Instr) -> Result {
+        if instr.opcode == Opcode::GetIter {
+            self.get_iter(instr)
+        } else {
+            self.for_iter(instr)
+        }
+    }
+
+    fn get_iter(&mut self, instr: &Instr) -> Result {
+        let item = self.pop()?;
+        match &item {
+            Item::Virtual(VirtualKind::RangeIter | VirtualKind::Enumerate, _) => {
+                self.push(item);
+                return Ok(Flow::Next);
+            }
+            Item::Val(value) if self.func.rep(*value) == Rep::Obj && self.may_speculate() => {
+                let kind = self.iterated_kind(&item, instr);
+                if matches!(kind, Kind::LIST | Kind::TUPLE) {
+                    let iterator = self.sequence_iterator(*value, kind);
+                    self.push(iterator);
+                    return Ok(Flow::Next);
+                }
+            }
+            _ => {}
+        }
+        let value = self.obj(&item)?;
+        self.generic(instr, HelperId::GetIter, vec![value])
+    }
+
+    /// What kind of sequence is iterated over: known, or what the loop behind has specialised to.
+    fn iterated_kind(&self, item: &Item, instr: &Instr) -> Kind {
+        if self.kinds(item).is_single() {
+            return self.kinds(item);
+        }
+        let next = self.infos[self.frame().code].code.at(instr.end);
+        match next.and_then(|next| next.special) {
+            Some(Special::ForIterList) => Kind::LIST,
+            Some(Special::ForIterTuple) => Kind::TUPLE,
+            _ => self.likely_kinds(item),
+        }
+    }
+
+    /// An iterator over a list or tuple that is not made.
+    pub(super) fn sequence_iterator(&mut self, value: Value, kind: Kind) -> Item {
+        let sequence = self.guard_kind(value, kind);
+        let zero = self.int(0);
+        let kind = if kind == Kind::LIST {
+            VirtualKind::ListIter
+        } else {
+            VirtualKind::TupleIter
+        };
+        Item::Virtual(
+            kind,
+            vec![Field::Item(Item::Val(sequence)), Field::Raw(zero)],
+        )
+    }
+
+    /// An iterator object on the stack that nobody shares becomes raw state.
+    pub(in crate::build) fn open_iterator(&mut self, index: usize) {
+        let Item::Val(value) = self.frame().stack[index] else {
+            return;
+        };
+        let kind = self.hints.get(&value).copied().unwrap_or(Kind::ANY);
+        if !matches!(kind, Kind::RANGE_ITER | Kind::LIST_ITER | Kind::TUPLE_ITER)
+            || !self.may_speculate()
+        {
+            return;
+        }
+        let int = Type::of(Kind::INT);
+        let iterator = self
+            .emit_exiting(Op::GuardKind(kind), vec![value], Type::of(kind))
+            .expect("same reference");
+        let unique = self.emit(Op::IsUnique, vec![iterator], Type::of(Kind::BOOL));
+        self.guard(unique, true);
+        let opened = if kind == Kind::RANGE_ITER {
+            let fields = [Raw::RangeIterStart, Raw::RangeIterLen, Raw::RangeIterStep]
+                .map(|field| Field::Raw(self.emit(Op::Load(field), vec![iterator], int)));
+            Item::Virtual(VirtualKind::RangeIter, fields.to_vec())
+        } else {
+            let is_list = kind == Kind::LIST_ITER;
+            let (op, field, kind, iter) = if is_list {
+                (
+                    Op::ListIterList,
+                    Raw::ListIterIndex,
+                    Kind::LIST,
+                    VirtualKind::ListIter,
+                )
+            } else {
+                (
+                    Op::TupleIterTuple,
+                    Raw::TupleIterIndex,
+                    Kind::TUPLE,
+                    VirtualKind::TupleIter,
+                )
+            };
+            let sequence = self.emit(op, vec![iterator], Type::of(kind | Kind::NULL));
+            let sequence = self
+                .emit_exiting(Op::GuardNotNull, vec![sequence], Type::of(kind))
+                .expect("same reference");
+            let position = self.emit(Op::Load(field), vec![iterator], int);
+            Item::Virtual(
+                iter,
+                vec![Field::Item(Item::Val(sequence)), Field::Raw(position)],
+            )
+        };
+        self.frame_mut().stack[index] = opened;
+        self.emit_unit(Op::Drop, vec![iterator]);
+        // States from here on have the iterator's parts.
+        let (start, offset) = (self.start, self.offset);
+        self.begin(start, offset);
+    }
+
+    fn for_iter(&mut self, instr: &Instr) -> Result {
+        let target = instr
+            .jump_target()
+            .ok_or_else(|| Refusal::new("bytecode", "FOR_ITER without target"))?;
+        let infos = self.infos.clone();
+        let behind = behind_loop(&infos[self.frame().code].code, target);
+        let top = self.frame().stack.last().cloned();
+        match top {
+            Some(Item::Virtual(..)) => self.next_of_virtual(behind),
+            Some(Item::Val(_)) => self.next_by_protocol(instr, behind),
+            _ => Err(Refusal::new("bytecode", "value stack underflow")),
+        }
+    }
+
+    /// Advances an iterator that was not made; the loop's body goes on with the item pushed.
+    fn next_of_virtual(&mut self, behind: u32) -> Result {
+        let iterator = self.pop()?;
+        let more = self.has_next(&iterator)?;
+        let body = self.func.add_block(self.offset);
+        let done = self.func.add_block(self.offset);
+        let to = |block| Target {
+            block,
+            args: vec![],
+        };
+        self.end(Term::Branch {
+            cond: more,
+            then: to(body),
+            other: to(done),
+            likely: Some(true),
+        });
+        let frames = self.frames.clone();
+        let boxes = self.boxes.clone();
+        self.block = done;
+        self.drop_item(&iterator);
+        self.leave(behind)?;
+        self.frames = frames;
+        self.boxes = boxes;
+        self.block = body;
+        let (advanced, item) = self.advance(iterator)?;
+        self.push(advanced);
+        self.push(item);
+        Ok(Flow::Next)
+    }
+
+    /// Goes to another bytecode from a block that ends there.
+    pub(super) fn leave(&mut self, offset: u32) -> std::result::Result<(), Refusal> {
+        let (start, here) = (self.start, self.offset);
+        let before = std::mem::take(&mut self.before);
+        let state = self.before_state.take();
+        self.jump(offset)?;
+        self.start = start;
+        self.offset = here;
+        self.before = before;
+        self.before_state = state;
+        Ok(())
+    }
+
+    fn has_next(&mut self, iterator: &Item) -> std::result::Result<Value, Refusal> {
+        let int = Type::of(Kind::INT);
+        let Item::Virtual(kind, fields) = iterator else {
+            unreachable!("only called for virtual iterators")
+        };
+        match (kind, &fields[..]) {
+            (VirtualKind::RangeIter, [_, Field::Raw(length), _]) => {
+                let zero = self.int(0);
+                Ok(self.int_cmp(Cond::Gt, *length, zero))
+            }
+            (
+                VirtualKind::ListIter | VirtualKind::TupleIter,
+                [Field::Item(Item::Val(sequence)), Field::Raw(index)],
+            ) => {
+                let field = if *kind == VirtualKind::ListIter {
+                    Raw::ListLen
+                } else {
+                    Raw::TupleLen
+                };
+                let length = self.emit(Op::Load(field), vec![*sequence], int);
+                Ok(self.int_cmp(Cond::Lt, *index, length))
+            }
+            (VirtualKind::Enumerate, [_, Field::Item(inner)]) => self.has_next(&inner.clone()),
+            _ => Err(Refusal::new("shape", "not an iterator")),
+        }
+    }
+
+    /// The iterator behind its next item, and that item.
+    fn advance(&mut self, iterator: Item) -> std::result::Result<(Item, Item), Refusal> {
+        let int = Type::of(Kind::INT);
+        let Item::Virtual(kind, mut fields) = iterator else {
+            unreachable!("only called for virtual iterators")
+        };
+        let one = self.int(1);
+        match (kind, &mut fields[..]) {
+            (VirtualKind::RangeIter, [Field::Raw(start), Field::Raw(length), Field::Raw(step)]) => {
+                let item = *start;
+                let minus_one = self.int(-1);
+                *start = self.emit(Op::IntAddWrapping, vec![item, *step], int);
+                *length = self.emit(Op::IntAddWrapping, vec![*length, minus_one], int);
+                Ok((Item::Virtual(kind, fields), Item::Val(item)))
+            }
+            (
+                VirtualKind::ListIter | VirtualKind::TupleIter,
+                [Field::Item(Item::Val(sequence)), Field::Raw(index)],
+            ) => {
+                let op = if kind == VirtualKind::ListIter {
+                    Op::ListItem
+                } else {
+                    Op::TupleItem
+                };
+                let item = self.emit(op, vec![*sequence, *index], Type::ANY);
+                *index = self.emit(Op::IntAddWrapping, vec![*index, one], int);
+                Ok((Item::Virtual(kind, fields), Item::Val(item)))
+            }
+            (VirtualKind::Enumerate, [Field::Raw(count), Field::Item(inner)]) => {
+                let (advanced, item) = self.advance(inner.clone())?;
+                let pair = vec![Field::Item(Item::Val(*count)), Field::Item(item)];
+                *count = self.emit(Op::IntAddWrapping, vec![*count, one], int);
+                *inner = advanced;
+                Ok((
+                    Item::Virtual(kind, fields),
+                    Item::Virtual(VirtualKind::Tuple, pair),
+                ))
+            }
+            _ => Err(Refusal::new("shape", "not an iterator")),
+        }
+    }
+
+    fn next_by_protocol(&mut self, instr: &Instr, behind: u32) -> Result {
+        if !self.may_call_out() {
+            return Ok(Flow::Ended);
+        }
+        let top = self.frame().stack.len() - 1;
+        let Item::Val(iterator) = self.frame().stack[top] else {
+            unreachable!("just matched")
+        };
+        self.before_run();
+        let op = Op::Call {
+            helper: HelperId::IterNext,
+            outputs: 0,
+        };
+        let item = self.emit(op, vec![iterator], Type::of(Kind::all()));
+        let none = self.emit(Op::IsNull, vec![item], Type::of(Kind::BOOL));
+        let [ended, body, done, raised] = [(); 4].map(|()| self.func.add_block(self.offset));
+        let to = |block| Target {
+            block,
+            args: vec![],
+        };
+        self.end(Term::Branch {
+            cond: none,
+            then: to(ended),
+            other: to(body),
+            likely: Some(false),
+        });
+        self.block = ended;
+        let stopped = self.helper(HelperId::IterStopped, vec![]);
+        self.end(Term::Branch {
+            cond: stopped,
+            then: to(done),
+            other: to(raised),
+            likely: Some(true),
+        });
+        let state = self.make_state(&self.frames.clone(), self.offset);
+        self.func.blocks[raised].term = Term::Raise { state };
+        self.func.blocks[raised].cold = true;
+        let (frames, boxes) = (self.frames.clone(), self.boxes.clone());
+        self.block = done;
+        self.pop()?;
+        self.emit_unit(Op::Drop, vec![iterator]);
+        self.after_run(behind);
+        self.leave(behind)?;
+        self.frames = frames;
+        self.boxes = boxes;
+        self.block = body;
+        let item = self
+            .emit_exiting(Op::GuardNotNull, vec![item], Type::ANY)
+            .expect("the same reference");
+        self.push_value(item);
+        self.after_run(instr.end);
+        Ok(Flow::Next)
+    }
+}

@@ -1,0 +1,455 @@
+//! Locals, constants, the value stack itself, cells.
+
+use super::{Builder, Flow, Result};
+use crate::build::Refusal;
+use crate::build::frame::{Item, Local};
+use crate::bytecode::{Instr, Opcode};
+use crate::hir::{HelperId, Kind, Op, Rep, Target, Term, Type, Value};
+
+impl Builder<'_> {
+    pub(super) fn local_access(&mut self, instr: &Instr) -> Result {
+        let arg = instr.arg;
+        match instr.opcode {
+            Opcode::LoadFast => self.load_fast(arg),
+            Opcode::LoadFastCheck => {
+                self.check_bound(arg);
+                self.load_fast(arg);
+            }
+            Opcode::LoadFastLoadFast => {
+                self.load_fast(arg >> 4);
+                self.load_fast(arg & 15);
+            }
+            Opcode::LoadFastAndClear => return self.load_and_clear(arg, instr),
+            Opcode::StoreFast => {
+                let item = self.pop()?;
+                self.store_fast(arg, item, Some(instr.end))?;
+            }
+            Opcode::StoreFastLoadFast => {
+                let (stored, loaded) = (arg >> 4, arg & 15);
+                let item = self.pop()?;
+                let item = self.unboxed_by_hint(stored, item);
+                // What is loaded is pushed first, so that the state behind the store is that behind the bytecode.
+                if stored == loaded {
+                    self.push(item.clone());
+                } else {
+                    self.load_fast(loaded);
+                }
+                self.store_fast(stored, item, Some(instr.end))?;
+            }
+            Opcode::StoreFastStoreFast => {
+                let first = self.pop()?;
+                let second = self.pop()?;
+                let first = self.unboxed_by_hint(arg >> 4, first);
+                let second = self.unboxed_by_hint(arg & 15, second);
+                let ran = self.store_fast(arg >> 4, first, None)?;
+                let ran = self.store_fast(arg & 15, second, None)? || ran;
+                if ran {
+                    self.after_run(instr.end);
+                }
+            }
+            Opcode::DeleteFast => {
+                self.check_bound(arg);
+                return self.delete_fast(arg, instr);
+            }
+            Opcode::LoadConst => {
+                let item = self.load_const(arg)?;
+                self.push(item);
+            }
+            Opcode::PopTop => {
+                let item = self.pop()?;
+                self.drop_item(&item);
+            }
+            Opcode::PushNull => self.push(Item::Null),
+            Opcode::Copy => self.copy(arg)?,
+            Opcode::Swap => self.swap(arg)?,
+            _ => return self.cell_access(instr),
+        }
+        Ok(Flow::Next)
+    }
+
+    fn load_fast(&mut self, local: u32) {
+        let item = match self.frame().locals[local as usize].clone() {
+            Local::Raw { value, .. } => Item::Val(value),
+            Local::Inlined(item) => item,
+            Local::Memory { ty, cached } => {
+                // The compiler guarantees that it is bound.
+                let bound = Type {
+                    kinds: ty.kinds & Kind::ANY,
+                    object: ty.object,
+                };
+                self.frame_mut().locals[local as usize] = Local::Memory { ty: bound, cached };
+                Item::Val(self.load_memory(local))
+            }
+        };
+        self.push(item);
+    }
+
+    /// Exits where a local is unbound: the interpreter raises.
+    fn check_bound(&mut self, local: u32) {
+        let Local::Memory { ty, .. } = self.frame().locals[local as usize] else {
+            return;
+        };
+        if !ty.kinds.contains(Kind::NULL) {
+            return;
+        }
+        let value = self.load_memory(local);
+        let bound = Type {
+            kinds: ty.kinds & Kind::ANY,
+            object: ty.object,
+        };
+        let value = self.emit_exiting(Op::GuardNotNull, vec![value], bound);
+        self.frame_mut().locals[local as usize] = Local::Memory {
+            ty: bound,
+            cached: value,
+        };
+    }
+
+    fn load_const(&mut self, index: u32) -> std::result::Result<Item, Refusal> {
+        let id = *self
+            .snapshot()
+            .consts
+            .get(index as usize)
+            .ok_or_else(|| Refusal::new("bytecode", format!("no constant {index}")))?;
+        let raw = match self.object(id) {
+            Some(martlet_snapshot::Object::Int(Some(value))) => self.int(*value),
+            Some(martlet_snapshot::Object::Float(value)) => {
+                self.emit(Op::Float(value.to_bits()), vec![], Type::of(Kind::FLOAT))
+            }
+            _ => return Ok(Item::Val(self.constant(id))),
+        };
+        // The constant's own object is its box.
+        let object = self.constant(id);
+        self.boxes.insert(raw, object);
+        Ok(Item::Val(raw))
+    }
+
+    pub(super) fn const_item(&mut self, index: u32) -> std::result::Result<Item, Refusal> {
+        self.load_const(index)
+    }
+
+    pub(super) fn drop_item(&mut self, item: &Item) {
+        match item {
+            Item::Null => {}
+            Item::Val(value) if self.func.rep(*value) == Rep::Obj => {
+                self.emit_unit(Op::Drop, vec![*value])
+            }
+            Item::Val(_) => {}
+            Item::Virtual(_, fields) => {
+                for field in fields.clone() {
+                    if let crate::build::frame::Field::Item(item) = field {
+                        self.drop_item(&item);
+                    }
+                }
+            }
+        }
+    }
+
+    fn copy(&mut self, depth: u32) -> std::result::Result<(), Refusal> {
+        let index = self.stack_index(depth)?;
+        self.make_shareable(index)?;
+        let item = self.frame().stack[index].clone();
+        self.push(item);
+        Ok(())
+    }
+
+    fn swap(&mut self, depth: u32) -> std::result::Result<(), Refusal> {
+        let index = self.stack_index(depth)?;
+        let top = self.frame().stack.len() - 1;
+        self.frame_mut().stack.swap(index, top);
+        Ok(())
+    }
+
+    fn stack_index(&self, depth: u32) -> std::result::Result<usize, Refusal> {
+        let len = self.frame().stack.len();
+        (len.checked_sub(depth as usize).filter(|index| *index < len))
+            .ok_or_else(|| Refusal::new("bytecode", "value stack underflow"))
+    }
+
+    /// An object that two places will hold must be made.
+    fn make_shareable(&mut self, index: usize) -> std::result::Result<(), Refusal> {
+        let item = self.frame().stack[index].clone();
+        if matches!(item, Item::Virtual(..)) {
+            let value = self.obj(&item)?;
+            self.frame_mut().stack[index] = Item::Val(value);
+        }
+        Ok(())
+    }
+
+    /// Stores an item into a local. If that is the bytecode's last act, `next` is where it goes on; otherwise the answer
+    /// says whether Python code may have run, which the caller must look after.
+    pub(super) fn store_fast(
+        &mut self,
+        local: u32,
+        item: Item,
+        next: Option<u32>,
+    ) -> std::result::Result<bool, Refusal> {
+        if let Local::Inlined(_) = self.frame().locals[local as usize] {
+            let item = self.unboxed_by_hint(local, item);
+            self.frame_mut().locals[local as usize] = Local::Inlined(item);
+            return Ok(false);
+        }
+        if item == Item::Null {
+            return Ok(self.clear_local(local, next));
+        }
+        let item = self.unboxed_by_hint(local, item);
+        let value = self.value(&item)?;
+        if self.func.rep(value) != Rep::Obj && !self.infos[0].identity_matters {
+            let ran = !self.memory_type(local).is_quiet() && self.clear_local(local, next);
+            self.frame_mut().locals[local as usize] = Local::Raw {
+                value,
+                synced: false,
+            };
+            return Ok(ran);
+        }
+        let value = self.boxed(value);
+        Ok(self.store_object(local, value, next))
+    }
+
+    fn unboxed_by_hint(&mut self, local: u32, item: Item) -> Item {
+        let Item::Val(value) = item else { return item };
+        if self.func.rep(value) != Rep::Obj || self.infos[self.frame().code].identity_matters {
+            return item;
+        }
+        let kinds = self.kinds(&item);
+        let hint = self.infos[self.frame().code].hints[local as usize];
+        let known = matches!(kinds, Kind::FLOAT);
+        let likely =
+            matches!(hint, Kind::INT | Kind::FLOAT) && kinds.contains(hint) && self.may_speculate();
+        if !known && !likely {
+            return item;
+        }
+        Item::Val(self.unboxed(value, if known { kinds } else { hint }))
+    }
+
+    /// Writes an object through to the local's memory; what it held dies as in the interpreter.
+    fn store_object(&mut self, local: u32, value: Value, next: Option<u32>) -> bool {
+        let ty = self.func.ty(value);
+        let known = Local::Memory {
+            ty: Type {
+                kinds: ty.kinds,
+                object: None,
+            },
+            cached: None,
+        };
+        self.replace_memory(local, known, next, |b, old| {
+            b.emit_unit(Op::StoreLocal { local, old }, vec![value])
+        })
+    }
+
+    /// Sets a local to NULL.
+    fn clear_local(&mut self, local: u32, next: Option<u32>) -> bool {
+        let unbound = Local::Memory {
+            ty: Type::of(Kind::NULL),
+            cached: None,
+        };
+        if self.memory_type(local).kinds == Kind::NULL {
+            self.frame_mut().locals[local as usize] = unbound;
+            return false;
+        }
+        self.replace_memory(local, unbound, next, |b, old| {
+            b.emit_unit(Op::ClearLocal { local, old }, vec![])
+        })
+    }
+
+    /// Replaces a local's memory by `act`, which is told what it may hold before. Whether Python code may have run.
+    fn replace_memory(
+        &mut self,
+        local: u32,
+        content: Local,
+        next: Option<u32>,
+        act: impl Fn(&mut Self, Type),
+    ) -> bool {
+        let old = self.memory_type(local);
+        let is_dirty = |local: &Local| matches!(local, Local::Raw { synced: false, .. });
+        if old.is_quiet() {
+            act(self, old);
+            self.frame_mut().locals[local as usize] = content;
+            return false;
+        }
+        if !self.frame().locals.iter().any(is_dirty) {
+            self.emit_unit(Op::SetIp(self.offset), vec![]);
+            act(self, old);
+            self.frame_mut().locals[local as usize] = content;
+            next.inspect(|next| self.after_run(*next));
+            return true;
+        }
+        // Only where the old object really dies is the frame's memory brought up to date.
+        self.rarely_run(Op::DropQuiet(local), |b, runs| {
+            let old = if runs { old } else { Type::of(Kind::QUIET) };
+            if runs {
+                b.before_run();
+            }
+            act(b, old);
+            b.frame_mut().locals[local as usize] = content.clone();
+            if runs {
+                next.inspect(|next| b.after_run(*next));
+            }
+        });
+        true
+    }
+
+    /// Does `act(false)` where the test says that nothing can run, else, on a cold path, `act(true)`; then goes on with
+    /// the frames as `act(false)` left them (memory on the other path is at least as fresh).
+    pub(in crate::build) fn rarely_run(&mut self, test: Op, mut act: impl FnMut(&mut Self, bool)) {
+        let quiet = self.emit(test, vec![], Type::of(Kind::BOOL));
+        let hot = self.func.add_block(self.offset);
+        let cold = self.func.add_block(self.offset);
+        let next = self.func.add_block(self.offset);
+        self.func.blocks[cold].cold = true;
+        let to = |block| Target {
+            block,
+            args: vec![],
+        };
+        self.end(Term::Branch {
+            cond: quiet,
+            then: to(hot),
+            other: to(cold),
+            likely: Some(true),
+        });
+        let (frames, boxes) = (self.frames.clone(), self.boxes.clone());
+        self.block = cold;
+        act(self, true);
+        self.end(Term::Jump(to(next)));
+        self.frames = frames;
+        self.boxes = boxes;
+        self.block = hot;
+        act(self, false);
+        self.end(Term::Jump(to(next)));
+        self.forget_cached();
+        self.block = next;
+    }
+
+    fn delete_fast(&mut self, local: u32, instr: &Instr) -> Result {
+        match self.frame().locals[local as usize].clone() {
+            Local::Inlined(_) => {
+                self.frame_mut().locals[local as usize] = Local::Inlined(Item::Null);
+            }
+            Local::Memory { ty, .. } if ty.kinds == Kind::NULL => {
+                self.exit("unbound");
+                return Ok(Flow::Ended);
+            }
+            _ => {
+                let old = self.memory_type(local);
+                self.frame_mut().locals[local as usize] = Local::Memory {
+                    ty: old,
+                    cached: None,
+                };
+                self.clear_local(local, Some(instr.end));
+                // A raw local's memory was stale: that it is NULL now must be so whatever it held.
+                if old.kinds == Kind::NULL {
+                    self.emit_unit(
+                        Op::ClearLocal {
+                            local,
+                            old: Type::of(Kind::QUIET),
+                        },
+                        vec![],
+                    );
+                }
+            }
+        }
+        Ok(Flow::Next)
+    }
+
+    fn load_and_clear(&mut self, local: u32, instr: &Instr) -> Result {
+        match self.frame().locals[local as usize].clone() {
+            Local::Inlined(item) => {
+                self.push(item);
+                self.frame_mut().locals[local as usize] = Local::Inlined(Item::Null);
+            }
+            Local::Raw { value, .. } => {
+                self.push_value(value);
+                self.clear_local(local, Some(instr.end));
+            }
+            Local::Memory { ty, .. } if ty.kinds == Kind::NULL => self.push(Item::Null),
+            Local::Memory { ty, .. } => {
+                let mut value = self.load_memory(local);
+                if ty.kinds.contains(Kind::NULL) {
+                    let bound = Type {
+                        kinds: ty.kinds & Kind::ANY,
+                        object: None,
+                    };
+                    value = self
+                        .emit_exiting(Op::GuardNotNull, vec![value], bound)
+                        .expect("the same reference");
+                }
+                // The reference is held twice for a moment, so that clearing the slot cannot run anything.
+                self.push_value(value);
+                self.emit_unit(
+                    Op::ClearLocal {
+                        local,
+                        old: Type::of(Kind::QUIET),
+                    },
+                    vec![],
+                );
+                self.frame_mut().locals[local as usize] = Local::Memory {
+                    ty: Type::of(Kind::NULL),
+                    cached: None,
+                };
+            }
+        }
+        Ok(Flow::Next)
+    }
+
+    fn cell_access(&mut self, instr: &Instr) -> Result {
+        if !self.may_call_out() {
+            return Ok(Flow::Ended);
+        }
+        let local = instr.arg;
+        match instr.opcode {
+            Opcode::MakeCell => {
+                let initial = match self.memory_type(local).kinds {
+                    Kind::NULL => self.null(),
+                    _ => self.load_memory(local),
+                };
+                let cell = self
+                    .call_helper(HelperId::MakeCell, vec![initial])
+                    .expect("a cell");
+                // The cell has the old content: releasing the slot's reference cannot be the last.
+                self.emit_unit(
+                    Op::StoreLocal {
+                        local,
+                        old: Type::of(Kind::QUIET),
+                    },
+                    vec![cell],
+                );
+                self.frame_mut().locals[local as usize] = Local::Memory {
+                    ty: Type::of(Kind::CELL),
+                    cached: None,
+                };
+            }
+            Opcode::CopyFreeVars => {
+                let n = self.number(instr.arg);
+                self.call_helper(HelperId::CopyFreeVars, vec![n]);
+                let first = self.frame().locals.len().saturating_sub(instr.arg as usize);
+                for local in first..self.frame().locals.len() {
+                    self.frame_mut().locals[local] = Local::Memory {
+                        ty: Type::of(Kind::CELL),
+                        cached: None,
+                    };
+                }
+            }
+            Opcode::LoadDeref => {
+                let cell = self.load_memory(local);
+                let index = self.number(local);
+                let value = self
+                    .call_helper(HelperId::LoadDeref, vec![cell, index])
+                    .expect("a value");
+                self.push_value(value);
+            }
+            Opcode::StoreDeref => {
+                let item = self.pop()?;
+                let value = self.obj(&item)?;
+                let cell = self.load_memory(local);
+                self.call_helper(HelperId::StoreDeref, vec![cell, value]);
+                self.after_run(instr.end);
+            }
+            _ => {
+                let cell = self.load_memory(local);
+                let index = self.number(local);
+                self.call_helper(HelperId::DeleteDeref, vec![cell, index]);
+                self.after_run(instr.end);
+            }
+        }
+        Ok(Flow::Next)
+    }
+}

@@ -1,0 +1,128 @@
+//! What each bytecode does to the abstract frames: a file a family.
+//!
+//! Semantics follow `Python/bytecodes.c` of CPython 3.13. A bytecode without a fast form calls the helper that does
+//! what the interpreter does; one that is not translated exits in front of itself, counted under its name.
+
+mod arithmetic;
+mod attributes;
+mod calls;
+mod compare;
+mod control;
+mod displays;
+mod items;
+mod iteration;
+mod locals;
+mod names;
+
+use super::{Builder, Flow, Refusal};
+use crate::bytecode::{Instr, Opcode};
+use crate::hir::{HelperId, Op, Type, Value};
+
+type Result = std::result::Result<Flow, Refusal>;
+
+/// Interprets one bytecode.
+pub(super) fn instruction(b: &mut Builder<'_>, instr: &Instr) -> Result {
+    use Opcode::*;
+    match instr.opcode {
+        Nop | Resume | EndFor => b.nothing(instr),
+        LoadFast | LoadFastCheck | LoadFastLoadFast | LoadFastAndClear | StoreFast
+        | StoreFastLoadFast | StoreFastStoreFast | DeleteFast | LoadConst | PopTop | PushNull
+        | Copy | Swap | MakeCell | CopyFreeVars | LoadDeref | StoreDeref | DeleteDeref => {
+            b.local_access(instr)
+        }
+        BinaryOp | UnaryNegative | UnaryInvert => b.arithmetic(instr),
+        CompareOp | IsOp | ContainsOp | ToBool | UnaryNot => b.comparison(instr),
+        BinarySubscr | StoreSubscr | DeleteSubscr | BinarySlice | StoreSlice => b.subscript(instr),
+        LoadGlobal | StoreGlobal | DeleteGlobal | LoadName | StoreName | DeleteName
+        | LoadLocals | LoadBuildClass | LoadAssertionError | ImportName | ImportFrom => {
+            b.name_access(instr)
+        }
+        LoadAttr | StoreAttr | DeleteAttr | LoadSuperAttr => b.attribute(instr),
+        Call | CallKw | CallFunctionEx | MakeFunction | SetFunctionAttribute | CallIntrinsic1
+        | CallIntrinsic2 => b.calling(instr),
+        BuildList | BuildTuple | BuildSet | BuildMap | BuildConstKeyMap | BuildString
+        | BuildSlice | ListAppend | ListExtend | SetAdd | SetUpdate | MapAdd | DictUpdate
+        | DictMerge | UnpackSequence | UnpackEx | FormatSimple | FormatWithSpec | ConvertValue
+        | GetLen | MatchSequence | MatchMapping => b.display(instr),
+        GetIter | ForIter => b.iteration(instr),
+        JumpForward
+        | JumpBackward
+        | JumpBackwardNoInterrupt
+        | PopJumpIfFalse
+        | PopJumpIfTrue
+        | PopJumpIfNone
+        | PopJumpIfNotNone
+        | ReturnValue
+        | ReturnConst
+        | RaiseVarargs => b.control(instr),
+        _ => b.untranslated(instr),
+    }
+}
+
+impl Builder<'_> {
+    fn nothing(&mut self, instr: &Instr) -> Result {
+        // RESUME at a function's start polls, as a loop does.
+        if instr.opcode == Opcode::Resume && instr.arg & 3 == 0 && !self.is_inlined() {
+            self.poll();
+        }
+        Ok(Flow::Next)
+    }
+
+    /// Exits: the interpreter does it.
+    fn untranslated(&mut self, instr: &Instr) -> Result {
+        self.exit(instr.opcode.name());
+        Ok(Flow::Ended)
+    }
+
+    /// Whether Python code may run here: not in an inlined frame, which nobody could see. Otherwise exits.
+    fn may_call_out(&mut self) -> bool {
+        if self.is_inlined() {
+            self.frames.clone_from(&self.before.clone());
+            self.exit("inlined");
+            return false;
+        }
+        true
+    }
+
+    /// Calls a helper that does the whole bytecode: operands are off the stack, the result is pushed.
+    fn generic(&mut self, instr: &Instr, helper: HelperId, args: Vec<Value>) -> Result {
+        if !self.may_call_out() {
+            return Ok(Flow::Ended);
+        }
+        let result = self.call_helper(helper, args);
+        if let Some(result) = result {
+            self.push_value(result);
+        }
+        if helper.row().may_run {
+            self.after_run(instr.end);
+        }
+        Ok(Flow::Next)
+    }
+
+    /// Calls a helper that may raise or run Python code.
+    fn call_helper(&mut self, helper: HelperId, args: Vec<Value>) -> Option<Value> {
+        let row = helper.row();
+        if row.may_run {
+            self.before_run();
+        }
+        let op = Op::Call { helper, outputs: 0 };
+        if row.may_raise() {
+            self.emit_raising(op, args, row.ty)
+        } else if row.rep() == crate::hir::Rep::Unit {
+            self.emit_unit(op, args);
+            None
+        } else {
+            Some(self.emit(op, args, row.ty))
+        }
+    }
+
+    /// A small constant for a helper.
+    fn number(&mut self, value: u32) -> Value {
+        self.int(i64::from(value))
+    }
+
+    /// NULL.
+    fn null(&mut self) -> Value {
+        self.emit(Op::Null, vec![], Type::of(crate::hir::Kind::NULL))
+    }
+}

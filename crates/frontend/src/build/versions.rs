@@ -1,0 +1,259 @@
+//! Which block a jump goes to: one for each shape of frames, up to a limit, then a joined one.
+
+use super::frame::{
+    self, Field, FieldShape, Frame, FrameShape, Item, ItemShape, Local, LocalShape, Shape,
+};
+use super::{Builder, Refusal, Work};
+use crate::hir::{Block, Kind, Rep, Target, Term, Type, Value};
+use std::collections::HashMap;
+
+/// Versions of a block before shapes are joined.
+pub(super) const LIMIT: usize = 3;
+
+/// The versions of all blocks, by the offset they start at and the code they are in.
+#[derive(Default)]
+pub(super) struct Versions {
+    blocks: HashMap<(usize, u32), Vec<(Shape, Block)>>,
+}
+
+impl Builder<'_> {
+    /// Ends the current block with a jump to the bytecode at `offset`, which more than one instruction may lead to.
+    pub(super) fn jump(&mut self, offset: u32) -> Result<(), Refusal> {
+        self.begin(offset, offset);
+        let code = self.frame().code;
+        if !self.infos[code].joins.contains(&offset) && offset != 0 {
+            return self.continue_at(offset);
+        }
+        if self.infos[code].loop_headers.contains(&offset) {
+            self.speculate_at_header();
+        }
+        let shape: Shape = self
+            .frames
+            .iter()
+            .map(|frame| frame.shape(&self.func))
+            .collect();
+        let versions = self.versions.blocks.entry((code, offset)).or_default();
+        if let Some((_, block)) = versions.iter().find(|(known, _)| *known == shape) {
+            let block = *block;
+            return self.jump_to_version(block, &shape);
+        }
+        if versions.len() < LIMIT {
+            return self.jump_to_new_version(offset, shape);
+        }
+        // The widest one that fits, else a wider one. Kinds only grow, so this ends.
+        if let Some((known, block)) = versions[LIMIT..]
+            .iter()
+            .find(|(known, _)| frame::convertible(&shape, known))
+        {
+            let (known, block) = (known.clone(), *block);
+            return self.jump_to_version(block, &known);
+        }
+        let joined = versions
+            .iter()
+            .try_fold(shape, |joined, (known, _)| frame::join(&joined, known));
+        let joined = joined
+            .ok_or_else(|| Refusal::new("shape", format!("stacks disagree at offset {offset}")))?;
+        self.jump_to_new_version(offset, joined)
+    }
+
+    /// Goes on at `offset` in a block of its own, with the frames as they are.
+    fn continue_at(&mut self, offset: u32) -> Result<(), Refusal> {
+        let block = self.func.add_block(offset);
+        self.end(Term::Jump(Target {
+            block,
+            args: vec![],
+        }));
+        self.work.push(Work {
+            block,
+            frames: self.frames.clone(),
+            offset,
+        });
+        Ok(())
+    }
+
+    fn jump_to_new_version(&mut self, offset: u32, shape: Shape) -> Result<(), Refusal> {
+        let block = self.func.add_block(offset);
+        let frames = self.frames_of_shape(block, &shape);
+        let code = self.frame().code;
+        self.versions
+            .blocks
+            .entry((code, offset))
+            .or_default()
+            .push((shape.clone(), block));
+        self.work.push(Work {
+            block,
+            frames,
+            offset,
+        });
+        self.jump_to_version(block, &shape)
+    }
+
+    /// Brings the frames into `shape` and jumps.
+    fn jump_to_version(&mut self, block: Block, shape: &Shape) -> Result<(), Refusal> {
+        let mut args = Vec::new();
+        for (depth, frame) in shape.iter().enumerate() {
+            self.convert_frame(depth, frame, &mut args)?;
+        }
+        self.end(Term::Jump(Target { block, args }));
+        Ok(())
+    }
+
+    /// Unboxes locals that are numbers, where a loop is entered: so the loop need not.
+    fn speculate_at_header(&mut self) {
+        if self.is_inlined() || !self.may_speculate() {
+            return;
+        }
+        for local in 0..self.frame().locals.len() {
+            let Local::Memory { ty, .. } = self.frame().locals[local] else {
+                continue;
+            };
+            let hint = self.infos[0].hints[local];
+            let unbound = ty.kinds == Kind::NULL
+                || (ty.kinds.contains(Kind::NULL) && self.request.codes[0].seen_locals.is_empty());
+            if !unbound
+                && ty.kinds.contains(hint)
+                && matches!(hint, Kind::INT | Kind::FLOAT)
+                && !self.infos[0].identity_matters
+            {
+                self.unbox_local(local as u32, hint);
+            }
+        }
+    }
+
+    fn convert_frame(
+        &mut self,
+        depth: usize,
+        shape: &FrameShape,
+        args: &mut Vec<Value>,
+    ) -> Result<(), Refusal> {
+        if let Some(function) = self.frames[depth].function {
+            args.push(function);
+        }
+        for (index, local) in shape.locals.iter().enumerate() {
+            match (self.frames[depth].locals[index].clone(), local) {
+                (Local::Memory { .. }, LocalShape::Memory(_)) => {}
+                (Local::Raw { value, .. }, LocalShape::Raw(..)) => args.push(value),
+                (Local::Raw { synced: true, .. }, LocalShape::Memory(_)) => {}
+                (Local::Raw { value, .. }, LocalShape::Memory(_)) => {
+                    self.store_boxed(index as u32, value)
+                }
+                (Local::Inlined(item), LocalShape::Inlined(shape)) => {
+                    self.convert_item(item, shape, args)?
+                }
+                _ => return Err(Refusal::new("shape", "a local cannot be converted")),
+            }
+        }
+        for (index, item) in shape.stack.iter().enumerate() {
+            let from = self.frames[depth].stack[index].clone();
+            self.convert_item(from, item, args)?;
+        }
+        Ok(())
+    }
+
+    fn convert_item(
+        &mut self,
+        item: Item,
+        shape: &ItemShape,
+        args: &mut Vec<Value>,
+    ) -> Result<(), Refusal> {
+        match (item, shape) {
+            (Item::Null, ItemShape::Null) => {}
+            (Item::Val(value), ItemShape::Raw(_)) => args.push(value),
+            (Item::Virtual(_, fields), ItemShape::Virtual(_, shapes)) => {
+                for (field, shape) in fields.into_iter().zip(shapes) {
+                    match (field, shape) {
+                        (Field::Raw(value), FieldShape::Raw) => args.push(value),
+                        (Field::Item(item), FieldShape::Item(shape)) => {
+                            self.convert_item(item, shape, args)?
+                        }
+                        _ => {
+                            return Err(Refusal::new(
+                                "shape",
+                                "a virtual object's field cannot be converted",
+                            ));
+                        }
+                    }
+                }
+            }
+            (item, ItemShape::Obj(_)) => {
+                let value = self.obj(&item)?;
+                args.push(value);
+            }
+            _ => return Err(Refusal::new("shape", "a stack item cannot be converted")),
+        }
+        Ok(())
+    }
+
+    /// Frames of a shape, with fresh parameters of `block` for what they hold.
+    fn frames_of_shape(&mut self, block: Block, shape: &Shape) -> Vec<Frame> {
+        shape
+            .iter()
+            .map(|frame| self.frame_of_shape(block, frame))
+            .collect()
+    }
+
+    fn frame_of_shape(&mut self, block: Block, shape: &FrameShape) -> Frame {
+        let function = shape.inlined.then(|| {
+            self.func
+                .add_param(block, Rep::Obj, Type::of(Kind::FUNCTION))
+        });
+        let locals = shape
+            .locals
+            .iter()
+            .map(|local| match local {
+                LocalShape::Memory(kinds) => Local::Memory {
+                    ty: Type::of(*kinds),
+                    cached: None,
+                },
+                LocalShape::Raw(rep, synced) => {
+                    let value = self
+                        .func
+                        .add_param(block, *rep, Type::of(frame::raw_kind(*rep)));
+                    Local::Raw {
+                        value,
+                        synced: *synced,
+                    }
+                }
+                LocalShape::Inlined(item) => Local::Inlined(self.item_of_shape(block, item)),
+            })
+            .collect();
+        let stack = shape
+            .stack
+            .iter()
+            .map(|item| self.item_of_shape(block, item))
+            .collect();
+        Frame {
+            code: shape.code,
+            function,
+            locals,
+            stack,
+            call: shape.call,
+        }
+    }
+
+    fn item_of_shape(&mut self, block: Block, shape: &ItemShape) -> Item {
+        match shape {
+            ItemShape::Null => Item::Null,
+            ItemShape::Obj(kinds) => {
+                Item::Val(self.func.add_param(block, Rep::Obj, Type::of(*kinds)))
+            }
+            ItemShape::Raw(rep) => Item::Val(self.func.add_param(
+                block,
+                *rep,
+                Type::of(frame::raw_kind(*rep)),
+            )),
+            ItemShape::Virtual(kind, fields) => {
+                let fields = fields
+                    .iter()
+                    .map(|field| match field {
+                        FieldShape::Raw => {
+                            Field::Raw(self.func.add_param(block, Rep::I64, Type::of(Kind::INT)))
+                        }
+                        FieldShape::Item(item) => Field::Item(self.item_of_shape(block, item)),
+                    })
+                    .collect();
+                Item::Virtual(*kind, fields)
+            }
+        }
+    }
+}
