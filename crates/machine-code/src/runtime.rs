@@ -60,7 +60,12 @@ impl Builder {
     /// [`Error::NoExecMemory`] or [`Error::ExecMemoryDenied`] if the system refuses, which is tried here;
     /// [`Error::Observer`] if the map file cannot be opened; [`Error::Unsupported`] on other platforms.
     pub fn build(self) -> Result<Runtime, Error> {
-        let os: Arc<dyn os::Os> = Arc::from(os::native()?);
+        let os = Arc::from(os::native()?);
+        self.build_on(os)
+    }
+
+    /// [`Self::build`], on a given system.
+    fn build_on(self, os: Arc<dyn os::Os>) -> Result<Runtime, Error> {
         let perf = if self.perf_map {
             Some(PerfMap::open()?)
         } else {
@@ -197,3 +202,6 @@ impl fmt::Debug for Runtime {
         f.debug_tuple("Runtime").field(&self.ledger()).finish()
     }
 }
+
+#[cfg(test)]
+mod tests;
