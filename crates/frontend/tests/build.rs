@@ -1,7 +1,20 @@
-//! Builds the committed requests, and says what came out.
+//! Requests made by the real interpreter (`snapshots/make.py`) are built, improved, verified; and each shows what it
+//! is there for.
 
-use martlet_frontend::{build, hir};
+use martlet_frontend::hir::{self, Func, Rules};
+use martlet_frontend::{build, translate};
 use martlet_snapshot::Request;
+
+const NAMES: [&str; 8] = [
+    "int_loop",
+    "while_loop",
+    "part",
+    "fib",
+    "item_sum",
+    "attributes",
+    "unpack",
+    "text",
+];
 
 fn request(name: &str) -> Request {
     let path = format!("{}/tests/snapshots/{name}.json", env!("CARGO_MANIFEST_DIR"));
@@ -9,24 +22,42 @@ fn request(name: &str) -> Request {
     serde_json::from_str(&text).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-fn text(name: &str) -> String {
-    let func = build(&request(name)).unwrap_or_else(|refusal| panic!("{name}: {refusal}"));
-    func.to_string()
+fn verified(name: &str, request: &Request, func: &Func, refcounted: bool) {
+    let n_locals: Vec<u32> = request.codes.iter().map(|code| code.n_locals).collect();
+    if let Err(violations) = hir::verify(
+        func,
+        &Rules {
+            n_locals: &n_locals,
+            refcounted,
+        },
+    ) {
+        panic!("{name}:\n{violations}\n{func}");
+    }
 }
 
 #[test]
-fn prints() {
-    for name in [
-        "int_loop",
-        "while_loop",
-        "part",
-        "fib",
-        "item_sum",
-        "attributes",
-        "unpack",
-        "text",
-    ] {
-        println!("==== {name}\n{}", text(name));
+fn what_is_built_is_valid() {
+    for name in NAMES {
+        let request = request(name);
+        let func = build(&request).unwrap_or_else(|refusal| panic!("{name}: {refusal}"));
+        verified(name, &request, &func, false);
     }
-    let _ = hir::Kind::ANY;
+}
+
+#[test]
+fn what_passes_leave_is_valid() {
+    for name in NAMES {
+        let request = request(name);
+        let func = translate(&request).unwrap_or_else(|refusal| panic!("{name}: {refusal}"));
+        verified(name, &request, &func, true);
+    }
+}
+
+#[test]
+fn avoided_sites_are_generic() {
+    let mut request = request("int_loop");
+    let multiply = 19;
+    request.avoid.push((0, multiply));
+    let text = build(&request).expect("still compiled").to_string();
+    assert!(text.contains("call.martlet_binary_op"), "{text}");
 }

@@ -288,6 +288,15 @@ impl Builder<'_> {
             .unwrap_or(kinds)
     }
 
+    /// The kind to take an operand for: what it is, else what the bytecode specialised to, else what it likely is.
+    pub(super) fn number_kind(&self, item: &Item, expected: Option<Kind>) -> Kind {
+        let kinds = self.kinds(item);
+        match expected {
+            Some(expected) if !kinds.is_single() && kinds.contains(expected) => expected,
+            _ => self.likely_kinds(item),
+        }
+    }
+
     /// Notes what a value probably is.
     pub(super) fn hint(&mut self, value: Value, kinds: Kind) {
         if kinds.is_single() {

@@ -92,17 +92,13 @@ impl Helper {
         }
     }
 
-    /// Whether it may set an exception.
+    /// Whether it may set an exception that [`Term::Checked`](super::Term::Checked) finds. Not so for
+    /// [`Ret::NewOrNull`], whose NULL must be asked about, and [`Ret::Raises`], behind which the block ends with
+    /// [`Term::Raise`](super::Term::Raise).
     pub fn may_raise(&self) -> bool {
         matches!(
             self.ret,
-            Ret::New
-                | Ret::NewOrNull
-                | Ret::Status
-                | Ret::BoolOrError
-                | Ret::Pair
-                | Ret::Array
-                | Ret::Raises
+            Ret::New | Ret::Status | Ret::BoolOrError | Ret::Pair | Ret::Array
         )
     }
 }

@@ -35,11 +35,15 @@ impl Builder<'_> {
         let right = self.pop()?;
         let left = self.pop()?;
         let special = instr.special.filter(|_| self.may_speculate());
-        let (a, b) = match special {
-            Some(Special::BinaryOpInt) => (Kind::INT, Kind::INT),
-            Some(Special::BinaryOpFloat) => (Kind::FLOAT, Kind::FLOAT),
-            _ => (self.likely_kinds(&left), self.likely_kinds(&right)),
+        let expected = match special {
+            Some(Special::BinaryOpInt) => Some(Kind::INT),
+            Some(Special::BinaryOpFloat) => Some(Kind::FLOAT),
+            _ => None,
         };
+        let (a, b) = (
+            self.number_kind(&left, expected),
+            self.number_kind(&right, expected),
+        );
         let operator = if instr.arg >= nb::INPLACE {
             instr.arg - nb::INPLACE
         } else {

@@ -44,11 +44,15 @@ impl Builder<'_> {
         let right = self.pop()?;
         let left = self.pop()?;
         let special = instr.special.filter(|_| self.may_speculate());
-        let (a, b) = match special {
-            Some(Special::CompareInt) => (Kind::INT, Kind::INT),
-            Some(Special::CompareFloat) => (Kind::FLOAT, Kind::FLOAT),
-            _ => (self.likely_kinds(&left), self.likely_kinds(&right)),
+        let expected = match special {
+            Some(Special::CompareInt) => Some(Kind::INT),
+            Some(Special::CompareFloat) => Some(Kind::FLOAT),
+            _ => None,
         };
+        let (a, b) = (
+            self.number_kind(&left, expected),
+            self.number_kind(&right, expected),
+        );
         if let (Item::Val(x), Item::Val(y)) = (&left, &right)
             && self.may_speculate()
             && let Some(bit) = self.compare_numbers(cond, (*x, a), (*y, b))

@@ -120,7 +120,7 @@ impl Search<'_> {
             if let Some(last) = checked_inst(self.func, pred) {
                 let uses = self.roots.uses(self.func, last);
                 let ends = |root: &usize| self.set.has(*root) && !end.has(*root);
-                dying.extend(uses.lent.iter().copied().filter(ends));
+                dying.extend(uses.lent.iter().copied().chain(uses.result).filter(ends));
             }
         }
         for param in &self.func.blocks[block].params {
