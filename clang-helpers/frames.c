@@ -139,7 +139,7 @@ MARTLET_COLD F martlet_frame_push_slow(TS ts, O function)
 /* A frame for a call of `function` with exactly the parameters it has, none of them collected into a tuple or dict.
  * All locals are NULL; the frame is not linked yet. `n_locals` and `frame_size` (in words) are the code object's.
  * NULL = RecursionError or MemoryError. Source: _PyFrame_PushUnchecked. */
-MARTLET_HELPER F martlet_frame_push(TS ts, O function, uint32_t n_locals, uint32_t frame_size)
+MARTLET_HOT F martlet_frame_push(TS ts, O function, uint32_t n_locals, uint32_t frame_size)
 {
     O *top = ts->datastack_top;
     if (MARTLET_UNLIKELY(ts->py_recursion_remaining <= 0 || top == NULL ||
@@ -220,10 +220,10 @@ MARTLET_COLD O martlet_frame_run_interpreted(TS ts, F callee)
 
 /* Runs a frame that martlet_frame_push made: links it, runs what the cell leads to, goes on in the interpreter if that
  * gives the frame up, and pops the frame. New; NULL = exception. */
-MARTLET_HELPER O martlet_frame_run(TS ts, F callee, martlet_body *cell)
+MARTLET_HOT O martlet_frame_run(TS ts, F callee, martlet_body *cell)
 {
-    uintptr_t here = (uintptr_t)__builtin_frame_address(0);
-    if (MARTLET_UNLIKELY(martlet_stack.thread != ts->id || here < martlet_stack.limit)) {
+    char here; /* the intrinsic for the frame's address would keep this from being inlined */
+    if (MARTLET_UNLIKELY(martlet_stack.thread != ts->id || (uintptr_t)&here < martlet_stack.limit)) {
         if (martlet_stack_is_low(ts)) {
             return martlet_frame_run_interpreted(ts, callee);
         }

@@ -48,6 +48,8 @@ typedef struct _PyInterpreterFrame *F;
 
 /* A helper that the compiler may inline. Visible to the linker natively; its bitcode has a body. */
 #define MARTLET_HELPER __attribute__((visibility("default")))
+/* As MARTLET_HELPER, where LLVM would take the calls inside for more than they cost. */
+#define MARTLET_HOT __attribute__((visibility("default"), always_inline))
 /* A slow path: never inlined, kept out of the way of the fast code that calls it. In the compiler's view it is a
  * declaration, resolved to the native function. */
 #define MARTLET_COLD __attribute__((visibility("default"), cold, noinline))
