@@ -1,0 +1,171 @@
+//! A compiler: the library module, the helpers, and what it holds of each function.
+
+use crate::dumps::Dumps;
+use crate::pipeline;
+use crate::raw::Compiling;
+use crate::refused::Refused;
+use martlet_ir::{BitcodeLibrary, Context, Module, OwnedFunction};
+use martlet_snapshot::{DecodeError, EntryPoint, Reply, Request, decode, encode};
+use std::any::Any;
+use std::collections::HashMap;
+use std::mem;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Units that a context serves before it is given up: types, constants and metadata stay in it for ever.
+const UNITS_A_CONTEXT: u64 = 256;
+
+/// Compiles functions, one at a time, for any number of threads.
+#[derive(Debug, Default)]
+pub struct Compiler {
+    /// Made with the first request, and anew after a panic.
+    workshop: Mutex<Option<Workshop>>,
+}
+
+/// What compiling needs, and what it leaves behind. Belongs to whoever has the lock.
+#[derive(Debug)]
+pub(crate) struct Workshop {
+    /// Each live function's translation.
+    pub(crate) library: Module,
+    /// Bodies of the C helpers.
+    pub(crate) helpers: BitcodeLibrary,
+    /// Contexts for units.
+    pub(crate) contexts: Contexts,
+    /// Shares in what the library module holds: for each function, the last translation for each way in.
+    functions: HashMap<u64, HashMap<EntryPoint, OwnedFunction>>,
+}
+
+/// A context that waits for the next unit, so that the helpers are opened once and not for each.
+#[derive(Debug, Default)]
+pub(crate) struct Contexts {
+    spare: Option<Context>,
+}
+
+impl Compiler {
+    /// A compiler that holds nothing yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Compiles an encoded [`Request`] and answers an encoded [`Reply`]. Whatever goes wrong on the way, a panic
+    /// included, is the reply's reason.
+    ///
+    /// # Errors
+    /// When the bytes are not a request of this version.
+    pub fn compile(&self, request: &[u8]) -> Result<Vec<u8>, DecodeError> {
+        let bytes = request;
+        let request: Request = decode(bytes)?;
+        let name = request.codes.first().map_or("", |code| &code.qualname);
+        let _compiling = Compiling::enter(name, bytes);
+        let mut dumps = Dumps::new(&request.mode.dump);
+        let outcome = self.run(|workshop| pipeline::compile(workshop, &request, &mut dumps));
+        let reply = Reply {
+            outcome: outcome.map_err(|refused| (refused.reason.to_owned(), refused.detail)),
+            dumps: dumps.into_vec(),
+        };
+        Ok(encode(&reply))
+    }
+
+    /// Lets go of what is held of a function. Whether there was anything.
+    pub fn release(&self, function: u64) -> bool {
+        let mut place = self.lock();
+        let Some(workshop) = place.as_mut() else {
+            return false;
+        };
+        let held = workshop.functions.remove(&function).is_some();
+        workshop.library.collect();
+        held
+    }
+
+    /// How many functions are held.
+    pub fn live_functions(&self) -> u64 {
+        let place = self.lock();
+        place
+            .as_ref()
+            .map_or(0, |workshop| workshop.functions.len() as u64)
+    }
+
+    /// Works in the workshop. After a panic nobody knows in which state LLVM's objects are: they are neither used again
+    /// nor freed, and the next request begins with an empty workshop.
+    fn run<R>(&self, work: impl FnOnce(&mut Workshop) -> Result<R, Refused>) -> Result<R, Refused> {
+        let mut place = self.lock();
+        let mut workshop = match place.take() {
+            Some(workshop) => workshop,
+            None => Workshop::new()?,
+        };
+        match catch_unwind(AssertUnwindSafe(|| work(&mut workshop))) {
+            Ok(result) => {
+                *place = Some(workshop);
+                result
+            }
+            Err(panic) => {
+                mem::forget(workshop);
+                Err(Refused {
+                    reason: "panic",
+                    detail: message(&*panic),
+                })
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Workshop>> {
+        // What a panic left half done was taken out of the mutex before.
+        self.workshop.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Workshop {
+    fn new() -> Result<Self, Refused> {
+        Ok(Self {
+            library: Module::new("library"),
+            helpers: BitcodeLibrary::open("helpers", martlet_helpers::BITCODE)?,
+            contexts: Contexts::default(),
+            functions: HashMap::new(),
+        })
+    }
+
+    /// Holds the translation until the function is released; that of an earlier version may go.
+    pub(crate) fn keep(&mut self, request: &Request, function: OwnedFunction) {
+        self.functions
+            .entry(request.function)
+            .or_default()
+            .insert(request.entry, function);
+    }
+}
+
+impl Contexts {
+    /// A context for a unit.
+    pub(crate) fn take(&mut self) -> Context {
+        self.spare.take().unwrap_or_default()
+    }
+
+    /// A unit is done with this one.
+    pub(crate) fn give_back(&mut self, context: Context) {
+        if context.modules_served() < UNITS_A_CONTEXT {
+            self.spare = Some(context);
+        }
+    }
+}
+
+/// What a panic said.
+fn message(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    text.unwrap_or("without a message").to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_a_refusal_and_the_next_request_is_served() {
+        let compiler = Compiler::new();
+        let refused = compiler
+            .run::<()>(|_| panic!("the {} broke", "press"))
+            .unwrap_err();
+        assert_eq!(refused.reason, "panic");
+        assert_eq!(refused.detail, "the press broke");
+        assert_eq!(compiler.run(|workshop| Ok(workshop.functions.len())), Ok(0));
+    }
+}
