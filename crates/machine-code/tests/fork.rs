@@ -5,41 +5,8 @@ mod support;
 use std::time::{Duration, Instant};
 
 use martlet_machine_code::{Runtime, Strategy};
+use support::process::fork;
 use support::*;
-
-/// Runs `child` in a child process, `parent` beside it, and returns the child's verdict.
-fn fork(child: impl FnOnce() -> bool, parent: impl FnOnce()) -> bool {
-    // SAFETY: the child calls this crate and the allocator, which glibc makes usable after a fork, and then exits
-    // without running destructors.
-    let pid = unsafe { libc::fork() };
-    assert!(pid >= 0, "fork");
-    if pid == 0 {
-        let verdict = std::panic::catch_unwind(std::panic::AssertUnwindSafe(child));
-        // SAFETY: it ends this process.
-        unsafe { libc::_exit(i32::from(!matches!(verdict, Ok(true)))) }
-    }
-    // What the closure owns is the child's to drop.
-    std::mem::forget(child);
-    parent();
-    wait(pid) == 0
-}
-
-/// The wait status of a child, which is killed if it takes too long.
-fn wait(pid: libc::pid_t) -> i32 {
-    let deadline = Instant::now() + Duration::from_secs(30);
-    loop {
-        let mut status = 0;
-        // SAFETY: the status is ours, the process our child.
-        if unsafe { libc::waitpid(pid, &mut status, libc::WNOHANG) } == pid {
-            return status;
-        }
-        if Instant::now() > deadline {
-            // SAFETY: it is our child, and not waited for yet.
-            unsafe { libc::kill(pid, libc::SIGKILL) };
-        }
-        std::thread::sleep(Duration::from_millis(1));
-    }
-}
 
 fn forking_runtime() -> Runtime {
     Runtime::builder()

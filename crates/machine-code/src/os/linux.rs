@@ -80,10 +80,7 @@ impl Os for Linux {
         for (address, bytes) in writes {
             memory
                 .write_all_at(bytes, *address as u64)
-                .map_err(|error| Error::ExecMemoryDenied {
-                    step: "write to /proc/self/mem",
-                    errno: error.raw_os_error().unwrap_or(libc::EIO),
-                })?;
+                .map_err(|error| sort(&error, "write to /proc/self/mem"))?;
         }
         Ok(())
     }
@@ -178,13 +175,8 @@ fn second_view(view: usize, start: usize, len: usize) -> Result<(), Error> {
 }
 
 fn open_memory() -> Result<File, Error> {
-    OpenOptions::new()
-        .write(true)
-        .open("/proc/self/mem")
-        .map_err(|error| Error::ExecMemoryDenied {
-            step: "open /proc/self/mem",
-            errno: error.raw_os_error().unwrap_or(libc::EIO),
-        })
+    let memory = OpenOptions::new().write(true).open("/proc/self/mem");
+    memory.map_err(|error| sort(&error, "open /proc/self/mem"))
 }
 
 fn membarrier(command: c_int) -> bool {
@@ -192,13 +184,18 @@ fn membarrier(command: c_int) -> bool {
     unsafe { libc::syscall(libc::SYS_membarrier, command, 0, 0) == 0 }
 }
 
-/// The error of the call that just failed, sorted into refusal and shortage.
+/// The error of the call that just failed.
 fn last_error(step: &'static str) -> Error {
-    let errno = std::io::Error::last_os_error()
-        .raw_os_error()
-        .unwrap_or(libc::EIO);
+    sort(&std::io::Error::last_os_error(), step)
+}
+
+/// Tells refusal from shortage.
+fn sort(error: &std::io::Error, step: &'static str) -> Error {
+    let errno = error.raw_os_error().unwrap_or(libc::EIO);
     match errno {
-        libc::EPERM | libc::EACCES => Error::ExecMemoryDenied { step, errno },
-        _ => Error::NoExecMemory { step, errno },
+        libc::ENOMEM | libc::EAGAIN | libc::EMFILE | libc::ENFILE => {
+            Error::NoExecMemory { step, errno }
+        }
+        _ => Error::ExecMemoryDenied { step, errno },
     }
 }

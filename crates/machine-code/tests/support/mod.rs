@@ -1,6 +1,8 @@
 //! Tiny x86-64 functions, assembled by hand and wrapped into ELF objects.
 #![allow(dead_code, reason = "each test uses its own part of it")]
 
+pub(crate) mod process;
+
 use martlet_machine_code::{
     Code, CodeId, DefaultTarget, Entry, EntryKey, Object, Runtime, Strategy, Table,
 };

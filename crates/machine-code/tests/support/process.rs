@@ -1,0 +1,42 @@
+//! Child processes.
+
+use std::time::{Duration, Instant};
+
+/// Runs `child` in a child process, `parent` beside it, and returns the child's verdict.
+pub(crate) fn fork(child: impl FnOnce() -> bool, parent: impl FnOnce()) -> bool {
+    fork_status(child, parent) == 0
+}
+
+/// As [`fork`], but returns the wait status.
+pub(crate) fn fork_status(child: impl FnOnce() -> bool, parent: impl FnOnce()) -> i32 {
+    // SAFETY: the child calls this crate and the allocator, which glibc makes usable after a fork, and then exits
+    // without running destructors.
+    let pid = unsafe { libc::fork() };
+    assert!(pid >= 0, "fork");
+    if pid == 0 {
+        let verdict = std::panic::catch_unwind(std::panic::AssertUnwindSafe(child));
+        // SAFETY: it ends this process.
+        unsafe { libc::_exit(i32::from(!matches!(verdict, Ok(true)))) }
+    }
+    // What the closure owns is the child's to drop.
+    std::mem::forget(child);
+    parent();
+    wait(pid)
+}
+
+/// The wait status of a child, which is killed if it takes too long.
+fn wait(pid: libc::pid_t) -> i32 {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        let mut status = 0;
+        // SAFETY: the status is ours, the process our child.
+        if unsafe { libc::waitpid(pid, &mut status, libc::WNOHANG) } == pid {
+            return status;
+        }
+        if Instant::now() > deadline {
+            // SAFETY: it is our child, and not waited for yet.
+            unsafe { libc::kill(pid, libc::SIGKILL) };
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
