@@ -22,6 +22,7 @@ mod slot;
 mod stats;
 mod sync;
 mod version;
+mod worker;
 
 pub use compile::{Fill, InstallHooks};
 pub use compiler::{Compiled, Compiler, Released, Request, TableSpec, Timings};

@@ -3,16 +3,15 @@
 //! The pool counts its threads itself, under the lock under which they decide to end; so whoever
 //! holds the lock knows whether a request that is pushed will be seen.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
 use crate::Options;
 use crate::mailbox::Mailbox;
 use crate::queue::{Job, Queue};
 use crate::sync::lock;
+use crate::worker::Worker;
 
 pub(crate) struct Pool<S, M: Send + Sync + 'static> {
     state: Mutex<PoolState<S, M>>,
@@ -34,7 +33,7 @@ pub(crate) struct PoolState<S, M> {
     pub(crate) closed: bool,
     /// Released intermediate code waits for a thread, though there may be no job.
     errand: bool,
-    handles: Vec<JoinHandle<()>>,
+    workers: Vec<Worker>,
 }
 
 /// What a compile thread does next.
@@ -54,7 +53,7 @@ impl<S: Send + 'static, M: Send + Sync + 'static> Pool<S, M> {
                 paused: false,
                 closed: false,
                 errand: false,
-                handles: Vec::new(),
+                workers: Vec::new(),
             }),
             changed: Condvar::new(),
             mailbox: Mailbox::new(waiting),
@@ -96,23 +95,16 @@ impl<S: Send + 'static, M: Send + Sync + 'static> Pool<S, M> {
             }
             state.n_threads += 1;
         }
-        let start = options.on_thread_start.clone();
-        let thread = Builder::new()
-            .name("martlet-compile".to_owned())
-            .stack_size(options.stack_bytes)
-            .spawn(move || {
-                if let Some(start) = start {
-                    // A hook that panics costs nothing but its own effect.
-                    let _ = catch_unwind(AssertUnwindSafe(|| start()));
-                }
-                body();
-            });
+        let worker = Worker::spawn(options, body);
         let mut state = lock(&self.state);
-        match thread {
-            Ok(handle) => {
-                // Those that have ended need no join but to free their handles.
-                state.handles.retain(|it| !it.is_finished());
-                state.handles.push(handle);
+        match worker {
+            Ok(worker) => {
+                let ended: Vec<_> = state.workers.extract_if(.., |it| it.has_ended()).collect();
+                state.workers.push(worker);
+                drop(state);
+                // Not dropped but joined: a thread that has ended may exist for a moment longer, and
+                // `pause` promises that none does.
+                ended.into_iter().for_each(Worker::join);
                 Ok(())
             }
             Err(error) => {
@@ -179,12 +171,10 @@ impl<S: Send + 'static, M: Send + Sync + 'static> Pool<S, M> {
                 .unwrap_or_else(PoisonError::into_inner);
         }
         self.n_left.store(0, Ordering::Relaxed);
-        let handles = std::mem::take(&mut state.handles);
+        let workers = std::mem::take(&mut state.workers);
         drop(state);
-        for handle in handles {
-            // It has left `next` for good and is about to end; a panic there harms nobody.
-            let _ = handle.join();
-        }
+        // They have left `next` for good and are about to end.
+        workers.into_iter().for_each(Worker::join);
         0
     }
 

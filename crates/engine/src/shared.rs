@@ -4,7 +4,6 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
-use std::thread;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -16,6 +15,7 @@ use crate::mailbox::Finished;
 use crate::pool::{Next, Pool};
 use crate::queue::Job;
 use crate::sync::lock;
+use crate::worker;
 use crate::{
     Compiled, Compiler, Function, Options, Reason, Refusal, Released, Request, State, Stats,
     VersionId, reasons,
@@ -217,16 +217,12 @@ impl<C: Compiler> Shared<C> {
     pub(crate) fn translate_on_large_stack(&self, job: JobOf<C>) -> Finished<C::Meta> {
         // If no thread is to be had, the job is still here to be refused.
         let mut job = Some(job);
-        let translated = thread::scope(|scope| {
-            let taken = &mut job;
-            thread::Builder::new()
-                .name("martlet-compile".to_owned())
-                .stack_size(self.options.stack_bytes)
-                .spawn_scoped(scope, move || taken.take().map(|job| self.translate(job)))
-                .map(|it| it.join().ok().flatten())
+        let taken = &mut job;
+        let translated = worker::run(&self.options, || {
+            taken.take().map(|job| self.translate(job))
         });
         match (translated, job) {
-            (Ok(Some(finished)), _) => finished,
+            (Ok(Some(Some(finished))), _) => finished,
             (Err(error), Some(job)) => {
                 let refusal = Refusal::new(reasons::NO_THREAD, error.to_string());
                 self.finish(job, Err(refusal))
