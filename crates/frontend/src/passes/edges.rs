@@ -1,9 +1,10 @@
 //! Critical edges: from a block with several successors to one with several predecessors. Split, each edge has a block
 //! where something can be placed that happens on this edge only.
 
-use crate::hir::{Block, Cfg, Func, Target, Term};
+use crate::hir::{Block, Cfg, Func, Rep, Target, Term};
 
-/// Splits every critical edge. A target that only leaves is copied instead of being jumped to.
+/// Splits every critical edge, and every edge from a block with several successors that passes objects: what is passed
+/// is handed over, by a plain jump. A target that only leaves is copied instead of being jumped to.
 pub(super) fn split_critical(func: &mut Func) {
     let cfg = Cfg::new(func);
     let mut taken = Vec::new();
@@ -17,7 +18,8 @@ pub(super) fn split_critical(func: &mut Func) {
             let shared = cfg.preds(target.block).len() > 1;
             // The first edge to a block that only leaves may keep it.
             let first = is_leaf(func, target.block) && !taken.contains(&target.block);
-            if !shared || first {
+            let passes_object = target.args.iter().any(|arg| func.rep(*arg) == Rep::Obj);
+            if !passes_object && (!shared || first) {
                 taken.push(target.block);
                 new_targets.push(target);
             } else {

@@ -1,6 +1,7 @@
 //! Passes over HIR, one a file. They decide by what operations declare of themselves, and need no LLVM.
 
 mod edges;
+pub mod ownership;
 pub mod refcount;
 
 use crate::hir::Func;

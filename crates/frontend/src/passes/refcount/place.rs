@@ -89,18 +89,7 @@ impl Placer<'_> {
         if let &[pred] = self.cfg.preds(block)
             && func.blocks[pred].term.targets().count() > 1
         {
-            let mut held = self.held_at_end(pred, block);
-            let target = func.blocks[pred]
-                .term
-                .targets()
-                .find(|target| target.block == block);
-            let args = target.map_or(&[][..], |target| &target.args);
-            for (&param, &arg) in func.blocks[block].params.iter().zip(args) {
-                if self.needs_reference(arg, &mut |root| !start.has(root) && take(&mut held, root))
-                {
-                    changes.steps.push(Step::Count(Op::IncRef, param));
-                }
-            }
+            let held = self.held_at_end(pred, block);
             dying.extend(held.into_iter().filter(|root| !start.has(*root)));
         }
         let params = func.blocks[block].params.iter();
@@ -312,9 +301,4 @@ pub(crate) fn null_on_edge(func: &Func, block: Block, to: Block) -> Option<Value
         return None;
     };
     (then.block == to && other.block != to).then(|| func.insts[inst].args[0])
-}
-
-fn take(held: &mut Vec<usize>, root: usize) -> bool {
-    let place = held.iter().position(|held| *held == root);
-    place.map(|place| held.remove(place)).is_some()
 }

@@ -7,6 +7,7 @@ use expect_test::{Expect, expect};
 fn check(text: &str, expect: Expect) {
     let mut func: Func = text.parse().unwrap_or_else(|error| panic!("{error}"));
     run(&mut func);
+    crate::passes::ownership::check(&func).unwrap_or_else(|error| panic!("{error}\n{func}"));
     let text = func.to_string();
     let body = text.split("states:").next().unwrap_or_default();
     expect.assert_eq(body);
