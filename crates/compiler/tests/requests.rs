@@ -260,3 +260,35 @@ fn threads_share_a_compiler() {
     });
     assert_eq!(opened.live(), 12);
 }
+
+/// The requests that the frontend's tests have from the interpreter: all compile with every verifier on. With
+/// `MARTLET_TEST_DUMP=name` the stages of that one are printed.
+#[test]
+fn requests_of_the_interpreter_become_objects() {
+    let opened = Opened::new();
+    let wanted = std::env::var("MARTLET_TEST_DUMP").ok();
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../frontend/tests/snapshots");
+    let mut n_compiled = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|extension| extension != "json") {
+            continue;
+        }
+        let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+        let mut request: Request = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+        let shown = wanted.as_deref() == Some(&name);
+        if shown {
+            request.mode.dump = vec![Stage::Hir, Stage::IrOpt, Stage::Asm];
+        }
+        let reply = opened.reply(&request);
+        for dump in &reply.dumps {
+            println!("---- {name} {:?}\n{}", dump.stage, dump.text);
+        }
+        match reply.outcome {
+            Ok(unit) => println!("{name}: {:?}", unit.costs),
+            Err((reason, detail)) => panic!("{name}: {reason}: {detail}"),
+        }
+        n_compiled += 1;
+    }
+    assert!(n_compiled >= 8, "only {n_compiled} requests");
+}

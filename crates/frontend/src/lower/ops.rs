@@ -43,7 +43,7 @@ impl<'ctx> Emitter<'_, 'ctx> {
             Op::IsNull => Some(self.is_null(self.object(data.args[0])?)?.into()),
             Op::IsKind(kind) => Some(self.has_kind(data.args[0], kind)?.into()),
             Op::IsUnique => Some(self.question("martlet_is_unique", &data.args)?.into()),
-            Op::ItemQuiet => Some(self.question("martlet_item_quiet", &data.args)?.into()),
+            Op::ItemQuiet => Some(self.question("martlet_list_item_quiet", &data.args)?.into()),
             Op::GuardKind(_)
             | Op::GuardNotNull
             | Op::GuardSame(_)
@@ -126,7 +126,7 @@ impl<'ctx> Emitter<'_, 'ctx> {
                 Some(self.call_value("martlet_stack_take", self.ptr(), &[frame, number(item)])?)
             }
             Op::DropQuiet(local) => Some(
-                self.ask("martlet_drop_quiet", &[frame, number(local)])?
+                self.ask("martlet_local_quiet", &[frame, number(local)])?
                     .into(),
             ),
             Op::SetIp(offset) => {

@@ -1,0 +1,118 @@
+//! Helpers inline: a call that was there is gone after the quick pipeline, on every processor.
+
+use martlet_codegen::{Emitter, Target, Tier};
+use martlet_helpers::{BITCODE, HELPERS, Helper};
+use martlet_ir::inkwell::context::Context;
+use martlet_ir::inkwell::types::{BasicType, BasicTypeEnum, FunctionType};
+use martlet_ir::{BitcodeLibrary, Module};
+
+/// The LLVM type of a word of a helper's signature.
+fn word<'ctx>(context: &'ctx Context, text: &str) -> BasicTypeEnum<'ctx> {
+    let pair =
+        |first: BasicTypeEnum<'ctx>, second| context.struct_type(&[first, second], false).into();
+    let ptr = context.ptr_type(Default::default()).into();
+    let int = context.i64_type().into();
+    let double = context.f64_type().into();
+    match text {
+        "ptr" => ptr,
+        "i64" => int,
+        "double" => double,
+        "i32" => context.i32_type().into(),
+        "i1" => context.bool_type().into(),
+        "{ ptr, ptr }" => pair(ptr, ptr),
+        "{ i64, i64 }" => pair(int, int),
+        "{ double, i64 }" => pair(double, int),
+        other => panic!("no helper has had a `{other}` so far"),
+    }
+}
+
+fn function_type<'ctx>(context: &'ctx Context, signature: &str) -> FunctionType<'ctx> {
+    let (result, params) = signature.rsplit_once(" (").expect("result (parameters)");
+    let params = params
+        .trim_end_matches(')')
+        .split(", ")
+        .filter(|text| !text.is_empty());
+    let params: Vec<_> = params.map(|text| word(context, text).into()).collect();
+    match result {
+        "void" => context.void_type().fn_type(&params, false),
+        result => word(context, result).fn_type(&params, false),
+    }
+}
+
+/// A module whose one function passes its arguments on to the helper.
+fn caller_of(helper: &Helper) -> Module {
+    let mut module = Module::new("unit");
+    module.edit(|edit| {
+        let context = edit.context();
+        let ty = function_type(context, helper.ir_signature);
+        let callee = edit.module().add_function(helper.name, ty, None);
+        let caller = edit.module().add_function("caller", ty, None);
+        let builder = context.create_builder();
+        builder.position_at_end(context.append_basic_block(caller, ""));
+        let args: Vec<_> = caller.get_params().into_iter().map(Into::into).collect();
+        let call = builder.build_call(callee, &args, "").expect("a call");
+        let value = call.try_as_basic_value().basic();
+        match value {
+            Some(value) => builder.build_return(Some(&value)),
+            None => builder.build_return(None),
+        }
+        .expect("a return");
+    });
+    module
+}
+
+fn optimised(helper: &Helper, library: &BitcodeLibrary, cpu: &str) -> String {
+    let mut module = caller_of(helper);
+    assert!(
+        module
+            .to_string()
+            .contains(&format!("call {}", result_in_call(helper)))
+    );
+    library.import(&mut module).expect("the types agree");
+    let target = Target::named("x86_64-pc-linux-gnu", cpu, "");
+    let mut emitter = Emitter::new(target).expect("x86-64 is there");
+    emitter
+        .optimise(&mut module, Tier::Quick)
+        .expect("the pipeline runs");
+    module.verify().expect("what passes leave is valid");
+    module.to_string()
+}
+
+fn result_in_call(helper: &Helper) -> String {
+    let (result, _) = helper
+        .ir_signature
+        .rsplit_once(" (")
+        .expect("result (parameters)");
+    format!("{result} @{}(", helper.name)
+}
+
+#[test]
+fn helper_call_disappears() {
+    let library = BitcodeLibrary::open("helpers", BITCODE).expect("this LLVM reads it");
+    // Of a processor without a name nothing is known: this is where feature strings of helpers would stop inlining.
+    for cpu in ["generic", "", "haswell"] {
+        let left: Vec<_> = HELPERS
+            .iter()
+            .filter(|helper| helper.inline)
+            .filter(|helper| {
+                optimised(helper, &library, cpu).contains(&format!("@{}(", helper.name))
+            })
+            .map(|helper| helper.name)
+            .collect();
+        assert!(left.is_empty(), "still called on `{cpu}`: {left:?}");
+    }
+}
+
+#[test]
+fn slow_paths_stay_calls() {
+    let library = BitcodeLibrary::open("helpers", BITCODE).expect("this LLVM reads it");
+    let boxing = martlet_helpers::find("martlet_int_box").expect("it is there");
+    let text = optimised(boxing, &library, "generic");
+    assert!(text.contains("call ptr @martlet_int_box_slow("), "{text}");
+    assert!(
+        text.contains("declare ptr @martlet_int_box_slow("),
+        "{text}"
+    );
+    // The variables are the extension's.
+    assert!(text.contains("@martlet_ints = external"), "{text}");
+}
