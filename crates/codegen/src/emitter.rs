@@ -222,7 +222,8 @@ impl Emitter {
     ) -> Result<Vec<u8>, Error> {
         self.prepare(module)?;
         let machine = self.machine(level)?;
-        let written = module.edit(|e| {
+        let name = module.name();
+        let written = module.edit_as("emit", &name, |e| {
             let buffer = machine.write_to_memory_buffer(e.module(), kind);
             buffer
                 .map(|buffer| buffer.as_slice().to_vec())

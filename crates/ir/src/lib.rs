@@ -31,4 +31,5 @@ pub use library::{BitcodeLibrary, Imported};
 pub use module::{MemoryReport, Module};
 pub use owned::{FunctionId, OwnedFunction};
 pub use passes::{Fate, PassReport};
+pub use raw::{FatalError, on_fatal_error};
 pub use stale::{Event, Fall, Stale, What};

@@ -125,8 +125,19 @@ impl Module {
     /// assert_eq!(answer.get(&module).unwrap().count_basic_blocks(), 1);
     /// ```
     pub fn edit<R>(&mut self, work: impl for<'ctx> FnOnce(Edit<'ctx>) -> R) -> R {
+        self.edit_as("edit", "", work)
+    }
+
+    /// [`Module::edit`] under another name, which stale handles and fatal errors will give, with a
+    /// detail, as in ``emit `f` ``.
+    pub fn edit_as<R>(
+        &mut self,
+        operation: &'static str,
+        detail: &str,
+        work: impl for<'ctx> FnOnce(Edit<'ctx>) -> R,
+    ) -> R {
         self.collect_if_dropped();
-        let _operation = Operation::enter("edit", "");
+        let _operation = Operation::enter(operation, detail);
         self.lend(work)
     }
 
@@ -144,6 +155,11 @@ impl Module {
             &self.raw,
             &self.home,
         ))
+    }
+
+    /// The name it was made under.
+    pub fn name(&self) -> String {
+        self.raw.name()
     }
 
     /// Owns a function by its present name.

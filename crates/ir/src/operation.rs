@@ -46,18 +46,20 @@ impl Drop for Operation {
 
 /// Describes what happens to a value now.
 pub(crate) fn event(what: What, by: Option<String>) -> Event {
-    CURRENT.with_borrow(|current| {
-        let operation = match (current.name, current.detail.as_str()) {
-            ("", _) => "a call of LLVM's own interface".to_owned(),
-            (name, "") => name.to_owned(),
-            (name, detail) => format!("{name} `{detail}`"),
-        };
-        Event {
-            what,
-            by,
-            operation,
-            pass: current_pass(),
-        }
+    Event {
+        what,
+        by,
+        operation: describe(),
+        pass: current_pass(),
+    }
+}
+
+/// What this thread is doing.
+pub(crate) fn describe() -> String {
+    CURRENT.with_borrow(|current| match (current.name, current.detail.as_str()) {
+        ("", _) => "a call of LLVM's own interface".to_owned(),
+        (name, "") => name.to_owned(),
+        (name, detail) => format!("{name} `{detail}`"),
     })
 }
 

@@ -7,6 +7,7 @@
 
 pub(crate) mod bindings;
 mod context;
+mod fatal;
 mod library;
 mod module;
 mod node;
@@ -14,6 +15,7 @@ mod text;
 mod value;
 
 pub(crate) use context::RawContext;
+pub use fatal::{FatalError, on_fatal_error};
 pub(crate) use library::Resident;
 pub(crate) use module::{ExtractRequest, Inlining, RawModule, current_pass};
 pub(crate) use node::{Mark, Mode, Node};

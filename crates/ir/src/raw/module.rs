@@ -20,7 +20,7 @@ use llvm_sys::bit_writer::LLVMWriteBitcodeToMemoryBuffer;
 use llvm_sys::core::{
     LLVMCreateMemoryBufferWithMemoryRange, LLVMDisposeMemoryBuffer, LLVMDisposeModule,
     LLVMGetBufferSize, LLVMGetBufferStart, LLVMGetFirstFunction, LLVMGetFirstGlobal,
-    LLVMGetNamedFunction, LLVMGetNextFunction, LLVMGetNextGlobal,
+    LLVMGetModuleIdentifier, LLVMGetNamedFunction, LLVMGetNextFunction, LLVMGetNextGlobal,
     LLVMModuleCreateWithNameInContext, LLVMPrintModuleToString,
 };
 use llvm_sys::prelude::LLVMModuleRef;
@@ -74,6 +74,12 @@ impl RawModule {
     pub(crate) fn ink<'m>(&'m self) -> ManuallyDrop<InkModule<'m>> {
         // SAFETY: the module is alive for 'm, and never disposed of through the view.
         ManuallyDrop::new(unsafe { InkModule::new(self.raw) })
+    }
+
+    pub(crate) fn name(&self) -> String {
+        let mut length = 0;
+        // SAFETY: the module is alive; the name is copied at once.
+        unsafe { owned(LLVMGetModuleIdentifier(self.raw, &mut length), length) }
     }
 
     pub(crate) fn functions(&self) -> Vec<Value<'_>> {
