@@ -28,11 +28,6 @@ struct Event {
 }
 
 impl Owned {
-    /// Whether a root is owned at all.
-    pub(crate) fn has(&self, root: usize) -> bool {
-        self.set.has(root)
-    }
-
     /// Whether a root's reference is held while the instruction at this place is executed.
     pub(crate) fn held_at(&self, root: usize, block: Block, place: usize) -> bool {
         self.set.has(root)
