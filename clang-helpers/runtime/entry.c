@@ -70,7 +70,7 @@ martlet_interpret(TS ts, F frame)
     if (MARTLET_UNLIKELY(martlet_enabled && must_ask(record))) {
         martlet_hooks.first_call((PyFunctionObject *)frame->f_funcobj, frame->localsplus, code->co_argcount);
         record = martlet_record_of(code);
-        if (record != NULL && record->live > 0 && *record->cell != martlet_interpret) {
+        if (record != NULL && record->live > 0) {
             frame->instr_ptr = _PyCode_CODE(code) + code->_co_firsttraceable;
             return (*record->cell)(ts, frame);
         }

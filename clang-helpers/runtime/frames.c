@@ -1,6 +1,8 @@
 /* frames.c: looking at the frames of running threads. */
 #include "runtime.h"
 
+#include <internal/pycore_instruments.h>
+
 /* One frame as the sampler sees it. Everything is borrowed from the frame. */
 struct martlet_sight {
     PyCodeObject *code;
@@ -90,4 +92,56 @@ MARTLET_RUNTIME PyInterpreterState *
 martlet_interpreter(void)
 {
     return _PyThreadState_GET()->interp;
+}
+
+/* Whether any thread is traced or profiled, or a monitoring tool other than ours is registered. */
+MARTLET_RUNTIME bool
+martlet_tools_are_on(void)
+{
+    PyInterpreterState *interp = _PyThreadState_GET()->interp;
+    for (TS ts = PyInterpreterState_ThreadHead(interp); ts != NULL; ts = PyThreadState_Next(ts)) {
+        if (ts->c_tracefunc != NULL || ts->c_profilefunc != NULL) {
+            return true;
+        }
+    }
+    for (int tool = 0; tool < PY_MONITORING_SYS_PROFILE_ID; tool++) {
+        O name = interp->monitoring_tool_names[tool];
+        if (name != NULL && name != Py_None
+            && !(PyUnicode_Check(name) && PyUnicode_CompareWithASCIIString(name, "martlet") == 0)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Where the thread that forks stands. */
+static struct {
+    uint64_t thread;
+    F frame;
+    _Py_CODEUNIT *instr_ptr;
+} forking;
+
+MARTLET_RUNTIME void
+martlet_remember_fork(void)
+{
+    TS ts = _PyThreadState_GET();
+    forking.thread = ts->id;
+    forking.frame = ts->current_frame;
+    forking.instr_ptr = forking.frame == NULL ? NULL : forking.frame->instr_ptr;
+}
+
+/* Whether that thread has left the call in which it forked: the interpreter counts threads at its end. */
+MARTLET_RUNTIME bool
+martlet_fork_is_over(void)
+{
+    TS ts = _PyThreadState_GET();
+    if (ts->id != forking.thread) {
+        return false;
+    }
+    for (F frame = ts->current_frame; frame != NULL; frame = frame->previous) {
+        if (frame == forking.frame && frame->instr_ptr == forking.instr_ptr) {
+            return false;
+        }
+    }
+    return true;
 }

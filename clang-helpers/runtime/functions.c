@@ -56,17 +56,14 @@ on_function(PyFunction_WatchEvent event, PyFunctionObject *func, O Py_UNUSED(val
         }
         break;
     case PyFunction_EVENT_DESTROY:
+    case PyFunction_EVENT_MODIFY_CODE:
         record = func->func_code == NULL ? NULL : martlet_record_of((PyCodeObject *)func->func_code);
         if (record != NULL && record->watched > 0) {
             martlet_hooks.function_died(func);
         }
         break;
-    case PyFunction_EVENT_MODIFY_CODE:
-    case PyFunction_EVENT_MODIFY_DEFAULTS:
-    case PyFunction_EVENT_MODIFY_KWDEFAULTS:
-        if (martlet_record_of((PyCodeObject *)func->func_code) != NULL) {
-            martlet_hooks.function_changed(func);
-        }
+    default:
+        /* Defaults are read at the call, and compiled callers use none. */
         break;
     }
     return 0;
@@ -93,12 +90,6 @@ martlet_request_extra(void)
 {
     martlet_extra_index = PyUnstable_Eval_RequestCodeExtraIndex(free_record);
     return martlet_extra_index < 0 ? -1 : 0;
-}
-
-MARTLET_RUNTIME struct martlet_record *
-martlet_get_record(PyCodeObject *code)
-{
-    return martlet_record_of(code);
 }
 
 MARTLET_RUNTIME int

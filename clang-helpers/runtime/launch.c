@@ -39,6 +39,16 @@ status(int failed)
     return _PyRuntime.signals.unhandled_keyboard_interrupt ? -1 : 1;
 }
 
+/* Prints the exception that is set, or ends the process if it is a SystemExit. */
+static void
+print_exception(void)
+{
+    if (PyErr_ExceptionMatches(PyExc_KeyboardInterrupt)) {
+        _PyRuntime.signals.unhandled_keyboard_interrupt = 1;
+    }
+    PyErr_Print();
+}
+
 /* Runs a script; closes `file`. An exception has been printed when this returns; SystemExit ends the process. */
 MARTLET_RUNTIME int
 martlet_run_file(FILE *file, const char *name)
@@ -50,6 +60,17 @@ martlet_run_file(FILE *file, const char *name)
     return status(failed);
 }
 
+/* Runs the program that stands on stdin. */
+MARTLET_RUNTIME int
+martlet_run_stdin(void)
+{
+    PyCompilerFlags flags = _PyCompilerFlags_INIT;
+    struct hidden h = hide();
+    int failed = PyRun_AnyFileExFlags(stdin, "<stdin>", 0, &flags) != 0;
+    show(h);
+    return status(failed);
+}
+
 /* Runs `callable(*args)` likewise: for modules and for code given on the command line. */
 MARTLET_RUNTIME int
 martlet_run_call(O callable, O args)
@@ -57,27 +78,25 @@ martlet_run_call(O callable, O args)
     struct hidden h = hide();
     O result = PyObject_Call(callable, args, NULL);
     if (result == NULL) {
-        if (PyErr_ExceptionMatches(PyExc_KeyboardInterrupt)) {
-            _PyRuntime.signals.unhandled_keyboard_interrupt = 1;
-        }
-        PyErr_Print();
+        print_exception();
     }
     show(h);
     Py_XDECREF(result);
     return status(result == NULL);
 }
 
-/* Runs code given on the command line. */
+/* Runs a program given on the command line, in the namespace of `__main__`. */
 MARTLET_RUNTIME int
-martlet_run_code(O code, O globals)
+martlet_run_command(const char *source, O globals)
 {
+    PyCompilerFlags flags = _PyCompilerFlags_INIT;
+    flags.cf_flags |= PyCF_IGNORE_COOKIE;
     struct hidden h = hide();
-    O result = PyEval_EvalCode(code, globals, globals);
+    O code = Py_CompileStringExFlags(source, "<string>", Py_file_input, &flags, -1);
+    O result = code == NULL ? NULL : PyEval_EvalCode(code, globals, globals);
+    Py_XDECREF(code);
     if (result == NULL) {
-        if (PyErr_ExceptionMatches(PyExc_KeyboardInterrupt)) {
-            _PyRuntime.signals.unhandled_keyboard_interrupt = 1;
-        }
-        PyErr_Print();
+        print_exception();
     }
     show(h);
     Py_XDECREF(result);

@@ -44,12 +44,25 @@ on_jump(O Py_UNUSED(self), O const *args, Py_ssize_t n_args)
     uint32_t target = (uint32_t)PyLong_AsLong(args[2]) / sizeof(_Py_CODEUNIT);
     for (uint32_t i = 0; i < record->n_loops; i++) {
         const struct martlet_loop *loop = &record->loops[i];
-        if (loop->header == target && *loop->cell != martlet_interpret
-            && frame->stacktop == code->co_nlocalsplus + (int)loop->depth) {
+        if (loop->header != target) {
+            continue;
+        }
+        if (loop->cell == NULL) {
+            martlet_hooks.loop_seen(code, target);
+        }
+        else if (frame->stacktop == code->co_nlocalsplus + (int)loop->depth) {
             return enter_loop(ts, frame, loop);
         }
+        break;
     }
     Py_RETURN_NONE;
+}
+
+/* The default target of every loop: nothing is compiled, the frame goes on as it is. */
+O
+martlet_stay(TS Py_UNUSED(ts), F Py_UNUSED(frame))
+{
+    return MARTLET_SENTINEL;
 }
 
 static PyMethodDef on_jump_method = {"martlet_on_jump", (PyCFunction)(void (*)(void))on_jump, METH_FASTCALL, NULL};

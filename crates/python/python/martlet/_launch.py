@@ -1,0 +1,133 @@
+"""Runs a program as `python` would: the same `__main__`, `sys.argv`, `sys.path[0]`, exit status and tracebacks.
+
+The program runs in the interpreter's own `__main__` module, emptied of what `-m` put there, on an empty stack of frames.
+"""
+
+import sys
+
+import martlet
+from martlet import _martlet
+
+USAGE = """\
+usage: python -m martlet [--stats] script.py [arg ...]
+       python -m martlet [--stats] -m module [arg ...]
+       python -m martlet [--stats] -c code [arg ...]
+       python -m martlet [--stats] - [arg ...]      (the program comes from stdin)
+
+--stats  end with a table of what was compiled, on stderr
+Environment: MARTLET_STATS=1 or file.json, MARTLET_OFF, MARTLET_LOG, MARTLET_DUMP; see README.md.
+"""
+
+
+def main():
+    args = sys.argv[1:]
+    while args and args[0].startswith("--"):
+        option = args.pop(0)
+        if option == "--stats":
+            _martlet.report_to("1")
+        elif option == "--help":
+            print(USAGE, end="")
+            return
+        elif option == "--version":
+            print("martlet 0.1.0, Python " + sys.version.split()[0])
+            return
+        else:
+            fail(f"unknown option {option}\n{USAGE}")
+    if not args or args[0] in ("-m", "-c") and len(args) < 2:
+        fail(USAGE)
+    martlet.enable()
+    if args[0] == "-m":
+        status = run_module(args[1], args[1:])
+    elif args[0] == "-c":
+        status = run_command(args[1], ["-c"] + args[2:])
+    elif args[0].startswith("-") and args[0] != "-":
+        fail(f"unknown option {args[0]}\n{USAGE}")
+    else:
+        status = run_script(args[0], args)
+    if status > 0:
+        sys.exit(status)
+    # Below zero: SIGINT was not handled. The interpreter remembers, and ends itself by that signal.
+
+
+def fail(message):
+    sys.stderr.write("martlet: " + message.rstrip() + "\n")
+    sys.exit(2)
+
+
+def fresh_main():
+    """The namespace of `__main__`, as it is when the interpreter has just started."""
+    import builtins
+    from importlib.machinery import BuiltinImporter
+
+    namespace = sys.modules["__main__"].__dict__
+    namespace.clear()
+    namespace.update(
+        __name__="__main__", __doc__=None, __package__=None, __loader__=BuiltinImporter, __spec__=None,
+        __annotations__={}, __builtins__=builtins,
+    )
+    return namespace
+
+
+def set_path(first):
+    """`python -m` has put the current directory in front; put there what belongs to this program."""
+    if not sys.flags.safe_path:
+        sys.path[0] = first
+
+
+def run_module(name, argv):
+    import runpy
+
+    sys.argv[:] = ["-m"] + argv[1:]
+    fresh_main()
+    return _martlet.run_call(runpy._run_module_as_main, (name,))
+
+
+def run_command(source, argv):
+    import linecache
+
+    sys.argv[:] = argv
+    set_path("")
+    linecache._register_code("<string>", source, "<string>")
+    return _martlet.run_command(source.encode("utf-8", "surrogateescape"), fresh_main())
+
+
+def run_script(script, argv):
+    import os
+
+    sys.argv[:] = argv
+    if script == "-":
+        set_path("")
+        fresh_main()
+        return _martlet.run_stdin()
+    if importer := has_importer(script):
+        import runpy
+
+        set_path(importer)
+        fresh_main()
+        return _martlet.run_call(runpy._run_module_as_main, ("__main__", False))
+    try:
+        os.close(os.open(script, os.O_RDONLY))
+    except OSError as error:
+        path = os.path.abspath(script)
+        sys.stderr.write(
+            f"{sys.executable}: can't open file {path!r}: [Errno {error.errno}] {error.strerror}\n"
+        )
+        sys.exit(2)
+    set_path(os.path.dirname(os.path.realpath(script)))
+    fresh_main()
+    return _martlet.run_file(os.path.abspath(script))
+
+
+def has_importer(path):
+    """The path itself if it is a directory or a zip archive with a `__main__` in it."""
+    import os
+
+    if not os.path.isdir(path) and path.endswith((".py", ".pyw")):
+        return None
+    for hook in sys.path_hooks:
+        try:
+            hook(path)
+            return path
+        except ImportError:
+            pass
+    return None

@@ -1,0 +1,258 @@
+//! Asking for versions: what is asked, and what is refused before anybody is asked.
+
+use martlet_engine::{InstallHooks, Refusal, Work};
+use martlet_snapshot::{EntryPoint, Mode, Seen};
+use pyo3::prelude::*;
+
+use crate::install;
+use crate::raw::code::Code;
+use crate::raw::{Addr, Gil, c, dl, frames, functions};
+use crate::snapshot::{self, Scene};
+use crate::state::{State, cell_of, point_of, with};
+
+/// So many times a version of one entry is asked for; after that it is left to the interpreter.
+pub(crate) const MAX_ATTEMPTS: u32 = 5;
+
+/// A function is called for the first time, in a mode in which that makes it hot. `args` are the classes of its
+/// arguments, as far as they are positional.
+pub(crate) fn first_call(gil: Gil<'_>, func: Addr, args: Vec<Seen>) {
+    with(gil, |state| {
+        let _ = ask_for_function(gil, state, func, args, false);
+    });
+}
+
+/// Asks for a version of a function that is at hand; with `now`, on this thread, whatever the options say.
+///
+/// # Errors
+/// Why there will be none, as far as it is known.
+pub(crate) fn ask_for_function(
+    gil: Gil<'_>,
+    state: &mut State,
+    func: Addr,
+    args: Vec<Seen>,
+    now: bool,
+) -> Result<(), Refusal> {
+    let addr = functions::code_of(gil, func);
+    let code = Code::new(gil, addr);
+    let n_locals = code.view().n_locals as usize;
+    let seen_locals = if code.is_simple() && args.len() == code.view().arg_count as usize {
+        let mut seen = args;
+        seen.resize(n_locals, Seen::Nothing);
+        seen
+    } else {
+        Vec::new()
+    };
+    let scene = Scene {
+        entry: EntryPoint::Start,
+        mode: mode(state, &code.qualname(gil), true),
+        globals: functions::globals_of(gil, func),
+        builtins: functions::builtins_of(gil, func),
+        seen_locals,
+        seen_stack: Vec::new(),
+        avoid: Vec::new(),
+    };
+    ask(gil, state, addr, scene, now)
+}
+
+/// A loop of interest runs in the current frame, at a back edge.
+pub(crate) fn loop_seen(gil: Gil<'_>, addr: Addr, header: u32) {
+    with(gil, |state| {
+        let Some(sight) = frames::look::<1>(gil).first().copied() else {
+            return;
+        };
+        if sight.code() != addr {
+            return;
+        }
+        let code = Code::new(gil, addr);
+        let view = code.view();
+        let seen_stack = sight.seen_stack(view.n_locals, view.stack_size);
+        let depth = seen_stack.len() as u32;
+        let scene = Scene {
+            entry: EntryPoint::Loop(header),
+            mode: mode(state, &code.qualname(gil), state.options.always),
+            globals: sight.globals(),
+            builtins: sight.builtins(),
+            seen_locals: sight.seen_locals(view.n_locals),
+            seen_stack,
+            avoid: avoided(state, addr),
+        };
+        let asked = open_door(gil, state, addr, header, depth)
+            .and_then(|()| ask(gil, state, addr, scene, false));
+        if asked.is_err() {
+            close_loop(state, addr, header);
+        }
+    });
+}
+
+/// The loop is left to the interpreter.
+pub(crate) fn close_loop(state: &mut State, addr: Addr, header: u32) {
+    if let Some(entry) = state.codes.get_mut(&addr) {
+        entry.raw.forget_loop(header);
+        entry.heat.refuse_loop(header);
+        if entry.raw.get().n_loops == 0 {
+            state.to_arm.push((addr, false));
+        }
+    }
+}
+
+fn open_door(
+    gil: Gil<'_>,
+    state: &mut State,
+    addr: Addr,
+    header: u32,
+    depth: u32,
+) -> Result<(), Refusal> {
+    let failed = |detail: String| Refusal::new("no entry", detail);
+    let function = state
+        .function(gil, addr)
+        .map_err(|it| failed(it.to_string()))?;
+    let door = function
+        .door_with_default(point_of(header), dl::default_loop_target())
+        .map_err(|it| failed(it.to_string()))?;
+    let cell = cell_of(door.entry());
+    let entry = state
+        .entry(gil, addr)
+        .map_err(|it| failed(it.to_string()))?;
+    entry.raw.set_loop(c::Loop {
+        header,
+        depth,
+        cell: cell as *const _,
+    });
+    entry.doors.retain(|it| it.0 != header);
+    entry.doors.push((header, door));
+    Ok(())
+}
+
+/// A guard that failed so often is not tried again.
+const FAILED_OFTEN: u64 = 20;
+
+/// Where the guards of earlier versions of this code failed too often. What never ran before is no guard that failed.
+pub(crate) fn avoided(state: &mut State, addr: Addr) -> Vec<(Addr, u32)> {
+    let Some(function) = state.codes.get(&addr).and_then(|it| it.function.clone()) else {
+        return Vec::new();
+    };
+    let mut found = Vec::new();
+    for (number, version) in state.tables.numbered_versions() {
+        if version.id().function != function.id() {
+            continue;
+        }
+        let meta = version.meta();
+        let exits = meta.exit_reasons.iter().zip(&meta.exit_sites);
+        for ((reason, (code, offset)), count) in exits.zip(meta.header.counts()) {
+            let is_guard = !matches!(reason.as_str(), "never_ran" | "raised" | "invalid" | "poll");
+            if is_guard && count >= FAILED_OFTEN {
+                found.push((number, *code, *offset));
+            }
+        }
+    }
+    let found: Vec<(Addr, u32)> = found
+        .into_iter()
+        .filter_map(|(number, code, offset)| {
+            let addr = match code {
+                None => addr,
+                Some(id) => state.tables.nameable(number, id)?,
+            };
+            Some((addr, offset))
+        })
+        .collect();
+    let Some(entry) = state.codes.get_mut(&addr) else {
+        return found;
+    };
+    for it in found {
+        if !entry.avoid.contains(&it) {
+            entry.avoid.push(it);
+        }
+    }
+    entry.avoid.clone()
+}
+
+/// How to compile a function of this name.
+pub(crate) fn mode(state: &State, qualname: &str, generic_unknown: bool) -> Mode {
+    Mode {
+        generic_unknown,
+        exit_every: state.options.exit_every,
+        verify: state.options.verify,
+        best: false,
+        dump: state.options.dumps_of(qualname),
+        max_units: state.options.max_units,
+    }
+}
+
+/// Asks for a version.
+///
+/// # Errors
+/// Why there will be none, as far as it is known.
+pub(crate) fn ask(
+    gil: Gil<'_>,
+    state: &mut State,
+    addr: Addr,
+    scene: Scene,
+    now: bool,
+) -> Result<(), Refusal> {
+    let entry_point = scene.entry;
+    let result = try_ask(gil, state, addr, scene, now);
+    if let Ok(entry) = state.entry(gil, addr) {
+        if entry_point == EntryPoint::Start {
+            entry.raw.set(|it| it.asked = 1);
+        }
+        if let Err(refusal) = &result {
+            if entry_point == EntryPoint::Start {
+                entry.raw.set(|it| it.refused = 1);
+            }
+            entry.refusal = Some(refusal.clone());
+        }
+    }
+    result
+}
+
+fn try_ask(
+    gil: Gil<'_>,
+    state: &mut State,
+    addr: Addr,
+    scene: Scene,
+    now: bool,
+) -> Result<(), Refusal> {
+    let code = Code::new(gil, addr);
+    let qualname = code.qualname(gil);
+    let refused = if state.options.off {
+        Some("switched off")
+    } else if state.tools {
+        Some("tools")
+    } else if code.is_suspendable() {
+        Some("generator or coroutine")
+    } else if scene.entry == EntryPoint::Start && !code.is_function() {
+        Some("not a function")
+    } else if !state.options.allows(&qualname) {
+        Some("not in MARTLET_ONLY")
+    } else {
+        None
+    };
+    if let Some(reason) = refused {
+        *state.refused.entry(reason).or_default() += 1;
+        return Err(Refusal::new(reason, qualname));
+    }
+    let internal = |error: PyErr| Refusal::new("snapshot failed", error.to_string());
+    let function = state.function(gil, addr).map_err(internal)?;
+    let (point, priority) = match scene.entry {
+        EntryPoint::Start => (martlet_engine::EntryPoint::GENERIC, 0),
+        EntryPoint::Loop(header) => (point_of(header), 1),
+    };
+    let source = snapshot::take(gil, state, addr, function.id().0, scene).map_err(internal)?;
+    crate::tools::listen(gil, state);
+    let work = Work::new(source).at(point).priority(priority);
+    let engine = state.engine.clone();
+    if now || state.options.sync {
+        let version = engine.compile_now(
+            &function,
+            work,
+            &mut InstallHooks {
+                resolve: &dl::address_of,
+                fill: &mut |version, code| install::fill(gil, state, version, code),
+            },
+        )?;
+        install::installed(gil, state, &version);
+    } else {
+        engine.request(&function, work)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,198 @@
+//! The compiler as the engine sees it: a shared object of its own, opened with the first compile, on a compile thread.
+//!
+//! What goes in is a snapshot, what comes out plain data; both are encoded, so that the same could be asked of another
+//! process.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use martlet_engine::{
+    AssumptionKey, Compiled, Compiler, Refusal, Released, Request as EngineRequest, TableSpec,
+    Timings, reasons,
+};
+use martlet_snapshot::{
+    Costs, Dump, ExitRecord, ObjId, Reply, Request, SlotValue, decode, encode, encode_exits,
+};
+
+use crate::dumps;
+use crate::options::Options;
+use crate::raw::dl::{Library, own_path};
+use crate::raw::unit::Header;
+use crate::stats;
+use crate::tables::Token;
+
+/// The symbol of a unit's slot table.
+pub(crate) const SLOTS: &str = "martlet.slots";
+
+/// What the engine passes to a compile thread.
+pub(crate) struct Source {
+    /// What the compiler sees.
+    pub(crate) request: Request,
+    /// The table of the objects that the request names.
+    pub(crate) token: Arc<Token>,
+}
+
+/// What is kept beside a version.
+pub(crate) struct Meta {
+    /// The table of the objects that it may name.
+    pub(crate) token: Arc<Token>,
+    /// Its header, which machine code reads.
+    pub(crate) header: Header,
+    /// What its slots hold.
+    pub(crate) slots: Vec<SlotValue>,
+    /// Why each exit is taken.
+    pub(crate) exit_reasons: Vec<String>,
+    /// Where each exit leaves to: the code object (none: that of the version) and the offset in it.
+    pub(crate) exit_sites: Vec<(Option<ObjId>, u32)>,
+    /// What it cost.
+    pub(crate) costs: Costs,
+}
+
+impl Drop for Meta {
+    fn drop(&mut self) {
+        stats::remember_exits(self);
+    }
+}
+
+/// The one compiler of this process, once it is there.
+static COMPILER: OnceLock<Arc<Remote>> = OnceLock::new();
+/// Compiles that only ask for a text use numbers from the upper end.
+static NEXT_ASKER: AtomicU64 = AtomicU64::new(u64::MAX);
+
+/// The compiler behind its C interface.
+pub(crate) struct Remote {
+    library: Library,
+    options: Options,
+    /// One call at a time.
+    turn: Mutex<()>,
+}
+
+impl Remote {
+    /// Opens the compiler, or finds it open.
+    ///
+    /// # Errors
+    /// [`reasons::NO_COMPILER`] with what the loader says.
+    pub(crate) fn open(options: &Options) -> Result<Arc<Self>, Refusal> {
+        if let Some(known) = COMPILER.get() {
+            return Ok(known.clone());
+        }
+        let path = match &options.compiler {
+            Some(path) => path.clone(),
+            None => beside_this_extension(),
+        };
+        let library = Library::open(&path).map_err(|it| Refusal::new(reasons::NO_COMPILER, it))?;
+        let remote = Arc::new(Remote {
+            library,
+            options: options.clone(),
+            turn: Mutex::new(()),
+        });
+        Ok(COMPILER.get_or_init(|| remote).clone())
+    }
+
+    /// Functions of which it holds intermediate code; 0 before the first compile.
+    pub(crate) fn live_functions() -> u64 {
+        COMPILER.get().map_or(0, |it| {
+            let _turn = it.turn.lock().unwrap_or_else(PoisonError::into_inner);
+            it.library.live_functions()
+        })
+    }
+
+    /// Asks for texts alone. Wants a large stack.
+    ///
+    /// # Errors
+    /// As [`Remote::open`]; a reply that cannot be read.
+    pub(crate) fn dumps(options: &Options, mut request: Request) -> Result<Vec<Dump>, Refusal> {
+        let remote = Remote::open(options)?;
+        // Relaxed: only uniqueness matters.
+        request.function = NEXT_ASKER.fetch_sub(1, Ordering::Relaxed);
+        let reply = remote.ask(&request);
+        remote.library.release(request.function);
+        Ok(reply?.dumps)
+    }
+
+    fn ask(&self, request: &Request) -> Result<Reply, Refusal> {
+        let bytes = encode(request);
+        let reply = {
+            let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+            self.library.compile(&bytes)
+        };
+        let reply =
+            reply.map_err(|code| Refusal::new("compiler failed", format!("with code {code}")))?;
+        decode(&reply).map_err(|it| Refusal::new("unreadable reply", it.to_string()))
+    }
+}
+
+impl Compiler for Remote {
+    type Source = Source;
+    type Meta = Meta;
+
+    fn compile(&self, request: &EngineRequest<Source>) -> Result<Compiled<Meta>, Refusal> {
+        let source = &request.source;
+        let reply = self.ask(&source.request)?;
+        let label = request.version.to_string();
+        for dump in &reply.dumps {
+            dumps::write(&self.options, &request.name, &label, dump);
+        }
+        let unit = reply
+            .outcome
+            .map_err(|(reason, detail)| Refusal::new(reason, detail))?;
+        let header = Header::new(encode_exits(&unit.exits), unit.exits.len());
+        Ok(Compiled {
+            entry_symbol: unit.symbol,
+            tables: vec![TableSpec {
+                symbol: SLOTS.to_owned(),
+                words: unit.slots.len(),
+            }],
+            assumptions: vec![AssumptionKey(source.token.number())],
+            inlined: Vec::new(),
+            timings: Timings {
+                bytecodes: unit.costs.bytecodes.into(),
+                frontend_ns: unit.costs.frontend_ns,
+                optimise_ns: unit.costs.optimise_ns,
+                emit_ns: unit.costs.emit_ns,
+                ..Timings::default()
+            },
+            meta: Meta {
+                token: source.token.clone(),
+                header,
+                exit_sites: unit
+                    .exits
+                    .iter()
+                    .map(|it| site_of(it, &unit.slots))
+                    .collect(),
+                slots: unit.slots,
+                exit_reasons: unit.exits.into_iter().map(|it| it.reason).collect(),
+                costs: unit.costs,
+            },
+            object: unit.object,
+        })
+    }
+
+    fn release(&self, released: &[Released]) {
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        for it in released {
+            if let Released::Function(id) = it {
+                self.library.release(id.0);
+            }
+        }
+    }
+}
+
+/// The innermost frame of an exit.
+fn site_of(exit: &ExitRecord, slots: &[SlotValue]) -> (Option<ObjId>, u32) {
+    let Some(innermost) = exit.frames.last() else {
+        return (None, 0);
+    };
+    let code = match slots.get(innermost.code_slot as usize) {
+        Some(SlotValue::Object(id)) if exit.frames.len() > 1 => Some(*id),
+        _ => None,
+    };
+    (code, innermost.offset)
+}
+
+fn beside_this_extension() -> PathBuf {
+    own_path()
+        .unwrap_or_default()
+        .with_file_name("libmartlet_compiler.so")
+}

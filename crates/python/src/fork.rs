@@ -1,0 +1,81 @@
+//! Fork: no thread of ours is alive across it, and none comes back before the interpreter has counted them.
+
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::hotness;
+use crate::raw::{Gil, frames};
+use crate::state::with;
+
+/// Threads come back after this time, even if the thread that forked is not seen to go on.
+const AT_LATEST: Duration = Duration::from_millis(20);
+
+/// When the fork was, until threads may come back.
+static FORKED: Mutex<Option<Instant>> = Mutex::new(None);
+static UNDER_WAY: AtomicBool = AtomicBool::new(false);
+
+/// Before the fork: our threads end.
+pub(crate) fn before(gil: Gil<'_>) {
+    UNDER_WAY.store(true, Ordering::Release);
+    frames::remember_fork(gil);
+    hotness::stop_sampler(false);
+    with(gil, |state| {
+        // Compiles that do not end in time are left to the parent; the child then compiles nothing.
+        let _ = state.engine.before_fork();
+    });
+}
+
+/// In the parent.
+pub(crate) fn after_in_parent(gil: Gil<'_>) {
+    with(gil, |state| state.engine.after_fork_parent());
+    wait_for_its_end(gil);
+}
+
+/// In the child.
+pub(crate) fn after_in_child(gil: Gil<'_>) {
+    with(gil, |state| {
+        if let Err(error) = state.engine.after_fork_child()
+            && state.options.log
+        {
+            eprintln!("martlet: after fork: {error}");
+        }
+        state.samples = (0, 0);
+    });
+    wait_for_its_end(gil);
+}
+
+fn wait_for_its_end(gil: Gil<'_>) {
+    *FORKED.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    if let Some(interpreter) = with(gil, |state| state.interpreter) {
+        hotness::wake(interpreter);
+    }
+}
+
+/// Whether threads must stay away.
+pub(crate) fn is_under_way() -> bool {
+    UNDER_WAY.load(Ordering::Acquire)
+}
+
+/// Called with every sample: whether the program has come out of the fork. If not, the sample is asked for again.
+pub(crate) fn may_go_on(gil: Gil<'_>) -> bool {
+    if !is_under_way() {
+        return true;
+    }
+    let mut forked = FORKED.lock().unwrap_or_else(PoisonError::into_inner);
+    let Some(at) = *forked else {
+        // Between the hooks: the call comes again after the fork.
+        return false;
+    };
+    if frames::fork_is_over(gil) || at.elapsed() > AT_LATEST {
+        *forked = None;
+        UNDER_WAY.store(false, Ordering::Release);
+        return true;
+    }
+    drop(forked);
+    if let Some(interpreter) = with(gil, |state| state.interpreter) {
+        hotness::wake(interpreter);
+    }
+    false
+}

@@ -1,0 +1,356 @@
+//! Finding what is hot, at no cost to what is not: a thread that wakes up now and then asks the interpreter for a call,
+//! and the call looks at the frames that run.
+//!
+//! The thread never touches Python. It slows down where nothing new gets hot, and where no call comes back the process
+//! idles, so it sleeps longer. It is gone during a fork.
+
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Condvar, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use martlet_snapshot::{EntryPoint, Seen};
+
+use crate::calls::{MAX_ATTEMPTS, ask, avoided, mode};
+use crate::raw::code::{Code, instructions};
+use crate::raw::frames::{Interpreter, Sight};
+use crate::raw::{Gil, c, frames};
+use crate::snapshot::Scene;
+use crate::state::{State, with};
+use crate::{fork, install, tools};
+
+/// Time between samples while things get hot.
+const FAST: Duration = Duration::from_millis(1);
+/// Time between samples when nothing new was found for long.
+const SLOW: Duration = Duration::from_millis(5);
+/// Time between looks at a process that does not run Python code.
+const IDLE: Duration = Duration::from_millis(50);
+/// So many samples in a row without anything new make the sampler slow.
+const BORING: u32 = 500;
+/// The first sample comes after this time, so that very short programs see none.
+const FIRST: Duration = Duration::from_millis(2);
+
+/// Heat at which a version of a function is asked for. The innermost frame gains 2 a sample, its callers 1.
+const FUNCTION_HEAT: u32 = 4;
+/// Heat of one activation in one loop at which the loop is entered.
+const LOOP_HEAT: u32 = 6;
+/// Heat of code that runs in the interpreter although there is a version, at which another one is asked for.
+const AGAIN_HEAT: u32 = 16;
+/// So many frames of a stack are looked at.
+const DEPTH: usize = 6;
+
+/// `JUMP_BACKWARD` and `EXTENDED_ARG` of 3.13 (`opcode_ids.h`).
+const JUMP_BACKWARD: u8 = 77;
+const EXTENDED_ARG: u8 = 71;
+
+/// How hot a code object is.
+#[derive(Default)]
+pub(crate) struct Heat {
+    function: u32,
+    attempts: u32,
+    activation: usize,
+    loops: Option<Vec<LoopHeat>>,
+}
+
+struct LoopHeat {
+    header: u32,
+    /// Offset of the back edge.
+    end: u32,
+    heat: u32,
+    activation: usize,
+    attempts: u32,
+    refused: bool,
+}
+
+impl Heat {
+    /// A version came: heat starts again, for the next one if that proves necessary.
+    pub(crate) fn was_installed(&mut self, header: Option<u32>) {
+        match header {
+            None => self.function = 0,
+            Some(header) => {
+                for it in self
+                    .loops
+                    .iter_mut()
+                    .flatten()
+                    .filter(|it| it.header == header)
+                {
+                    it.heat = 0;
+                }
+            }
+        }
+    }
+
+    /// The loop will not be asked for again.
+    pub(crate) fn refuse_loop(&mut self, header: u32) {
+        for it in self
+            .loops
+            .iter_mut()
+            .flatten()
+            .filter(|it| it.header == header)
+        {
+            it.refused = true;
+        }
+    }
+
+    fn loops(&mut self, gil: Gil<'_>, code: &Code) -> &mut Vec<LoopHeat> {
+        self.loops
+            .get_or_insert_with(|| code.base(gil).map(|it| find_loops(&it)).unwrap_or_default())
+    }
+}
+
+/// The back edges of a function, from its base code.
+fn find_loops(base: &[u8]) -> Vec<LoopHeat> {
+    let mut loops = Vec::new();
+    let mut extended = 0;
+    for at in instructions(base) {
+        let (opcode, arg) = (base[2 * at], u32::from(base[2 * at + 1]));
+        let oparg = extended << 8 | arg;
+        extended = if opcode == EXTENDED_ARG { oparg } else { 0 };
+        if opcode == JUMP_BACKWARD {
+            // The jump is relative to the instruction behind its one cache entry.
+            let end = at as u32;
+            loops.push(LoopHeat {
+                header: (end + 2).saturating_sub(oparg),
+                end,
+                heat: 0,
+                activation: 0,
+                attempts: 0,
+                refused: false,
+            });
+        }
+    }
+    loops
+}
+
+/// The sample hook: the interpreter calls it on a thread that runs Python code.
+pub(crate) fn sampled(gil: Gil<'_>) {
+    PENDING.store(false, Ordering::Release);
+    if !fork::may_go_on(gil) {
+        return;
+    }
+    tools::look(gil);
+    with(gil, |state| {
+        if !state.enabled || state.tools {
+            install::drain(gil, state);
+            return;
+        }
+        for (depth, sight) in frames::look::<DEPTH>(gil).into_iter().enumerate() {
+            look_at(gil, state, &sight, depth == 0);
+        }
+        install::drain(gil, state);
+        state.collect(gil);
+    });
+    sampler_may_run(gil);
+}
+
+fn look_at(gil: Gil<'_>, state: &mut State, sight: &Sight, innermost: bool) {
+    if innermost {
+        state.samples.0 += u64::from(sight.in_machine_code());
+        state.samples.1 += 1;
+    }
+    if sight.in_machine_code() {
+        return;
+    }
+    let addr = sight.code();
+    let code = Code::new(gil, addr);
+    if code.is_suspendable() {
+        return;
+    }
+    let gain = if innermost { 2 } else { 1 };
+    let Ok(entry) = state.entry(gil, addr) else {
+        return;
+    };
+    let heat = &mut entry.heat;
+    // A version that was left is no good only where it is left again and again.
+    let has_version = entry.raw.get().live > 0;
+    if !has_version || heat.activation != sight.activation() {
+        heat.function += gain;
+    }
+    heat.activation = sight.activation();
+    let limit = if has_version {
+        AGAIN_HEAT
+    } else {
+        FUNCTION_HEAT
+    };
+    let wants_function = code.is_function()
+        && heat.function >= limit
+        && entry.raw.get().refused == 0
+        && (has_version || entry.raw.get().asked == 0)
+        && heat.attempts < MAX_ATTEMPTS;
+    if wants_function {
+        heat.attempts += 1;
+        heat.function = 0;
+    }
+    let wants_loop = heat_loop(gil, &mut entry.heat, &code, sight, gain);
+    if let Some(header) = wants_loop {
+        entry.raw.set_loop(c::Loop {
+            header,
+            depth: 0,
+            cell: std::ptr::null(),
+        });
+        state.to_arm.push((addr, true));
+        BORED.store(0, Ordering::Relaxed);
+    }
+    if wants_function {
+        BORED.store(0, Ordering::Relaxed);
+        let scene = Scene {
+            entry: EntryPoint::Start,
+            mode: mode(state, &code.qualname(gil), state.options.always),
+            globals: sight.globals(),
+            builtins: sight.builtins(),
+            seen_locals: seen_at_start(gil, &code, sight),
+            seen_stack: Vec::new(),
+            avoid: avoided(state, addr),
+        };
+        let _ = ask(gil, state, addr, scene, false);
+    }
+}
+
+/// The innermost loop around where the frame stands, if it is time to enter it.
+fn heat_loop(gil: Gil<'_>, heat: &mut Heat, code: &Code, sight: &Sight, gain: u32) -> Option<u32> {
+    if !sight.is_enterable() {
+        return None;
+    }
+    let offset = sight.offset();
+    let found = heat
+        .loops(gil, code)
+        .iter_mut()
+        .filter(|it| it.header <= offset && offset <= it.end)
+        .min_by_key(|it| it.end - it.header)?;
+    if found.activation != sight.activation() {
+        found.activation = sight.activation();
+        found.heat = 0;
+    }
+    found.heat += gain;
+    if found.heat < LOOP_HEAT || found.refused || found.attempts >= MAX_ATTEMPTS {
+        return None;
+    }
+    found.heat = 0;
+    found.attempts += 1;
+    Some(found.header)
+}
+
+/// The classes of the arguments, where the frame still shows what the function was called with: what it has stored to
+/// says nothing of that.
+fn seen_at_start(gil: Gil<'_>, code: &Code, sight: &Sight) -> Vec<Seen> {
+    let mut seen = sight.seen_locals(code.view().n_locals);
+    let Ok(base) = code.base(gil) else {
+        return Vec::new();
+    };
+    let mut extended = 0;
+    for at in instructions(&base) {
+        let (opcode, arg) = (base[2 * at], u32::from(base[2 * at + 1]));
+        let oparg = extended << 8 | arg;
+        extended = if opcode == EXTENDED_ARG { oparg } else { 0 };
+        for local in stored_locals(opcode, oparg).into_iter().flatten() {
+            if let Some(it) = seen.get_mut(local as usize) {
+                *it = Seen::Nothing;
+            }
+        }
+    }
+    seen
+}
+
+/// The locals that an instruction changes: DELETE_FAST and the STORE_FAST family of 3.13 (`opcode_ids.h`).
+fn stored_locals(opcode: u8, oparg: u32) -> [Option<u32>; 2] {
+    match opcode {
+        65 | 110 => [Some(oparg), None],
+        111 => [Some(oparg >> 4), None],
+        112 => [Some(oparg >> 4), Some(oparg & 15)],
+        _ => [None, None],
+    }
+}
+
+/// A sample was asked for and has not come.
+static PENDING: AtomicBool = AtomicBool::new(false);
+/// Samples in a row without anything new.
+static BORED: AtomicU32 = AtomicU32::new(0);
+static SAMPLER: Mutex<Option<Sampler>> = Mutex::new(None);
+/// Told to end, and by whom it is woken for that.
+static STOP: (Mutex<bool>, Condvar) = (Mutex::new(false), Condvar::new());
+/// Sampling has ended for good.
+static OVER: AtomicBool = AtomicBool::new(false);
+
+struct Sampler {
+    thread: JoinHandle<()>,
+}
+
+/// Asks for a sample now: a compile thread has finished something. Needs no GIL.
+pub(crate) fn wake(interpreter: Interpreter) {
+    if !OVER.load(Ordering::Acquire) && !PENDING.swap(true, Ordering::AcqRel) {
+        ask_for_sample(interpreter);
+    }
+}
+
+/// A queue that is full is tried again at the next tick.
+fn ask_for_sample(interpreter: Interpreter) {
+    if !interpreter.ask_for_sample() {
+        PENDING.store(false, Ordering::Release);
+    }
+}
+
+/// Starts the sampler, unless it runs.
+pub(crate) fn sampler_may_run(gil: Gil<'_>) {
+    let wanted = with(gil, |state| {
+        (state.enabled && !state.options.off).then_some(state.interpreter)
+    });
+    let Some(Some(interpreter)) = wanted else {
+        return;
+    };
+    let mut sampler = SAMPLER.lock().unwrap_or_else(PoisonError::into_inner);
+    if sampler.is_some() || OVER.load(Ordering::Acquire) || fork::is_under_way() {
+        return;
+    }
+    *STOP.0.lock().unwrap_or_else(PoisonError::into_inner) = false;
+    let spawned = std::thread::Builder::new()
+        .name("martlet-sampler".to_owned())
+        .stack_size(64 << 10)
+        .spawn(move || run(interpreter));
+    // Without a thread nothing gets hot: the program runs on in the interpreter.
+    *sampler = spawned.ok().map(|thread| Sampler { thread });
+}
+
+/// Ends the sampler and waits for that, which takes microseconds.
+pub(crate) fn stop_sampler(for_good: bool) {
+    if for_good {
+        OVER.store(true, Ordering::Release);
+    }
+    let sampler = SAMPLER
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .take();
+    if let Some(sampler) = sampler {
+        *STOP.0.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        STOP.1.notify_all();
+        let _ = sampler.thread.join();
+    }
+}
+
+/// The life of the sampler.
+fn run(interpreter: Interpreter) {
+    crate::raw::dl::block_signals();
+    let mut pause = FIRST;
+    let mut asked = Instant::now();
+    loop {
+        let stop = STOP.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (stop, _) = STOP
+            .1
+            .wait_timeout_while(stop, pause, |stop| !*stop)
+            .unwrap_or_else(PoisonError::into_inner);
+        if *stop {
+            return;
+        }
+        drop(stop);
+        if PENDING.swap(true, Ordering::AcqRel) {
+            // The last call has not come back: no Python code runs, or it is inside of some C function.
+            if asked.elapsed() > IDLE {
+                pause = IDLE;
+            }
+            continue;
+        }
+        asked = Instant::now();
+        ask_for_sample(interpreter);
+        let bored = BORED.fetch_add(1, Ordering::Relaxed);
+        pause = if bored > BORING { SLOW } else { FAST };
+    }
+}

@@ -1,0 +1,159 @@
+//! `martlet.inspect(f)`: what became of a function.
+
+use martlet_engine::Refusal;
+use martlet_snapshot::{EntryPoint, Request, Stage};
+use pyo3::exceptions::{PyRuntimeError, PyTypeError};
+use pyo3::prelude::*;
+
+use crate::calls::mode;
+use crate::compiler::Remote;
+use crate::options::Options;
+use crate::raw::objects::{Kind, describe};
+use crate::raw::{Addr, code, functions};
+use crate::snapshot::{self, Scene};
+use crate::state::with;
+
+/// A function under the glass. The texts are made anew from what the interpreter knows now.
+#[pyclass(module = "martlet", frozen)]
+pub(crate) struct Inspection {
+    function: Py<PyAny>,
+}
+
+/// The Python function behind `object`: itself, or what a method is bound to.
+pub(crate) fn function_behind<'py>(object: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    let mut function = object.clone();
+    if let Ok(inner) = function.getattr("__func__") {
+        function = inner;
+    }
+    if describe(function.py(), Addr::of(&function)) != Kind::Function {
+        return Err(PyTypeError::new_err(format!(
+            "martlet: a Python function is wanted, not {}",
+            object.get_type().name()?
+        )));
+    }
+    Ok(function)
+}
+
+#[pymethods]
+impl Inspection {
+    #[new]
+    fn new(object: &Bound<'_, PyAny>) -> PyResult<Self> {
+        crate::state::initialise(object.py())?;
+        Ok(Inspection {
+            function: function_behind(object)?.unbind(),
+        })
+    }
+
+    /// The decoded bytecode with its feedback.
+    fn bytecode(&self, gil: Python<'_>) -> PyResult<String> {
+        self.text(gil, Stage::Bytecode)
+    }
+
+    /// The typed middle form after all passes.
+    fn hir(&self, gil: Python<'_>) -> PyResult<String> {
+        self.text(gil, Stage::Hir)
+    }
+
+    /// LLVM IR: as lowered, or after the pipeline.
+    #[pyo3(signature = (optimised = false))]
+    fn ir(&self, gil: Python<'_>, optimised: bool) -> PyResult<String> {
+        self.text(gil, if optimised { Stage::IrOpt } else { Stage::Ir })
+    }
+
+    /// Assembly.
+    fn asm(&self, gil: Python<'_>) -> PyResult<String> {
+        self.text(gil, Stage::Asm)
+    }
+
+    /// The versions so far, oldest first, each with what became of it.
+    fn versions(&self, gil: Python<'_>) -> Vec<String> {
+        let code = self.code(gil);
+        with(gil, |state| {
+            let function = state.codes.get(&code).and_then(|it| it.function.as_ref());
+            function.map_or_else(Vec::new, |it| {
+                it.records()
+                    .iter()
+                    .map(|record| {
+                        let point = match crate::state::header_of(record.point()) {
+                            None => String::from("start"),
+                            Some(header) => format!("loop at {header}"),
+                        };
+                        format!("{} ({point}): {:?}", record.id(), record.state())
+                    })
+                    .collect()
+            })
+        })
+        .unwrap_or_default()
+    }
+
+    /// Whether calls enter machine code now.
+    fn compiled(&self, gil: Python<'_>) -> bool {
+        let code = self.code(gil);
+        with(gil, |state| {
+            state
+                .codes
+                .get(&code)
+                .is_some_and(|it| it.raw.get().live > 0 && it.raw.get().entered > 0)
+        })
+        .unwrap_or(false)
+    }
+
+    /// Why the latest attempt to compile it failed; None if it did not.
+    fn reason(&self, gil: Python<'_>) -> Option<String> {
+        let code = self.code(gil);
+        with(gil, |state| {
+            let entry = state.codes.get(&code)?;
+            entry.refusal.as_ref().map(Refusal::to_string)
+        })
+        .flatten()
+    }
+}
+
+impl Inspection {
+    fn code(&self, gil: Python<'_>) -> Addr {
+        functions::code_of(gil, Addr::of(self.function.bind(gil)))
+    }
+
+    fn text(&self, gil: Python<'_>, stage: Stage) -> PyResult<String> {
+        let func = Addr::of(self.function.bind(gil));
+        let addr = functions::code_of(gil, func);
+        let taken = with(gil, |state| {
+            let qualname = code::Code::new(gil, addr).qualname(gil);
+            let mut how = mode(state, &qualname, true);
+            how.dump = vec![stage];
+            let scene = Scene {
+                entry: EntryPoint::Start,
+                mode: how,
+                globals: functions::globals_of(gil, func),
+                builtins: functions::builtins_of(gil, func),
+                seen_locals: Vec::new(),
+                seen_stack: Vec::new(),
+                avoid: Vec::new(),
+            };
+            let options = state.options.clone();
+            snapshot::take(gil, state, addr, 0, scene).map(|source| (options, source))
+        });
+        let (options, source) =
+            taken.ok_or_else(|| PyRuntimeError::new_err("martlet is busy"))??;
+        let answer = ask(options, source.request.clone());
+        drop(source);
+        let dumps = answer.map_err(|it| PyRuntimeError::new_err(it.to_string()))?;
+        dumps
+            .into_iter()
+            .find(|it| it.stage == stage)
+            .map(|it| it.text)
+            .ok_or_else(|| PyRuntimeError::new_err("not compiled: see reason()"))
+    }
+}
+
+/// Compiling wants a large stack.
+fn ask(options: Options, request: Request) -> Result<Vec<martlet_snapshot::Dump>, Refusal> {
+    let spawned = std::thread::Builder::new()
+        .name("martlet-inspect".to_owned())
+        .stack_size(64 << 20)
+        .spawn(move || Remote::dumps(&options, request));
+    spawned
+        .map_err(|it| Refusal::new("no compile thread", it.to_string()))?
+        .join()
+        .unwrap_or_else(|_| Err(Refusal::new("the compiler panicked", "")))
+}

@@ -1,0 +1,138 @@
+//! Finished units become versions: slots filled, entries led there.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use martlet_engine::machine_code::Code;
+use martlet_engine::{InstallHooks, Refusal, Version};
+use martlet_snapshot::SlotValue;
+
+use crate::calls::close_loop;
+use crate::compiler::{Meta, SLOTS};
+use crate::raw::{Gil, dl, unit};
+use crate::state::{State, cell_of, header_of};
+
+/// Installs whatever compile threads have finished.
+pub(crate) fn drain(gil: Gil<'_>, state: &mut State) {
+    let engine = state.engine.clone();
+    while let Some(finished) = engine.take_finished() {
+        let id = finished.id();
+        let point = finished.record().point();
+        let result = engine.install(
+            finished,
+            &mut InstallHooks {
+                resolve: &dl::address_of,
+                fill: &mut |version, code| fill(gil, state, version, code),
+            },
+        );
+        match result {
+            Ok(version) => installed(gil, state, &version),
+            Err(refusal) => refused(state, id.function, header_of(point), refusal),
+        }
+    }
+}
+
+fn refused(
+    state: &mut State,
+    function: martlet_engine::FunctionId,
+    header: Option<u32>,
+    refusal: Refusal,
+) {
+    let Some(addr) = state.by_id.get(&function).copied() else {
+        return;
+    };
+    if state.options.log {
+        eprintln!("martlet: {function} not compiled: {refusal}");
+    }
+    if let Some(entry) = state.codes.get_mut(&addr) {
+        entry.refusal = Some(refusal);
+        match header {
+            None => entry.raw.set(|it| it.refused = 1),
+            Some(header) => close_loop(state, addr, header),
+        }
+    }
+}
+
+/// Fills the slots of a version and completes its header.
+///
+/// # Errors
+/// What it names is dead, or may not be named; tools are at work.
+pub(crate) fn fill(
+    gil: Gil<'_>,
+    state: &mut State,
+    version: &Arc<Version<Meta>>,
+    code: &Code,
+) -> Result<(), Refusal> {
+    if state.tools {
+        return Err(Refusal::new("tools", ""));
+    }
+    let id = version.id();
+    let meta = version.meta();
+    let addr = state
+        .by_id
+        .get(&id.function)
+        .copied()
+        .ok_or_else(|| Refusal::new("function dropped", ""))?;
+    let slots = code
+        .table(SLOTS)
+        .ok_or_else(|| Refusal::new("malformed unit", "no slot table"))?;
+    for (i, value) in meta.slots.iter().enumerate() {
+        let word = match *value {
+            SlotValue::Unit => meta.header.address(),
+            SlotValue::Object(object) => named(state, meta, object)?.0 as u64,
+            SlotValue::Cell(object) => {
+                let callee = named(state, meta, object)?;
+                let function = state
+                    .function(gil, callee)
+                    .map_err(|it| Refusal::new("no entry", it.to_string()))?;
+                version.hold(function.entry().clone());
+                cell_of(function.entry()) as u64
+            }
+            other => {
+                return Err(Refusal::new("malformed unit", format!("slot {other:?}")));
+            }
+        };
+        // Relaxed: the version is not published yet.
+        slots[i].store(word, Ordering::Relaxed);
+    }
+    let is_loop = header_of(version.point()).is_some();
+    meta.header
+        .complete(is_loop, unit::mark_of(id.number), slots, addr);
+    if let Some(table) = state.tables.get_mut(&meta.token) {
+        table.serve(version);
+    }
+    Ok(())
+}
+
+fn named(
+    state: &mut State,
+    meta: &Meta,
+    object: martlet_snapshot::ObjId,
+) -> Result<crate::raw::Addr, Refusal> {
+    state
+        .tables
+        .get_mut(&meta.token)
+        .and_then(|it| it.nameable(object))
+        .ok_or_else(|| Refusal::new("object died or cannot be named", format!("{object:?}")))
+}
+
+/// A version was published: the entries of functions follow.
+pub(crate) fn installed(gil: Gil<'_>, state: &mut State, version: &Arc<Version<Meta>>) {
+    let id = version.id().function;
+    let Some(addr) = state.by_id.get(&id).copied() else {
+        return;
+    };
+    if state.options.log {
+        let (name, costs) = (version.record().id(), version.meta().costs);
+        let qualname = state.codes.get(&addr).map(|it| it.qualname.clone());
+        eprintln!(
+            "martlet: compiled {} as {name}: {costs:?}",
+            qualname.unwrap_or_default()
+        );
+    }
+    if let Some(entry) = state.codes.get_mut(&addr) {
+        entry.refusal = None;
+        entry.heat.was_installed(header_of(version.point()));
+    }
+    state.refresh(gil, addr);
+}

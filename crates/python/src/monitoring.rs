@@ -1,0 +1,98 @@
+//! Local JUMP events: how a running loop is entered.
+//!
+//! A tool id of `sys.monitoring` is claimed while at least one code object has its events switched on. What is changed
+//! here raises audit events and may run Python code, so nobody is at the state meanwhile.
+
+use pyo3::prelude::*;
+
+use crate::raw::guarded::Guarded;
+use crate::raw::{Addr, Gil, functions};
+
+/// The name under which the id is claimed; known to `frames.c` too.
+const NAME: &str = "martlet";
+
+#[derive(Default)]
+struct Claim {
+    tool: Option<u8>,
+    /// We are the ones who register a callback.
+    busy: bool,
+}
+
+static CLAIM: Guarded<Claim> = Guarded::new(Claim {
+    tool: None,
+    busy: false,
+});
+
+/// Whether the audit event that is just raised is our own.
+pub(crate) fn is_busy(gil: Gil<'_>) -> bool {
+    CLAIM.try_with(gil, |it| it.busy).unwrap_or(true)
+}
+
+/// Switches the events of a live code object on or off. Where that fails, the loop goes on in the interpreter.
+pub(crate) fn switch(gil: Gil<'_>, code: Addr, on: bool) {
+    let code = code.object(gil);
+    CLAIM.try_with(gil, |it| it.busy = true);
+    let result = if on {
+        arm(gil, &code)
+    } else {
+        disarm(gil, &code)
+    };
+    CLAIM.try_with(gil, |it| it.busy = false);
+    if let Err(error) = result {
+        drop(error);
+    }
+}
+
+fn arm(gil: Gil<'_>, code: &Bound<'_, PyAny>) -> PyResult<()> {
+    let monitoring = gil.import("sys")?.getattr("monitoring")?;
+    let events = monitoring.getattr("events")?.getattr("JUMP")?;
+    let tool = match CLAIM.try_with(gil, |it| it.tool).flatten() {
+        Some(tool) => tool,
+        None => {
+            // The optimiser's id is 5; the others below it are for whoever comes.
+            let free = [5, 4, 3].into_iter().find(|id| {
+                monitoring
+                    .call_method1("get_tool", (id,))
+                    .is_ok_and(|it| it.is_none())
+            });
+            let Some(tool) = free else { return Ok(()) };
+            monitoring.call_method1("use_tool_id", (tool, NAME))?;
+            monitoring.call_method1(
+                "register_callback",
+                (tool, &events, functions::jump_callback(gil)?),
+            )?;
+            CLAIM.try_with(gil, |it| it.tool = Some(tool));
+            tool
+        }
+    };
+    monitoring.call_method1("set_local_events", (tool, code, events))?;
+    Ok(())
+}
+
+fn disarm(gil: Gil<'_>, code: &Bound<'_, PyAny>) -> PyResult<()> {
+    if let Some(Some(tool)) = CLAIM.try_with(gil, |it| it.tool) {
+        let monitoring = gil.import("sys")?.getattr("monitoring")?;
+        monitoring.call_method1("set_local_events", (tool, code, 0))?;
+    }
+    Ok(())
+}
+
+/// Gives the id back, with all events.
+pub(crate) fn release(gil: Gil<'_>, codes: &[Addr]) {
+    let Some(Some(tool)) = CLAIM.try_with(gil, |it| it.tool.take()) else {
+        return;
+    };
+    CLAIM.try_with(gil, |it| it.busy = true);
+    let result = (|| -> PyResult<()> {
+        let monitoring = gil.import("sys")?.getattr("monitoring")?;
+        for code in codes {
+            monitoring.call_method1("set_local_events", (tool, code.object(gil), 0))?;
+        }
+        let events = monitoring.getattr("events")?.getattr("JUMP")?;
+        monitoring.call_method1("register_callback", (tool, events, gil.None()))?;
+        monitoring.call_method1("free_tool_id", (tool,))?;
+        Ok(())
+    })();
+    CLAIM.try_with(gil, |it| it.busy = false);
+    drop(result);
+}

@@ -1,0 +1,109 @@
+//! Every switch of the extension, read from the environment once.
+
+use std::path::PathBuf;
+
+use martlet_snapshot::Stage;
+
+/// The switches. Each is an environment variable of the name given.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Options {
+    /// `MARTLET_OFF=1`: nothing is ever compiled; `enable()` does nothing.
+    pub(crate) off: bool,
+    /// `MARTLET_ALWAYS=1`: every function is compiled at its first call; sites that never ran are compiled generically.
+    pub(crate) always: bool,
+    /// `MARTLET_SYNC=1`: compiling happens on the thread that asks, which waits.
+    pub(crate) sync: bool,
+    /// `MARTLET_ONLY=names`: only functions with one of these qualified names (separated by commas) are compiled.
+    pub(crate) only: Option<Vec<String>>,
+    /// `MARTLET_FUEL=n`: compiling ends after so many compiles.
+    pub(crate) fuel: Option<u64>,
+    /// `MARTLET_VERIFY=1`: every verifier runs.
+    pub(crate) verify: bool,
+    /// `MARTLET_EXIT_EVERY=k`: every k-th guard exits although it holds. 0: none.
+    pub(crate) exit_every: u32,
+    /// `MARTLET_DUMP=stages`: texts to write, of `bytecode,hir,ir,ir-opt,asm`.
+    pub(crate) dump: Vec<Stage>,
+    /// `MARTLET_DUMP_FILTER=qualname`: only of functions whose qualified name contains this.
+    pub(crate) dump_filter: Option<String>,
+    /// `MARTLET_DUMP_DIR=folder`: into files of this folder instead of stderr.
+    pub(crate) dump_dir: Option<PathBuf>,
+    /// `MARTLET_STATS=1` or a path that ends in `.json`: statistics at the end, as a table on stderr or into that file.
+    pub(crate) stats: Option<String>,
+    /// `MARTLET_LOG=1`: a line on stderr for whatever is compiled, refused, invalidated.
+    pub(crate) log: bool,
+    /// `MARTLET_PERF=map`: `/tmp/perf-PID.map` is written.
+    pub(crate) perf_map: bool,
+    /// `MARTLET_MAX_UNITS=n`: longer functions (in code units) are refused. 0: the compiler's default.
+    pub(crate) max_units: u32,
+    /// `MARTLET_COMPILER=path`: the compiler's shared object; by default it lies beside this extension.
+    pub(crate) compiler: Option<PathBuf>,
+}
+
+impl Options {
+    /// Reads the environment.
+    pub(crate) fn from_env() -> Self {
+        let text = |name: &str| std::env::var(name).ok().filter(|it| !it.is_empty());
+        let flag = |name: &str| text(name).is_some_and(|it| it != "0");
+        let number = |name: &str| text(name).and_then(|it| it.parse::<u64>().ok());
+        Options {
+            off: flag("MARTLET_OFF"),
+            always: flag("MARTLET_ALWAYS"),
+            sync: flag("MARTLET_SYNC"),
+            only: text("MARTLET_ONLY")
+                .map(|it| it.split(',').map(|name| name.trim().to_owned()).collect()),
+            fuel: number("MARTLET_FUEL"),
+            verify: flag("MARTLET_VERIFY"),
+            exit_every: number("MARTLET_EXIT_EVERY").unwrap_or(0) as u32,
+            dump: text("MARTLET_DUMP").map_or_else(Vec::new, |it| {
+                it.split(',')
+                    .filter_map(|name| stage(name.trim()))
+                    .collect()
+            }),
+            dump_filter: text("MARTLET_DUMP_FILTER"),
+            dump_dir: text("MARTLET_DUMP_DIR").map(PathBuf::from),
+            stats: text("MARTLET_STATS").filter(|it| it != "0"),
+            log: flag("MARTLET_LOG"),
+            perf_map: text("MARTLET_PERF").is_some_and(|it| it == "map"),
+            max_units: number("MARTLET_MAX_UNITS").unwrap_or(0) as u32,
+            compiler: text("MARTLET_COMPILER").map(PathBuf::from),
+        }
+    }
+
+    /// Whether `MARTLET_ONLY` lets a function of this name be compiled.
+    pub(crate) fn allows(&self, qualname: &str) -> bool {
+        self.only
+            .as_ref()
+            .is_none_or(|names| names.iter().any(|it| it == qualname))
+    }
+
+    /// Which texts are wanted of a function of this name.
+    pub(crate) fn dumps_of(&self, qualname: &str) -> Vec<Stage> {
+        match &self.dump_filter {
+            Some(filter) if !qualname.contains(filter.as_str()) => Vec::new(),
+            _ => self.dump.clone(),
+        }
+    }
+}
+
+/// A stage by its name.
+pub(crate) fn stage(name: &str) -> Option<Stage> {
+    Some(match name {
+        "bytecode" => Stage::Bytecode,
+        "hir" => Stage::Hir,
+        "ir" => Stage::Ir,
+        "ir-opt" => Stage::IrOpt,
+        "asm" => Stage::Asm,
+        _ => return None,
+    })
+}
+
+/// The name of a stage.
+pub(crate) fn stage_name(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Bytecode => "bytecode",
+        Stage::Hir => "hir",
+        Stage::Ir => "ir",
+        Stage::IrOpt => "ir-opt",
+        Stage::Asm => "asm",
+    }
+}

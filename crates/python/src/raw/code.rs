@@ -1,0 +1,142 @@
+//! Code objects: their fields, their feedback.
+
+use std::mem::MaybeUninit;
+
+use pyo3::prelude::*;
+
+use super::{Addr, Gil, c};
+
+/// `CO_OPTIMIZED | CO_NEWLOCALS`.
+const FUNCTION_FLAGS: u32 = 0x1 | 0x2;
+/// `CO_VARARGS | CO_VARKEYWORDS`.
+const VARIADIC_FLAGS: u32 = 0x4 | 0x8;
+/// `CO_GENERATOR | CO_COROUTINE | CO_ITERABLE_COROUTINE | CO_ASYNC_GENERATOR`.
+const SUSPENDABLE_FLAGS: u32 = 0x20 | 0x80 | 0x100 | 0x200;
+
+/// A live code object, looked at under the GIL.
+pub(crate) struct Code {
+    view: c::CodeView,
+    addr: Addr,
+}
+
+/// Feedback of one instruction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SiteKind {
+    GlobalModule,
+    GlobalBuiltin,
+    Descriptor,
+    Callee,
+}
+
+impl Code {
+    /// Looks at a code object, which must be one.
+    pub(crate) fn new(_gil: Gil<'_>, addr: Addr) -> Self {
+        let mut view = MaybeUninit::uninit();
+        // SAFETY: a live code object; the function fills every field.
+        let view = unsafe {
+            c::martlet_view_code(addr.as_ptr(), view.as_mut_ptr());
+            view.assume_init()
+        };
+        Code { view, addr }
+    }
+
+    pub(crate) fn addr(&self) -> Addr {
+        self.addr
+    }
+
+    /// The plain numbers of the code object.
+    pub(crate) fn view(&self) -> &c::CodeView {
+        &self.view
+    }
+
+    /// Whether it is the code of a function (not a module's or a class's) that is no generator or coroutine.
+    pub(crate) fn is_function(&self) -> bool {
+        self.view.flags & FUNCTION_FLAGS == FUNCTION_FLAGS && !self.is_suspendable()
+    }
+
+    /// Whether it is a generator's or a coroutine's.
+    pub(crate) fn is_suspendable(&self) -> bool {
+        self.view.flags & SUSPENDABLE_FLAGS != 0
+    }
+
+    /// Whether a call with exactly its positional arguments needs nothing but storing them.
+    pub(crate) fn is_simple(&self) -> bool {
+        self.is_function() && self.view.flags & VARIADIC_FLAGS == 0 && self.view.kw_only == 0
+    }
+
+    pub(crate) fn qualname(&self, gil: Gil<'_>) -> String {
+        super::objects::str_of(gil, Addr::from_ptr(self.view.qualname)).unwrap_or_default()
+    }
+
+    /// `co_code`: base opcodes, caches zero.
+    pub(crate) fn base(&self, gil: Gil<'_>) -> PyResult<Vec<u8>> {
+        // SAFETY: a live code object; the result is a new bytes object or an error.
+        let bytes =
+            unsafe { Bound::from_owned_ptr_or_err(gil, c::PyCode_GetCode(self.addr.as_ptr()))? };
+        Ok(bytes.extract::<&[u8]>()?.to_vec())
+    }
+
+    /// `co_code_adaptive` as it stands, but for instrumented opcodes, which are what they stand for. `base` is the
+    /// result of [`Code::base`].
+    pub(crate) fn adaptive(&self, base: &[u8]) -> Vec<u8> {
+        let len = self.view.n_units as usize * 2;
+        // SAFETY: the instructions of a live code object, which do not change while the GIL is held.
+        let mut units = unsafe { std::slice::from_raw_parts(self.view.adaptive, len) }.to_vec();
+        // SAFETY: no condition.
+        let first_instrumented = unsafe { c::martlet_first_instrumented_opcode() };
+        for at in instructions(base) {
+            if u32::from(units[2 * at]) >= first_instrumented {
+                units[2 * at] = base[2 * at];
+            }
+        }
+        units
+    }
+
+    /// What the instruction at `offset` has learned: a borrowed object that is alive now.
+    pub(crate) fn site(
+        &self,
+        offset: u32,
+        oparg: u32,
+        globals: Addr,
+        builtins: Addr,
+    ) -> Option<(SiteKind, Addr)> {
+        let mut kind = 0;
+        // SAFETY: `offset` is that of an instruction of this live code object; the dictionaries are alive or NULL.
+        let object = unsafe {
+            c::martlet_site(
+                self.addr.as_ptr(),
+                offset,
+                oparg,
+                globals.as_ptr(),
+                builtins.as_ptr(),
+                &mut kind,
+            )
+        };
+        let kind = match kind {
+            1 => SiteKind::GlobalModule,
+            2 => SiteKind::GlobalBuiltin,
+            3 => SiteKind::Descriptor,
+            4 => SiteKind::Callee,
+            _ => return None,
+        };
+        Some((kind, Addr::from_ptr(object)))
+    }
+}
+
+/// The code-unit offsets of all instructions in base code (EXTENDED_ARGs are instructions of their own).
+pub(crate) fn instructions(base: &[u8]) -> impl Iterator<Item = usize> + '_ {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        let this = at;
+        let opcode = *base.get(2 * this)?;
+        // SAFETY: no condition.
+        at += 1 + unsafe { c::martlet_opcode_caches(opcode) } as usize;
+        Some(this)
+    })
+}
+
+/// To be called first in every snapshot: classes may have come and gone since the last one.
+pub(crate) fn begin_snapshot(_gil: Gil<'_>) {
+    // SAFETY: the GIL is held.
+    unsafe { c::martlet_begin_snapshot() };
+}

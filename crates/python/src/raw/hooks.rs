@@ -1,0 +1,62 @@
+//! What the C side calls. A panic must not cross into C: it is printed, and the interpreter goes on.
+
+use std::ffi::{c_int, c_void};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use pyo3::ffi::PyObject;
+
+use super::{Addr, Gil, c, objects};
+use crate::{calls, hotness, lifecycle, tools};
+
+/// The functions below, for the C side.
+pub(crate) fn table() -> c::Hooks {
+    c::Hooks {
+        first_call,
+        function_died,
+        code_died,
+        tools: tools_hook,
+        loop_seen,
+        sample,
+    }
+}
+
+/// Runs `f` with the GIL, which the C side holds.
+fn with_gil(f: impl FnOnce(Gil<'_>)) {
+    let _ = catch_unwind(AssertUnwindSafe(|| {
+        // SAFETY: every hook is called with the GIL held.
+        f(unsafe { Gil::assume_attached() });
+    }));
+}
+
+unsafe extern "C" fn first_call(func: *mut PyObject, args: *const *mut PyObject, n_args: isize) {
+    with_gil(|gil| {
+        let args = (0..n_args.max(0) as usize)
+            // SAFETY: so many arguments are there, each a live object.
+            .map(|i| objects::seen(Addr::from_ptr(unsafe { *args.add(i) })))
+            .collect();
+        calls::first_call(gil, Addr::from_ptr(func), args);
+    });
+}
+
+unsafe extern "C" fn function_died(func: *mut PyObject) {
+    with_gil(|gil| lifecycle::died(gil, Addr::from_ptr(func)));
+}
+
+unsafe extern "C" fn code_died(record: *mut c::Record) {
+    // SAFETY: the record is alive until `lifecycle` drops it.
+    let code = Addr::from_ptr(unsafe { (*record).code });
+    with_gil(|gil| lifecycle::code_died(gil, code));
+}
+
+unsafe extern "C" fn tools_hook() {
+    with_gil(tools::arrived);
+}
+
+unsafe extern "C" fn sample(_arg: *mut c_void) -> c_int {
+    with_gil(hotness::sampled);
+    0
+}
+
+unsafe extern "C" fn loop_seen(code: *mut PyObject, header: u32) {
+    with_gil(|gil| calls::loop_seen(gil, Addr::from_ptr(code), header));
+}

@@ -1,0 +1,41 @@
+//! Running programs as `python` does.
+
+use std::ffi::{CStr, CString};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple};
+
+use super::{Gil, c};
+
+/// Runs a script file in `__main__`. An exception is printed; `SystemExit` ends the process. Answers how the process is
+/// to end: 0, 1, or -1 = killed by SIGINT.
+pub(crate) fn run_file(_gil: Gil<'_>, path: &Path) -> std::io::Result<i32> {
+    let name = CString::new(path.as_os_str().as_bytes())?;
+    // SAFETY: C strings.
+    let file = unsafe { libc::fopen(name.as_ptr(), c"rb".as_ptr()) };
+    if file.is_null() {
+        return Err(std::io::Error::last_os_error());
+    }
+    // SAFETY: an open file, which the callee closes.
+    Ok(unsafe { c::martlet_run_file(file, name.as_ptr()) })
+}
+
+/// Calls something likewise.
+pub(crate) fn run_call(callable: &Bound<'_, PyAny>, args: &Bound<'_, PyTuple>) -> i32 {
+    // SAFETY: live objects.
+    unsafe { c::martlet_run_call(callable.as_ptr(), args.as_ptr()) }
+}
+
+/// Runs a program given as text likewise.
+pub(crate) fn run_command(source: &CStr, globals: &Bound<'_, PyDict>) -> i32 {
+    // SAFETY: a C string and a live dictionary.
+    unsafe { c::martlet_run_command(source.as_ptr(), globals.as_ptr()) }
+}
+
+/// Runs the program that stands on stdin likewise.
+pub(crate) fn run_stdin(_gil: Gil<'_>) -> i32 {
+    // SAFETY: the GIL is held.
+    unsafe { c::martlet_run_stdin() }
+}

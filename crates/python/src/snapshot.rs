@@ -1,0 +1,325 @@
+//! Copies a code object, what the interpreter learned of it, and what it names, for the compiler.
+//!
+//! Beside the snapshot goes a table of addresses, which stays here: see `tables.rs`.
+
+use std::collections::HashMap;
+
+use martlet_snapshot::{
+    CodeSnapshot, EntryPoint, FunctionInfo, Mode, ObjId, Object, Request, Seen, Site,
+};
+use pyo3::prelude::*;
+use pyo3::types::PyTuple;
+
+use crate::compiler::Source;
+use crate::raw::code::{Code, SiteKind, begin_snapshot, instructions};
+use crate::raw::objects::{Kind, describe, is_leaf, str_of};
+use crate::raw::{Addr, Gil, functions};
+use crate::state::State;
+use crate::tables::{Keeper, Table};
+
+/// Functions of at most so many code units are taken along, so that they can be inlined.
+const INLINE_UNITS: u32 = 80;
+/// At most so many functions are taken along.
+const INLINE_FUNCTIONS: usize = 12;
+/// Strings of at most so many characters are passed on with their text.
+const SHORT_TEXT: usize = 80;
+/// `EXTENDED_ARG` of 3.13 (`opcode_ids.h`).
+const EXTENDED_ARG: u8 = 71;
+
+/// What is compiled, and where it was seen.
+pub(crate) struct Scene {
+    pub(crate) entry: EntryPoint,
+    pub(crate) mode: Mode,
+    pub(crate) globals: Addr,
+    pub(crate) builtins: Addr,
+    pub(crate) seen_locals: Vec<Seen>,
+    pub(crate) seen_stack: Vec<Seen>,
+    /// Where guards of earlier versions failed too often: code object and offset.
+    pub(crate) avoid: Vec<(Addr, u32)>,
+}
+
+/// Takes the snapshot of a live code object for the function with this number.
+pub(crate) fn take(
+    gil: Gil<'_>,
+    state: &mut State,
+    code: Addr,
+    function: u64,
+    scene: Scene,
+) -> PyResult<Source> {
+    begin_snapshot(gil);
+    let mut builder = Builder {
+        gil,
+        state,
+        table: Table::default(),
+        objects: Vec::new(),
+        ids: HashMap::new(),
+        codes: Vec::new(),
+        code_addrs: Vec::new(),
+        to_inline: Vec::new(),
+    };
+    let dicts = (scene.globals, scene.builtins);
+    let root = builder.code(&Code::new(gil, code), Keeper::Root, dicts)?;
+    builder.codes[root].seen_locals = scene.seen_locals;
+    builder.codes[root].seen_stack = scene.seen_stack;
+    builder.inline_candidates(code, scene.builtins)?;
+    let Builder {
+        table,
+        objects,
+        codes,
+        code_addrs,
+        ..
+    } = builder;
+    let avoid = scene.avoid.iter().filter_map(|(addr, offset)| {
+        let index = code_addrs.iter().position(|it| it == addr)?;
+        Some((index as u32, *offset))
+    });
+    let request = Request {
+        function,
+        entry: scene.entry,
+        mode: scene.mode,
+        avoid: avoid.collect(),
+        codes,
+        objects,
+    };
+    Ok(Source {
+        request,
+        token: state.tables.add(table),
+    })
+}
+
+struct Builder<'a, 'py> {
+    gil: Gil<'py>,
+    state: &'a mut State,
+    table: Table,
+    objects: Vec<Object>,
+    ids: HashMap<Addr, ObjId>,
+    codes: Vec<CodeSnapshot>,
+    /// Where each of them was copied from.
+    code_addrs: Vec<Addr>,
+    /// Small functions that are called: the function, its code, the code's id.
+    to_inline: Vec<(Addr, Addr, ObjId)>,
+}
+
+impl Builder<'_, '_> {
+    /// Adds a code object to the snapshot; answers its index.
+    fn code(&mut self, code: &Code, keeper: Keeper, dicts: (Addr, Addr)) -> PyResult<usize> {
+        let view = code.view();
+        let base = code.base(self.gil)?;
+        let adaptive = code.adaptive(&base);
+        let text = |at| str_of(self.gil, Addr::from_ptr(at)).unwrap_or_default();
+        let bytes = |at| -> PyResult<Vec<u8>> {
+            Ok(Addr::from_ptr(at)
+                .object(self.gil)
+                .extract::<&[u8]>()?
+                .to_vec())
+        };
+        let mut snapshot = CodeSnapshot {
+            name: text(view.name),
+            qualname: text(view.qualname),
+            filename: text(view.filename),
+            first_line: view.first_line,
+            flags: view.flags,
+            arg_count: view.arg_count,
+            pos_only_arg_count: view.pos_only,
+            kw_only_arg_count: view.kw_only,
+            n_locals: view.n_locals,
+            stack_size: view.stack_size,
+            frame_size: view.frame_size,
+            exception_table: bytes(view.exception_table)?,
+            line_table: bytes(view.line_table)?,
+            local_kinds: bytes(view.local_kinds)?,
+            adaptive,
+            ..CodeSnapshot::default()
+        };
+        snapshot.local_names = self
+            .items(Addr::from_ptr(view.local_names))?
+            .into_iter()
+            .map(|it| str_of(self.gil, it).unwrap_or_default())
+            .collect();
+        for item in self.items(Addr::from_ptr(view.consts))? {
+            snapshot.consts.push(self.constant(item, keeper)?);
+        }
+        for item in self.items(Addr::from_ptr(view.names))? {
+            let id = self.constant(item, keeper)?;
+            snapshot
+                .names
+                .push((str_of(self.gil, item).unwrap_or_default(), id));
+        }
+        snapshot.sites = self.sites(code, &base, dicts)?;
+        snapshot.code = base;
+        self.codes.push(snapshot);
+        self.code_addrs.push(code.addr());
+        Ok(self.codes.len() - 1)
+    }
+
+    fn items(&self, tuple: Addr) -> PyResult<Vec<Addr>> {
+        let tuple = tuple.object(self.gil);
+        let tuple = tuple.cast::<PyTuple>()?;
+        Ok(tuple.iter_borrowed().map(|it| Addr::of(&it)).collect())
+    }
+
+    fn sites(
+        &mut self,
+        code: &Code,
+        base: &[u8],
+        (globals, builtins): (Addr, Addr),
+    ) -> PyResult<Vec<(u32, Site)>> {
+        let mut sites = Vec::new();
+        let mut extended = 0;
+        for at in instructions(base) {
+            let (opcode, arg) = (base[2 * at], u32::from(base[2 * at + 1]));
+            let oparg = extended << 8 | arg;
+            extended = if opcode == EXTENDED_ARG { oparg } else { 0 };
+            let Some((kind, object)) = code.site(at as u32, oparg, globals, builtins) else {
+                continue;
+            };
+            let id = self.object(object)?;
+            let site = match kind {
+                SiteKind::GlobalModule => Site::Global {
+                    object: id,
+                    builtin: false,
+                },
+                SiteKind::GlobalBuiltin => Site::Global {
+                    object: id,
+                    builtin: true,
+                },
+                SiteKind::Descriptor => Site::Descriptor(id),
+                SiteKind::Callee => Site::Callee(id),
+            };
+            sites.push((at as u32, site));
+        }
+        Ok(sites)
+    }
+
+    fn push(&mut self, addr: Addr, object: Object, keeper: Keeper) -> ObjId {
+        let id = self.table.push(addr, keeper);
+        self.objects.push(object);
+        self.ids.insert(addr, id);
+        id
+    }
+
+    /// A constant or a name of a code object, kept by `keeper`.
+    fn constant(&mut self, addr: Addr, keeper: Keeper) -> PyResult<ObjId> {
+        if let Some(id) = self.ids.get(&addr).copied() {
+            // Whoever named it first keeps it for long enough, unless that was nobody.
+            if self.table.nameable(id).is_none() {
+                self.table.set_keeper(id, keeper);
+            }
+            return Ok(id);
+        }
+        let object = match describe(self.gil, addr) {
+            Kind::Tuple => {
+                let items = self.items(addr)?;
+                let ids: PyResult<Vec<ObjId>> = items
+                    .into_iter()
+                    .map(|it| self.constant(it, keeper))
+                    .collect();
+                Object::Tuple(ids?)
+            }
+            Kind::Code => Object::Code(None),
+            other => self.plain(addr, other),
+        };
+        Ok(self.push(addr, object, keeper))
+    }
+
+    /// An object that a cache holds, alive now.
+    fn object(&mut self, addr: Addr) -> PyResult<ObjId> {
+        if let Some(id) = self.ids.get(&addr).copied() {
+            return Ok(id);
+        }
+        let kind = describe(self.gil, addr);
+        match kind {
+            Kind::Function => return self.function(addr),
+            Kind::Type { builtin: false, .. } => self.watch_by_weakref(addr)?,
+            Kind::Other(ref name) if name == "module" => self.watch_by_weakref(addr)?,
+            Kind::Builtin { .. } | Kind::MethodDescriptor { .. } | Kind::Type { .. } => {
+                self.table.hold(addr.object(self.gil).unbind());
+            }
+            _ if is_leaf(addr) => self.table.hold(addr.object(self.gil).unbind()),
+            other => {
+                let object = self.plain(addr, other);
+                return Ok(self.push(addr, object, Keeper::Nobody));
+            }
+        }
+        let keeper = match kind {
+            Kind::Type { builtin: false, .. } | Kind::Other(_) if !is_leaf(addr) => {
+                Keeper::Watched(addr)
+            }
+            _ => Keeper::Table,
+        };
+        let object = self.plain(addr, kind);
+        Ok(self.push(addr, object, keeper))
+    }
+
+    fn watch_by_weakref(&mut self, addr: Addr) -> PyResult<()> {
+        let weak = functions::watch_by_weakref(self.gil, addr, crate::lifecycle::died)?;
+        self.table.hold(weak);
+        Ok(())
+    }
+
+    /// What needs no table of its own.
+    fn plain(&self, addr: Addr, kind: Kind) -> Object {
+        match kind {
+            Kind::None => Object::None,
+            Kind::Bool(it) => Object::Bool(it),
+            Kind::Ellipsis => Object::Ellipsis,
+            Kind::Int(it) => Object::Int(it),
+            Kind::Float(it) => Object::Float(it),
+            Kind::Str => {
+                Object::Str(str_of(self.gil, addr).filter(|it| it.chars().count() <= SHORT_TEXT))
+            }
+            Kind::Bytes => Object::Bytes,
+            Kind::Tuple => Object::Other("tuple".to_owned()),
+            Kind::Code => Object::Code(None),
+            Kind::Function => Object::Other("function".to_owned()),
+            Kind::Type { name, builtin } => Object::Type { name, builtin },
+            Kind::Builtin { module, name } => Object::Builtin { module, name },
+            Kind::MethodDescriptor { class, name } => Object::MethodDescriptor { class, name },
+            Kind::Other(name) => Object::Other(name),
+        }
+    }
+
+    /// A Python function: its death is watched, and that of its code.
+    fn function(&mut self, func: Addr) -> PyResult<ObjId> {
+        let addr = functions::code_of(self.gil, func);
+        let code = Code::new(self.gil, addr);
+        let entry = self.state.entry(self.gil, addr)?;
+        entry.raw.set(|it| it.watched = 1);
+        let code_id = match self.ids.get(&addr).copied() {
+            Some(id) => id,
+            None => self.push(addr, Object::Code(None), Keeper::Watched(addr)),
+        };
+        let view = code.view();
+        let info = FunctionInfo {
+            qualname: code.qualname(self.gil),
+            code: code_id,
+            arg_count: view.arg_count,
+            frame_size: view.frame_size,
+            n_locals: view.n_locals,
+            simple: code.is_simple(),
+            direct: code.is_simple(),
+        };
+        if info.simple && view.n_units <= INLINE_UNITS && self.to_inline.len() < INLINE_FUNCTIONS {
+            self.to_inline.push((func, addr, code_id));
+        }
+        Ok(self.push(func, Object::Function(info), Keeper::Watched(func)))
+    }
+
+    /// Takes along the codes of the small functions that were met so far, but not of those that they call in turn.
+    fn inline_candidates(&mut self, root: Addr, builtins: Addr) -> PyResult<()> {
+        let mut taken: Vec<(Addr, usize)> = vec![(root, 0)];
+        for (func, addr, code_id) in std::mem::take(&mut self.to_inline) {
+            let index = match taken.iter().find(|it| it.0 == addr) {
+                Some(known) => known.1,
+                None => {
+                    let code = Code::new(self.gil, addr);
+                    let globals = functions::globals_of(self.gil, func);
+                    self.code(&code, Keeper::Watched(addr), (globals, builtins))?
+                }
+            };
+            taken.push((addr, index));
+            self.objects[code_id.0 as usize] = Object::Code(Some(index as u32));
+        }
+        Ok(())
+    }
+}

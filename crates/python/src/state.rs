@@ -1,0 +1,286 @@
+//! What the extension knows: one value, guarded by the GIL.
+//!
+//! Whoever is at it may call into the interpreter, and that may call back (a function dies, a class dies). Such news
+//! waits in a queue, and is worked off before the GIL can pass on.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use martlet_engine::machine_code::Runtime;
+use martlet_engine::{Door, Engine, EntryPoint, Function, FunctionId, Refusal};
+use pyo3::prelude::*;
+
+use crate::compiler::{Meta, Remote};
+use crate::hotness::Heat;
+use crate::options::Options;
+use crate::raw::guarded::Guarded;
+use crate::raw::record::RawRecord;
+use crate::raw::{Addr, Gil, code, frames, functions, unit};
+use crate::tables::{Table, Tables};
+
+/// One code object that was looked at closer.
+pub(crate) struct CodeEntry {
+    pub(crate) raw: RawRecord,
+    /// Its identity, once it is to be compiled or called directly.
+    pub(crate) function: Option<Function<Meta>>,
+    /// Doors into loops, by header.
+    pub(crate) doors: Vec<(u32, Door<Meta>)>,
+    pub(crate) heat: Heat,
+    pub(crate) qualname: Arc<str>,
+    /// Why nothing will be compiled.
+    pub(crate) refusal: Option<Refusal>,
+    /// Where guards failed too often: code object and offset. The addresses are compared, never followed.
+    pub(crate) avoid: Vec<(Addr, u32)>,
+}
+
+/// Everything.
+pub(crate) struct State {
+    pub(crate) options: Options,
+    pub(crate) engine: Arc<Engine<Remote>>,
+    pub(crate) interpreter: frames::Interpreter,
+    pub(crate) codes: HashMap<Addr, CodeEntry>,
+    pub(crate) by_id: HashMap<FunctionId, Addr>,
+    pub(crate) tables: Tables,
+    /// `enable()` was called, and not `disable()` since.
+    pub(crate) enabled: bool,
+    /// Tools are at work: everything is interpreted.
+    pub(crate) tools: bool,
+    /// To be dropped where nobody is at the state: dropping may run Python code.
+    pub(crate) graveyard: Vec<Table>,
+    /// Code objects whose JUMP events are to be switched on or off.
+    pub(crate) to_arm: Vec<(Addr, bool)>,
+    /// Samples that fell into machine code, and all.
+    pub(crate) samples: (u64, u64),
+    /// Functions whose entries changed and were not seen to yet.
+    pub(crate) entries_changed: bool,
+    /// Refusals of our own, before the engine was asked.
+    pub(crate) refused: BTreeMap<&'static str, u64>,
+}
+
+static STATE: Guarded<Option<State>> = Guarded::new(None);
+static NEWS: Mutex<Vec<News>> = Mutex::new(Vec::new());
+/// Functions of which a version fell, told by the engine.
+static FALLEN: Mutex<Vec<FunctionId>> = Mutex::new(Vec::new());
+
+/// What may happen while somebody is at the state.
+pub(crate) enum News {
+    /// An object that some table watches dies.
+    Died(Addr),
+    /// A code object with a record dies.
+    CodeDied(Addr),
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Makes the state, unless it is there.
+///
+/// # Errors
+/// Where the system gives no executable memory, or the interpreter no room for our records.
+pub(crate) fn initialise(gil: Gil<'_>) -> PyResult<()> {
+    if STATE.try_with(gil, |it| it.is_some()) != Some(false) {
+        return Ok(());
+    }
+    let options = Options::from_env();
+    let runtime = Runtime::builder()
+        .perf_map(options.perf_map)
+        .build()
+        .map_err(|it| pyo3::exceptions::PyOSError::new_err(it.to_string()))?;
+    functions::initialise(gil)?;
+    let mut engine_options = martlet_engine::Options::default();
+    engine_options.fuel = options.fuel;
+    engine_options.on_thread_start = Some(Arc::new(crate::raw::dl::block_signals));
+    let for_compiler = options.clone();
+    let engine = Engine::new(runtime, engine_options, move || Remote::open(&for_compiler));
+    let interpreter = frames::Interpreter::current(gil);
+    engine.on_invalidate(|version| {
+        version.meta().header.invalidate();
+        lock(&FALLEN).push(version.id().function);
+    });
+    engine.on_finished(move || {
+        crate::hotness::wake(interpreter);
+    });
+    let state = State {
+        options,
+        engine: Arc::new(engine),
+        interpreter,
+        codes: HashMap::new(),
+        by_id: HashMap::new(),
+        tables: Tables::default(),
+        enabled: false,
+        tools: false,
+        graveyard: Vec::new(),
+        to_arm: Vec::new(),
+        samples: (0, 0),
+        entries_changed: false,
+        refused: BTreeMap::new(),
+    };
+    STATE.try_with(gil, |it| *it = Some(state));
+    Ok(())
+}
+
+/// Runs `f` on the state, and then works off what happened meanwhile. `None` where there is no state yet, or somebody is
+/// at it further up on this very stack.
+pub(crate) fn with<R>(gil: Gil<'_>, f: impl FnOnce(&mut State) -> R) -> Option<R> {
+    let (result, graveyard, to_arm) = STATE.try_with(gil, |it| {
+        let state = it.as_mut()?;
+        let result = f(state);
+        state.work_off(gil);
+        Some((
+            result,
+            std::mem::take(&mut state.graveyard),
+            std::mem::take(&mut state.to_arm),
+        ))
+    })??;
+    drop(graveyard);
+    for (code, on) in to_arm {
+        crate::monitoring::switch(gil, code, on);
+    }
+    Some(result)
+}
+
+/// Passes on what happened: at once, or when whoever is at the state is done.
+pub(crate) fn tell(gil: Gil<'_>, news: News) {
+    lock(&NEWS).push(news);
+    with(gil, |_| ());
+}
+
+impl State {
+    /// The entry of a live code object, made if there is none.
+    pub(crate) fn entry(&mut self, gil: Gil<'_>, addr: Addr) -> PyResult<&mut CodeEntry> {
+        if !self.codes.contains_key(&addr) {
+            let code = code::Code::new(gil, addr);
+            let entry = CodeEntry {
+                raw: RawRecord::attach(gil, addr, code.is_simple())?,
+                function: None,
+                doors: Vec::new(),
+                heat: Heat::default(),
+                qualname: code.qualname(gil).into(),
+                refusal: None,
+                avoid: Vec::new(),
+            };
+            self.codes.insert(addr, entry);
+        }
+        Ok(self.codes.get_mut(&addr).expect("inserted above"))
+    }
+
+    /// The identity of a live code object, made if there is none.
+    pub(crate) fn function(&mut self, gil: Gil<'_>, addr: Addr) -> PyResult<Function<Meta>> {
+        let engine = self.engine.clone();
+        let entry = self.entry(gil, addr)?;
+        if let Some(function) = &entry.function {
+            return Ok(function.clone());
+        }
+        let function = engine
+            .function(entry.qualname.clone(), crate::raw::dl::default_target())
+            .map_err(|it| pyo3::exceptions::PyMemoryError::new_err(it.to_string()))?;
+        let cell = cell_of(function.entry());
+        entry.raw.set(|it| it.cell = cell as *const _);
+        entry.function = Some(function.clone());
+        self.by_id.insert(function.id(), addr);
+        Ok(function)
+    }
+
+    /// Tells the C side which entries lead to machine code.
+    pub(crate) fn refresh(&mut self, gil: Gil<'_>, addr: Addr) {
+        let Some(entry) = self.codes.get_mut(&addr) else {
+            return;
+        };
+        let Some(function) = &entry.function else {
+            return;
+        };
+        let live = function.current().is_some();
+        let changed = u32::from(live) != entry.raw.get().live;
+        if changed {
+            entry.raw.set(|it| {
+                it.live = u32::from(live);
+                it.asked = u8::from(live);
+            });
+        }
+        if live && entry.raw.get().entered == 0 {
+            entry.raw.set(|it| it.entered = 1);
+            functions::forget_version(gil, addr);
+            self.entries_changed = true;
+        }
+    }
+
+    fn work_off(&mut self, gil: Gil<'_>) {
+        loop {
+            let news = std::mem::take(&mut *lock(&NEWS));
+            let fallen = std::mem::take(&mut *lock(&FALLEN));
+            if news.is_empty() && fallen.is_empty() {
+                break;
+            }
+            for it in news {
+                match it {
+                    News::Died(addr) => self.died(addr, "object died"),
+                    News::CodeDied(addr) => self.code_died(addr),
+                }
+            }
+            for id in fallen {
+                if let Some(addr) = self.by_id.get(&id).copied() {
+                    self.refresh(gil, addr);
+                }
+            }
+        }
+        if std::mem::take(&mut self.entries_changed) && self.enabled && !self.tools {
+            functions::enter_functions(gil);
+        }
+        let swept = self.tables.sweep();
+        self.graveyard.extend(swept);
+    }
+
+    fn died(&mut self, addr: Addr, reason: &'static str) {
+        for table in self.tables.died(addr) {
+            self.engine
+                .break_assumption(martlet_engine::AssumptionKey(table), reason);
+        }
+    }
+
+    fn code_died(&mut self, addr: Addr) {
+        self.died(addr, "code died");
+        if let Some(entry) = self.codes.remove(&addr)
+            && let Some(function) = entry.function
+        {
+            self.by_id.remove(&function.id());
+            function.invalidate("function dropped");
+        }
+    }
+
+    /// Frees what is retired and nobody is inside of.
+    pub(crate) fn collect(&mut self, gil: Gil<'_>) -> usize {
+        let stacks_move = gil
+            .import("sys")
+            .and_then(|it| it.getattr("modules"))
+            .and_then(|it| it.contains("greenlet"))
+            .unwrap_or(true);
+        let inside = frames::inside(gil);
+        let by_id = &self.by_id;
+        let collected = self.engine.collect(&|id| {
+            stacks_move
+                || by_id
+                    .get(&FunctionId(id.identity))
+                    .is_some_and(|code| inside.contains(&(*code, unit::mark_of(id.version))))
+        });
+        collected.freed.len()
+    }
+}
+
+/// The address of an entry's cell.
+pub(crate) fn cell_of(entry: &martlet_engine::machine_code::Entry) -> usize {
+    entry
+        .cell_address()
+        .expect("entries of this extension are cells")
+        .get()
+}
+
+/// The engine's number of a door: 0 is the function's start.
+pub(crate) fn point_of(header: u32) -> EntryPoint {
+    EntryPoint(header + 1)
+}
+
+/// The loop header that a door is for.
+pub(crate) fn header_of(point: EntryPoint) -> Option<u32> {
+    point.0.checked_sub(1)
+}

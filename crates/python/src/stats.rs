@@ -1,0 +1,161 @@
+//! What was done, as a table for people and as JSON for programs.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::sync::{Mutex, PoisonError};
+
+use serde_json::{Value, json};
+
+use crate::compiler::{Meta, Remote};
+use crate::raw::Gil;
+use crate::state::{State, with};
+
+/// Exits of versions that are gone, by reason.
+static EXITS: Mutex<BTreeMap<String, u64>> = Mutex::new(BTreeMap::new());
+
+/// A version goes: its exits stay in the sum.
+pub(crate) fn remember_exits(meta: &Meta) {
+    add_exits(
+        meta,
+        &mut EXITS.lock().unwrap_or_else(PoisonError::into_inner),
+    );
+}
+
+fn add_exits(meta: &Meta, sums: &mut BTreeMap<String, u64>) {
+    for (reason, count) in meta.exit_reasons.iter().zip(meta.header.counts()) {
+        if count > 0 {
+            *sums.entry(reason.clone()).or_default() += count;
+        }
+    }
+}
+
+/// The statistics, or null before anything was set up.
+pub(crate) fn collect(gil: Gil<'_>) -> Value {
+    with(gil, |state| gather(gil, state)).unwrap_or(Value::Null)
+}
+
+fn gather(gil: Gil<'_>, state: &mut State) -> Value {
+    crate::install::drain(gil, state);
+    state.collect(gil);
+    state.engine.drain_released();
+    let stats = state.engine.stats();
+    let mut exits = EXITS.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let mut exit_words = 0;
+    for version in state.tables.versions() {
+        add_exits(version.meta(), &mut exits);
+        exit_words += version.meta().header.table_words();
+    }
+    let mut refused: BTreeMap<String, u64> = state
+        .refused
+        .iter()
+        .map(|(reason, n)| ((*reason).to_owned(), *n))
+        .collect();
+    for (reason, n) in &stats.refused {
+        *refused.entry(reason.to_string()).or_default() += n;
+    }
+    let (machine, all) = state.samples;
+    let share = if all == 0 {
+        0.0
+    } else {
+        machine as f64 / all as f64
+    };
+    let ledger = &stats.ledger;
+    json!({
+        "compiled": stats.compiled.iter().map(|it| it.to_string()).collect::<Vec<_>>(),
+        "compiles": stats.compiles,
+        "refused": refused,
+        "relinks": ledger.relinks,
+        "invalidated": stats.invalidated.iter().map(|(it, n)| (it.to_string(), *n)).collect::<BTreeMap<_, _>>(),
+        "exits": exits,
+        "versions": {
+            "live": stats.versions.live,
+            "retired": stats.versions.retired,
+            "freed": stats.versions.freed,
+        },
+        "code_bytes": {
+            "live": ledger.live.text_bytes,
+            "retired": ledger.retired.text_bytes,
+            "freed": ledger.freed.text_bytes,
+        },
+        "data_bytes": ledger.data_bytes,
+        "exit_table_words": exit_words,
+        "functions": stats.functions,
+        "ir_functions_live": Remote::live_functions(),
+        "machine_share": share,
+        "samples": all,
+        "queued": stats.queued,
+        "under_way": stats.queued + stats.finished + stats.threads,
+        "compile": {
+            "bytecodes": stats.timings.bytecodes,
+            "frontend_ns": stats.timings.frontend_ns,
+            "optimise_ns": stats.timings.optimise_ns,
+            "emit_ns": stats.timings.emit_ns,
+            "link_ns": stats.timings.link_ns,
+        },
+    })
+}
+
+/// The statistics as a table.
+pub(crate) fn table(stats: &Value) -> String {
+    let mut out = String::from("martlet: statistics\n");
+    let compiled = stats["compiled"].as_array().map_or(0, Vec::len);
+    let mut line = |name: &str, value: String| {
+        let _ = writeln!(out, "  {name:<22} {value}");
+    };
+    line("functions compiled", compiled.to_string());
+    let share = stats["machine_share"].as_f64().unwrap_or(0.0);
+    line(
+        "time in machine code",
+        format!("{:.1} % of {} samples", share * 100.0, stats["samples"]),
+    );
+    for name in ["versions", "code_bytes"] {
+        let of = &stats[name];
+        line(
+            &name.replace('_', " "),
+            format!(
+                "{} live, {} retired, {} freed",
+                of["live"], of["retired"], of["freed"]
+            ),
+        );
+    }
+    line("relinks", stats["relinks"].to_string());
+    line("IR functions live", stats["ir_functions_live"].to_string());
+    for name in ["refused", "invalidated", "exits"] {
+        let Some(reasons) = stats[name].as_object().filter(|it| !it.is_empty()) else {
+            line(name, "none".to_owned());
+            continue;
+        };
+        for (reason, n) in reasons {
+            line(name, format!("{n:>8} {reason}"));
+        }
+    }
+    let compile = &stats["compile"];
+    let ms = |key: &str| compile[key].as_f64().unwrap_or(0.0) / 1e6;
+    line(
+        "compiling",
+        format!(
+            "{} bytecodes: {:.1} ms frontend, {:.1} ms optimise, {:.1} ms emit, {:.1} ms link",
+            compile["bytecodes"],
+            ms("frontend_ns"),
+            ms("optimise_ns"),
+            ms("emit_ns"),
+            ms("link_ns"),
+        ),
+    );
+    out
+}
+
+/// At the end of the program: the statistics go where the options want them.
+pub(crate) fn report(gil: Gil<'_>) {
+    let Some(Some(target)) = with(gil, |state| state.options.stats.clone()) else {
+        return;
+    };
+    let stats = collect(gil);
+    if target.ends_with(".json") {
+        if let Err(error) = std::fs::write(&target, format!("{stats:#}\n")) {
+            eprintln!("martlet: {target}: {error}");
+        }
+    } else {
+        eprint!("{}", table(&stats));
+    }
+}
