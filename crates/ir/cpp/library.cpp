@@ -50,6 +50,18 @@ static char *refuse(Carrier &Carry) {
   return message(Carry.Wrong);
 }
 
+// What the library knows of a function, added to what the module says of it.
+static void addAttributes(Function *F, const Function *Source) {
+  LLVMContext &Context = F->getContext();
+  AttributeList Theirs = Source->getAttributes(), All = F->getAttributes();
+  for (unsigned Place : Theirs.indexes())
+    All = All.addAttributesAtIndex(Context, Place,
+                                   AttrBuilder(Context, Theirs.getAttributes(Place)));
+  F->setAttributes(All);
+  for (const char *Name : {"target-cpu", "target-features", "tune-cpu"})
+    F->removeFnAttr(Name);
+}
+
 static char *adoptLayout(Module &Into, Module &Library) {
   if (Into.getDataLayoutStr().empty())
     Into.setDataLayout(Library.getDataLayout());
@@ -85,9 +97,7 @@ extern "C" char *martlet_ir_library_import(LLVMModuleRef IntoRef, LLVMModuleRef 
   for (auto [Source, F] : Wanted) {
     // One that must not inline is as good as a declaration, and costs nothing to compile.
     if (Source->hasFnAttribute(Attribute::NoInline)) {
-      F->setAttributes(Source->getAttributes());
-      for (const char *Name : {"target-cpu", "target-features", "tune-cpu"})
-        F->removeFnAttr(Name);
+      addAttributes(F, Source);
       F->setDSOLocal(false);
       continue;
     }

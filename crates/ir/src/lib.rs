@@ -1,4 +1,5 @@
 #![doc = include_str!("../README.md")]
+#![deny(unsafe_code)]
 
 mod audit;
 mod collect;
@@ -15,6 +16,7 @@ mod module;
 mod operation;
 mod owned;
 mod passes;
+#[expect(unsafe_code, reason = "the one folder that talks to LLVM")]
 mod raw;
 mod stale;
 

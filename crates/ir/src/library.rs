@@ -64,7 +64,8 @@ impl BitcodeLibrary {
 
     /// Gives bodies to the functions that `module` declares and this library defines, and to those
     /// that they call, as `available_externally`: the optimiser may inline them or drop them, and
-    /// neither harms. Functions marked `noinline` stay declarations. Constants come along, variables
+    /// neither harms. The library's attributes replace the declaration's. Functions marked `noinline`
+    /// stay declarations, and keep their attributes beside the library's. Constants come along, variables
     /// that can be written are declared. `target-cpu`, `target-features` and `tune-cpu` are taken
     /// off, since a body for a named CPU does not inline into one for another.
     ///

@@ -18,6 +18,24 @@ use core::fmt;
 ///
 /// inkwell's values are `Copy`, and some of inkwell's safe functions erase what others still hold.
 /// Keep no inkwell value outside a borrow: keep a handle.
+///
+/// A module is not shared, and what it lends does not leave:
+///
+/// ```compile_fail,E0277
+/// fn shared<T: Sync>() {}
+/// shared::<martlet_ir::Module>();
+/// ```
+/// ```compile_fail
+/// let mut module = martlet_ir::Module::new("example");
+/// let kept = module.edit(|e| e.module().get_first_function());
+/// ```
+/// ```compile_fail,E0502
+/// # let mut module = martlet_ir::Module::new("example");
+/// # let owned = module.own("f").unwrap();
+/// let lent = owned.get(&module).unwrap();
+/// module.collect();
+/// println!("{lent:?}");
+/// ```
 #[derive(Debug)]
 pub struct Module {
     // The order of these fields is the order of their end: the module's values die and mark their

@@ -31,7 +31,7 @@ const HELPERS: &str = "
       store i64 %r, ptr @counter, !tbaa !0
       ret i64 %r
     }
-    define dso_local i64 @cold(i64 %n) noinline { ret i64 %n }
+    define dso_local i64 @cold(i64 noundef %n) noinline cold { ret i64 %n }
     define dso_local i64 @stateful() { %r = load i64, ptr @state ret i64 %r }
     attributes #0 = { \"target-cpu\"=\"x86-64\" \"target-features\"=\"+sse4.2\" \"tune-cpu\"=\"generic\" }
     !0 = !{!1, !1, i64 0}
@@ -40,7 +40,7 @@ const HELPERS: &str = "
 
 const USER: &str = "
     declare i64 @add_limit(i64)
-    declare i64 @cold(i64)
+    declare i64 @cold(i64) memory(none)
     declare i64 @elsewhere(i64)
     define i64 @user(i64 %n) {
       %a = call i64 @add_limit(i64 %n)
@@ -79,7 +79,8 @@ fn an_import_brings_just_what_is_named() {
         "@limit = available_externally constant i64 7",
         "@helpers.names = private unnamed_addr constant",
         "!tbaa",
-        "declare i64 @cold(i64)",
+        "declare i64 @cold(i64 noundef)",
+        "{ cold noinline memory(none) }",
     ] {
         assert!(text.contains(expected), "{expected} in\n{text}");
     }
