@@ -11,15 +11,29 @@ use crate::source::Helper;
 use std::collections::{BTreeSet, HashMap};
 use std::env;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 
 /// LLVM's major version when nobody says another one.
 const DEFAULT_LLVM: u32 = 22;
 
-/// Flags that every file is compiled with, for bitcode and natively alike.
+/// Flags that every file is compiled with.
 ///
 /// Contraction is off since a fused multiply-add would make inlined code round differently from its
 /// native twin. Aliasing by type is off since helpers look into structures that others declare.
 const FLAGS: [&str; 4] = ["-O2", "-fPIC", "-fno-strict-aliasing", "-ffp-contract=off"];
+
+/// Flags for generating native code from the very IR that becomes bitcode, so that the twins cannot differ: all that
+/// was decided about the code stands in the IR, and no pass changes it once more.
+const NATIVE_FLAGS: [&str; 6] = [
+    "-O2",
+    "-fPIC",
+    "-Xclang",
+    "-disable-llvm-passes",
+    "-c",
+    "-xir",
+];
 
 /// What to build.
 #[derive(Debug, Clone)]
@@ -118,7 +132,7 @@ impl Build {
         })
     }
 
-    /// Adds a flag of clang, for bitcode and natively alike.
+    /// Adds a flag of clang for compiling C; native code is made from what comes out.
     pub fn flag(mut self, flag: impl Into<String>) -> Self {
         self.flags.push(flag.into());
         self
@@ -193,28 +207,32 @@ impl Build {
             .or_else(|| env::var_os("OUT_DIR").map(Into::into));
         let out = out.ok_or(Error::NoOutDir)?;
         let clang = Clang::find(&self.wanted)?;
-        let mut work = Work {
+        let work = Work {
             build: &self,
             clang: &clang,
             out: &out,
-            dependencies: BTreeSet::new(),
-            units: 0,
         };
-        let mut units = Vec::new();
-        for file in &self.files {
-            units.push(work.unit(file)?);
+        let native_files = self.native_files.iter().filter(|_| self.native);
+        let files: Vec<&PathBuf> = self.files.iter().chain(native_files).collect();
+        if self.cargo {
+            // Said before anything can fail: a file that does not compile has to be watched too.
+            for file in &files {
+                println!("cargo::rerun-if-changed={}", file.display());
+            }
         }
-        let mut native_units = Vec::new();
-        for file in self.native_files.iter().filter(|_| self.native) {
-            native_units.push(work.unit(file)?);
-        }
+        let mut units = work.units(&files)?;
+        let native_units = units.split_off(self.files.len());
         let bitcode = work.link(&units)?;
         let archive = if self.native {
             Some(work.archive(units.iter().chain(&native_units))?)
         } else {
             None
         };
-        let dependencies = work.dependencies.into_iter().collect();
+        let all = units.iter().chain(&native_units);
+        let dependencies: BTreeSet<PathBuf> = all
+            .flat_map(|unit| unit.dependencies.iter().cloned())
+            .collect();
+        let dependencies = dependencies.into_iter().collect();
         let built = self.gather(
             clang,
             &out,
@@ -329,38 +347,60 @@ struct Unit {
     ir: IrFile,
     ir_path: PathBuf,
     object: PathBuf,
+    dependencies: Vec<PathBuf>,
 }
 
 struct Work<'a> {
     build: &'a Build,
     clang: &'a Clang,
     out: &'a Path,
-    dependencies: BTreeSet<PathBuf>,
-    /// Files so far: two folders may have files of one name.
-    units: u32,
 }
 
 impl Work<'_> {
-    /// Compiles one file to textual IR and, in a native build, to an object.
-    fn unit(&mut self, path: &Path) -> Result<Unit, Error> {
-        // Noted first: a file that does not compile has to be watched too.
-        self.dependencies.insert(path.to_owned());
-        if self.build.cargo {
-            println!("cargo::rerun-if-changed={}", path.display());
-        }
+    /// Compiles all files, as many at a time as there are processors.
+    fn units(&self, files: &[&PathBuf]) -> Result<Vec<Unit>, Error> {
+        let next = AtomicUsize::new(0);
+        let results: Vec<OnceLock<Result<Unit, Error>>> =
+            files.iter().map(|_| OnceLock::new()).collect();
+        let workers = thread::available_parallelism()
+            .map_or(1, usize::from)
+            .min(files.len());
+        thread::scope(|scope| {
+            for _ in 0..workers {
+                scope.spawn(|| {
+                    // Relaxed: only that each number comes once counts.
+                    loop {
+                        let index = next.fetch_add(1, Ordering::Relaxed);
+                        let Some(file) = files.get(index) else { break };
+                        let _ = results[index].set(self.unit(index, file));
+                    }
+                });
+            }
+        });
+        let units = results
+            .into_iter()
+            .map(|result| result.into_inner().expect("every file was taken"));
+        units.collect()
+    }
+
+    /// Compiles one file to textual IR and, in a native build, that to an object. Two folders may have files of one
+    /// name, so the file's number is part of the names of what is written.
+    fn unit(&self, index: usize, path: &Path) -> Result<Unit, Error> {
         let source = command::read(path)?;
         let name = path
             .file_name()
             .unwrap_or(path.as_os_str())
             .to_string_lossy()
             .into_owned();
-        let stem = format!("{}.{}.{name}", self.build.name, self.units);
-        self.units += 1;
+        let stem = format!("{}.{index}.{name}", self.build.name);
         let ir_path = self.out.join(format!("{stem}.ll"));
         let object = self.out.join(format!("{stem}.o"));
         let depfile = self.out.join(format!("{stem}.d"));
-        let mut tool = self.clang_with_flags();
-        tool.arg("-MD").arg("-MF").arg(&depfile);
+        let mut tool = Tool::new(&self.clang.path);
+        tool.args(&self.build.flags)
+            .arg("-MD")
+            .arg("-MF")
+            .arg(&depfile);
         tool.arg("-S")
             .arg("-emit-llvm")
             .arg(path)
@@ -368,11 +408,15 @@ impl Work<'_> {
             .arg(&ir_path)
             .run()?;
         if self.build.native {
-            let mut tool = self.clang_with_flags();
-            tool.arg("-c").arg(path).arg("-o").arg(&object).run()?;
+            let mut tool = Tool::new(&self.clang.path);
+            tool.args(&NATIVE_FLAGS.map(str::to_owned))
+                .arg(&ir_path)
+                .arg("-o")
+                .arg(&object)
+                .run()?;
         }
-        self.dependencies
-            .extend(depfile::parse(&command::read(&depfile)?));
+        let mut dependencies = depfile::parse(&command::read(&depfile)?);
+        dependencies.push(path.to_owned());
         let ir = irtext::parse(&command::read(&ir_path)?);
         Ok(Unit {
             name,
@@ -380,13 +424,8 @@ impl Work<'_> {
             ir,
             ir_path,
             object,
+            dependencies,
         })
-    }
-
-    fn clang_with_flags(&self) -> Tool {
-        let mut tool = Tool::new(&self.clang.path);
-        tool.args(&self.build.flags);
-        tool
     }
 
     /// Links the IR of all files into one bitcode file.
