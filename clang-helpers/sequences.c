@@ -62,7 +62,10 @@ MARTLET_HELPER bool martlet_list_item_quiet(O list, int64_t i)
  * local is unbound, as the interpreter leaves it. Source: BINARY_OP_INPLACE_ADD_UNICODE. */
 MARTLET_CALL int martlet_str_append_local(F frame, uint32_t i, O right)
 {
+    /* For `s += s` the second reference keeps the string from being moved under its reader. */
+    Py_INCREF(right);
     PyUnicode_Append(&frame->localsplus[i], right);
+    Py_DECREF(right);
     return frame->localsplus[i] != NULL ? 0 : -1;
 }
 
