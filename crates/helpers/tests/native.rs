@@ -8,6 +8,9 @@ use std::ptr::null_mut;
 
 type O = *mut c_void;
 
+/// `martlet_body`.
+type Body = unsafe extern "C" fn(ts: O, frame: O) -> O;
+
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct IntOk {
@@ -60,6 +63,11 @@ unsafe extern "C" {
     fn martlet_unpack_ex(ts: O, seq: O, before: i64, after: i64, out: *mut O) -> c_int;
     fn martlet_call(ts: O, callable: O, this: O, args: *const O, n: i64) -> O;
     fn martlet_raise(ts: O, exc: O, cause: O);
+    fn martlet_frame_push(ts: O, function: O, n_locals: u32, frame_size: u32) -> O;
+    fn martlet_frame_arg(callee: O, i: u32, v: O);
+    fn martlet_frame_run(ts: O, callee: O, cell: *const Body) -> O;
+    fn martlet_local(frame: O, i: u32) -> O;
+    fn martlet_incref(v: O);
 }
 
 const EQ: c_int = 2;
@@ -200,6 +208,7 @@ fn helpers_do_what_the_interpreter_does() {
     lists(&python);
     unpacking_and_calls(&python);
     raising(&python);
+    calls_between_versions(&python);
     // SAFETY: the GIL is held, and no helper runs after this.
     unsafe { martlet_fini() };
 }
@@ -430,5 +439,96 @@ fn raising(python: &Python) {
             !PyErr_GetRaisedException().is_null(),
             "nothing to raise again is an error too"
         );
+    }
+}
+
+/// Words of a frame before its locals (FRAME_SPECIALS_SIZE).
+const FRAME_WORDS: i64 = 9;
+
+/// A body that returns its second parameter.
+unsafe extern "C" fn second(_: O, frame: O) -> O {
+    // SAFETY: called by martlet_frame_run with a frame that has two parameters.
+    unsafe {
+        let v = martlet_local(frame, 1);
+        martlet_incref(v);
+        v
+    }
+}
+
+/// A body that gives up at once.
+unsafe extern "C" fn interpreted(_: O, _: O) -> O {
+    std::ptr::without_provenance_mut(1)
+}
+
+/// Calls `f(a, b)` through a cell; the arguments are expressions.
+fn call_through(python: &Python, body: Body, a: &str, b: &str) -> O {
+    let n_locals = python.int("f.__code__.co_nlocals").expect("an int");
+    let frame_size =
+        n_locals + python.int("f.__code__.co_stacksize").expect("an int") + FRAME_WORDS;
+    // SAFETY: the GIL is held; the sizes are those of f's code; arguments are handed over.
+    unsafe {
+        let frame = martlet_frame_push(
+            python.ts,
+            python.eval("f"),
+            n_locals as u32,
+            frame_size as u32,
+        );
+        if frame.is_null() {
+            return frame;
+        }
+        martlet_frame_arg(frame, 0, python.eval(a));
+        martlet_frame_arg(frame, 1, python.eval(b));
+        martlet_frame_run(python.ts, frame, &body)
+    }
+}
+
+fn calls_between_versions(python: &Python) {
+    let define = "import sys, weakref\nlog = []\nclass C: pass\ndef f(a, b):\n    c = (a, b)\n    \
+                  log.append(sys._getframe().f_code.co_name)\n    return c if b else 1 / b\n";
+    assert!(python.run(define, 257).is_some());
+    // SAFETY: the GIL is held; results are used while they are owned.
+    unsafe {
+        for body in [second as Body, interpreted] {
+            python.run("old = C(); death = weakref.ref(old, lambda _: log.append('gone')); held = [old]; del old", 257);
+            let result = call_through(python, body, "held.pop()", "7");
+            let expected = if body as usize == second as usize {
+                "7"
+            } else {
+                "(death(), 7)"
+            };
+            let expected = python.eval(expected);
+            assert_eq!(PyObject_RichCompareBool(result, expected, EQ), 1);
+            Py_DecRef(expected);
+            Py_DecRef(result);
+        }
+        assert_eq!(
+            python.int("len(log)"),
+            Some(3),
+            "both arguments died, and f ran once"
+        );
+        assert!(call_through(python, interpreted, "1", "0").is_null());
+        PyErr_Clear();
+        // As deep as the interpreter lets it, and no deeper; then all is as before.
+        assert!(call_through(python, deep, "1", "2").is_null());
+        let error = PyErr_GetRaisedException();
+        let check = python.eval("lambda e: type(e) is RecursionError");
+        let args = [null_mut(), error];
+        let answer = martlet_call(python.ts, check, null_mut(), args.as_ptr().add(1), 1);
+        assert_eq!(answer, python.eval("True"));
+        let result = call_through(python, second, "1", "2");
+        assert_eq!(martlet_int_unbox(result).value, 2);
+    }
+}
+
+/// A body that calls itself until it may not any more.
+unsafe extern "C" fn deep(ts: O, frame: O) -> O {
+    // SAFETY: called by martlet_frame_run; 2 locals and one more, as f has.
+    unsafe {
+        let function = *frame.cast::<O>().add(2);
+        let callee = martlet_frame_push(ts, function, 3, 40);
+        if callee.is_null() {
+            return callee;
+        }
+        martlet_frame_run(ts, callee, &(deep as Body))
     }
 }
