@@ -165,6 +165,24 @@ interpret_call(O callable, O const *args, size_t nargsf, O kwnames, TS ts)
     return martlet_plain_vectorcall(callable, args, nargsf, kwnames);
 }
 
+/* Handles pending events as RESUME does, in the new frame, and then runs it. */
+static __attribute__((cold, noinline)) O
+enter_late(TS ts, F frame)
+{
+    PyCodeObject *code = (PyCodeObject *)frame->f_executable;
+    if (_Py_HandlePending(ts) < 0) {
+        martlet_traceback(ts, frame);
+        return NULL;
+    }
+    /* Much may have happened: what was tested before the call is tested again. */
+    struct martlet_record *record = martlet_record_of(code);
+    if (martlet_enabled && record->live > 0 && frame->frame_obj == NULL
+        && (ts->eval_breaker & ~_PY_EVAL_EVENTS_MASK) == code->_co_instrumentation_version) {
+        return (*record->cell)(ts, frame);
+    }
+    return martlet_interpret(ts, frame);
+}
+
 O
 martlet_vectorcall(O callable, O const *args, size_t nargsf, O kwnames)
 {
@@ -177,9 +195,8 @@ martlet_vectorcall(O callable, O const *args, size_t nargsf, O kwnames)
         record = martlet_record_of((PyCodeObject *)func->func_code);
     }
     PyCodeObject *code = (PyCodeObject *)func->func_code;
-    /* The breaker holds pending events and the version of the instrumentation: equal means neither is in the way. */
-    if (MARTLET_UNLIKELY(record == NULL || record->live == 0 || !martlet_enabled
-                         || ts->eval_breaker != code->_co_instrumentation_version || ts->tracing
+    if (MARTLET_UNLIKELY(record == NULL || record->live == 0 || !martlet_enabled || ts->tracing
+                         || (ts->eval_breaker & ~_PY_EVAL_EVENTS_MASK) != code->_co_instrumentation_version
                          || ts->interp->eval_frame != NULL || ts->py_recursion_remaining <= 1
                          || martlet_stack_low(ts))) {
         return interpret_call(callable, args, nargsf, kwnames, ts);
@@ -197,7 +214,9 @@ martlet_vectorcall(O callable, O const *args, size_t nargsf, O kwnames)
     frame->previous = ts->current_frame;
     ts->current_frame = frame;
     ts->py_recursion_remaining--;
-    O result = (*record->cell)(ts, frame);
+    /* The breaker holds pending events and the version of the instrumentation: equal means neither is in the way. */
+    O result = MARTLET_LIKELY(ts->eval_breaker == code->_co_instrumentation_version) ? (*record->cell)(ts, frame)
+                                                                                     : enter_late(ts, frame);
     ts->py_recursion_remaining++;
     if (MARTLET_UNLIKELY(result == MARTLET_SENTINEL)) {
         ts->current_frame = frame->previous;

@@ -64,6 +64,10 @@ pub(crate) fn loop_seen(gil: Gil<'_>, addr: Addr, header: u32) {
             return;
         }
         let code = Code::new(gil, addr);
+        if refused_early(state, &code, &code.qualname(gil), EntryPoint::Loop(header)).is_some() {
+            close_loop(state, addr, header);
+            return;
+        }
         let view = code.view();
         let seen_stack = sight.seen_stack(view.n_locals, view.stack_size);
         let depth = seen_stack.len() as u32;
@@ -95,7 +99,7 @@ pub(crate) fn close_loop(state: &mut State, addr: Addr, header: u32) {
     }
 }
 
-fn open_door(
+pub(crate) fn open_door(
     gil: Gil<'_>,
     state: &mut State,
     addr: Addr,
@@ -205,6 +209,28 @@ pub(crate) fn ask(
     result
 }
 
+/// What is known to be refused before anybody is asked.
+fn refused_early(
+    state: &State,
+    code: &Code,
+    qualname: &str,
+    entry: EntryPoint,
+) -> Option<&'static str> {
+    if state.options.off {
+        Some("switched off")
+    } else if state.tools {
+        Some("tools")
+    } else if code.is_suspendable() {
+        Some("generator or coroutine")
+    } else if entry == EntryPoint::Start && !code.is_function() {
+        Some("not a function")
+    } else if !state.options.allows(qualname) {
+        Some("not in MARTLET_ONLY")
+    } else {
+        None
+    }
+}
+
 fn try_ask(
     gil: Gil<'_>,
     state: &mut State,
@@ -214,19 +240,7 @@ fn try_ask(
 ) -> Result<(), Refusal> {
     let code = Code::new(gil, addr);
     let qualname = code.qualname(gil);
-    let refused = if state.options.off {
-        Some("switched off")
-    } else if state.tools {
-        Some("tools")
-    } else if code.is_suspendable() {
-        Some("generator or coroutine")
-    } else if scene.entry == EntryPoint::Start && !code.is_function() {
-        Some("not a function")
-    } else if !state.options.allows(&qualname) {
-        Some("not in MARTLET_ONLY")
-    } else {
-        None
-    };
+    let refused = refused_early(state, &code, &qualname, scene.entry);
     if let Some(reason) = refused {
         *state.refused.entry(reason).or_default() += 1;
         return Err(Refusal::new(reason, qualname));

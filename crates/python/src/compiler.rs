@@ -31,6 +31,17 @@ pub(crate) struct Source {
     pub(crate) request: Request,
     /// The table of the objects that the request names.
     pub(crate) token: Arc<Token>,
+    /// Machine code that was made elsewhere: tests of what lies behind the compiler bring their own.
+    pub(crate) made: Mutex<Option<Made>>,
+}
+
+/// Machine code that no compiler made.
+pub(crate) struct Made {
+    pub(crate) object: Vec<u8>,
+    pub(crate) symbol: String,
+    pub(crate) slots: Vec<SlotValue>,
+    pub(crate) exit_words: Vec<u32>,
+    pub(crate) exit_reasons: Vec<String>,
 }
 
 /// What is kept beside a version.
@@ -62,52 +73,64 @@ static NEXT_ASKER: AtomicU64 = AtomicU64::new(u64::MAX);
 
 /// The compiler behind its C interface.
 pub(crate) struct Remote {
-    library: Library,
+    /// Opened when it is first needed.
+    library: OnceLock<Result<Library, Refusal>>,
     options: Options,
     /// One call at a time.
     turn: Mutex<()>,
 }
 
 impl Remote {
-    /// Opens the compiler, or finds it open.
-    ///
-    /// # Errors
-    /// [`reasons::NO_COMPILER`] with what the loader says.
-    pub(crate) fn open(options: &Options) -> Result<Arc<Self>, Refusal> {
-        if let Some(known) = COMPILER.get() {
-            return Ok(known.clone());
-        }
-        let path = match &options.compiler {
-            Some(path) => path.clone(),
-            None => beside_this_extension(),
+    /// The compiler of this process.
+    pub(crate) fn get(options: &Options) -> Arc<Self> {
+        let new = || {
+            Arc::new(Remote {
+                library: OnceLock::new(),
+                options: options.clone(),
+                turn: Mutex::new(()),
+            })
         };
-        let library = Library::open(&path).map_err(|it| Refusal::new(reasons::NO_COMPILER, it))?;
-        let remote = Arc::new(Remote {
-            library,
-            options: options.clone(),
-            turn: Mutex::new(()),
-        });
-        Ok(COMPILER.get_or_init(|| remote).clone())
+        COMPILER.get_or_init(new).clone()
+    }
+
+    /// Its shared object, opened or found open.
+    fn library(&self) -> Result<&Library, Refusal> {
+        let open = || {
+            let path = match &self.options.compiler {
+                Some(path) => path.clone(),
+                None => beside_this_extension(),
+            };
+            Library::open(&path).map_err(|it| Refusal::new(reasons::NO_COMPILER, it))
+        };
+        self.library
+            .get_or_init(open)
+            .as_ref()
+            .map_err(Clone::clone)
+    }
+
+    /// The shared object, if it is open and in order.
+    fn opened(&self) -> Option<&Library> {
+        self.library.get()?.as_ref().ok()
     }
 
     /// Functions of which it holds intermediate code; 0 before the first compile.
     pub(crate) fn live_functions() -> u64 {
         COMPILER.get().map_or(0, |it| {
             let _turn = it.turn.lock().unwrap_or_else(PoisonError::into_inner);
-            it.library.live_functions()
+            it.opened().map_or(0, Library::live_functions)
         })
     }
 
     /// Asks for texts alone. Wants a large stack.
     ///
     /// # Errors
-    /// As [`Remote::open`]; a reply that cannot be read.
+    /// [`reasons::NO_COMPILER`] with what the loader says; a reply that cannot be read.
     pub(crate) fn dumps(options: &Options, mut request: Request) -> Result<Vec<Dump>, Refusal> {
-        let remote = Remote::open(options)?;
+        let remote = Remote::get(options);
         // Relaxed: only uniqueness matters.
         request.function = NEXT_ASKER.fetch_sub(1, Ordering::Relaxed);
         let reply = remote.ask(&request);
-        remote.library.release(request.function);
+        remote.library()?.release(request.function);
         Ok(reply?.dumps)
     }
 
@@ -115,7 +138,7 @@ impl Remote {
         let bytes = encode(request);
         let reply = {
             let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
-            self.library.compile(&bytes)
+            self.library()?.compile(&bytes)
         };
         let reply =
             reply.map_err(|code| Refusal::new("compiler failed", format!("with code {code}")))?;
@@ -129,6 +152,14 @@ impl Compiler for Remote {
 
     fn compile(&self, request: &EngineRequest<Source>) -> Result<Compiled<Meta>, Refusal> {
         let source = &request.source;
+        let made = source
+            .made
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(made) = made {
+            return Ok(made.compiled(source));
+        }
         let reply = self.ask(&source.request)?;
         let label = request.version.to_string();
         for dump in &reply.dumps {
@@ -172,9 +203,34 @@ impl Compiler for Remote {
     fn release(&self, released: &[Released]) {
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         for it in released {
-            if let Released::Function(id) = it {
-                self.library.release(id.0);
+            if let (Released::Function(id), Some(library)) = (it, self.opened()) {
+                library.release(id.0);
             }
+        }
+    }
+}
+
+impl Made {
+    fn compiled(self, source: &Source) -> Compiled<Meta> {
+        let n_exits = self.exit_reasons.len();
+        Compiled {
+            object: self.object,
+            entry_symbol: self.symbol,
+            tables: vec![TableSpec {
+                symbol: SLOTS.to_owned(),
+                words: self.slots.len(),
+            }],
+            assumptions: vec![AssumptionKey(source.token.number())],
+            inlined: Vec::new(),
+            timings: Timings::default(),
+            meta: Meta {
+                token: source.token.clone(),
+                header: Header::new(self.exit_words, n_exits),
+                slots: self.slots,
+                exit_sites: vec![(None, 0); n_exits],
+                exit_reasons: self.exit_reasons,
+                costs: Costs::default(),
+            },
         }
     }
 }

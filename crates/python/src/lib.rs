@@ -12,6 +12,7 @@ mod hotness;
 mod inspect;
 mod install;
 mod lifecycle;
+mod made;
 mod module;
 mod monitoring;
 mod options;

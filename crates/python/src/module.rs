@@ -10,12 +10,13 @@ use pyo3::types::{PyDict, PyTuple};
 use crate::inspect::{Inspection, function_behind};
 use crate::raw::{Addr, functions, launch};
 use crate::state::{self, with};
-use crate::{calls, fork, hotness, install, stats, tools};
+use crate::{calls, fork, hotness, install, made, stats, tools};
 
 /// Lets functions be compiled from now on. Nothing happens twice, and nothing under `MARTLET_OFF=1`.
 #[pyfunction]
 fn enable(gil: Python<'_>) -> PyResult<()> {
     state::initialise(gil)?;
+    tools::look(gil);
     with(gil, |state| {
         if state.enabled || state.options.off {
             return;
@@ -194,6 +195,7 @@ fn _martlet(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(before_fork, module)?)?;
     module.add_function(wrap_pyfunction!(after_fork_in_parent, module)?)?;
     module.add_function(wrap_pyfunction!(after_fork_in_child, module)?)?;
+    module.add_function(wrap_pyfunction!(made::install_made, module)?)?;
     module.add_function(wrap_pyfunction!(run_file, module)?)?;
     module.add_function(wrap_pyfunction!(run_call, module)?)?;
     module.add_function(wrap_pyfunction!(run_command, module)?)?;

@@ -3,6 +3,7 @@
 //! Beside the snapshot goes a table of addresses, which stays here: see `tables.rs`.
 
 use std::collections::HashMap;
+use std::sync::Mutex;
 
 use martlet_snapshot::{
     CodeSnapshot, EntryPoint, FunctionInfo, Mode, ObjId, Object, Request, Seen, Site,
@@ -47,16 +48,7 @@ pub(crate) fn take(
     scene: Scene,
 ) -> PyResult<Source> {
     begin_snapshot(gil);
-    let mut builder = Builder {
-        gil,
-        state,
-        table: Table::default(),
-        objects: Vec::new(),
-        ids: HashMap::new(),
-        codes: Vec::new(),
-        code_addrs: Vec::new(),
-        to_inline: Vec::new(),
-    };
+    let mut builder = Builder::new(gil, state);
     let dicts = (scene.globals, scene.builtins);
     let root = builder.code(&Code::new(gil, code), Keeper::Root, dicts)?;
     builder.codes[root].seen_locals = scene.seen_locals;
@@ -84,7 +76,42 @@ pub(crate) fn take(
     Ok(Source {
         request,
         token: state.tables.add(table),
+        made: Mutex::new(None),
     })
+}
+
+/// Takes the snapshot of a live function's code for machine code that was made elsewhere, which names `objects`, and
+/// tells their ids.
+pub(crate) fn take_for_made(
+    gil: Gil<'_>,
+    state: &mut State,
+    code: Addr,
+    function: u64,
+    objects: &[Addr],
+) -> PyResult<(Source, Vec<ObjId>)> {
+    begin_snapshot(gil);
+    let mut builder = Builder::new(gil, state);
+    builder.code(
+        &Code::new(gil, code),
+        Keeper::Root,
+        (Addr::NULL, Addr::NULL),
+    )?;
+    let ids: PyResult<Vec<ObjId>> = objects.iter().map(|it| builder.object(*it)).collect();
+    let (ids, table) = (ids?, builder.table);
+    let request = Request {
+        function,
+        entry: EntryPoint::Start,
+        mode: Mode::default(),
+        avoid: Vec::new(),
+        codes: builder.codes,
+        objects: builder.objects,
+    };
+    let source = Source {
+        request,
+        token: state.tables.add(table),
+        made: Mutex::new(None),
+    };
+    Ok((source, ids))
 }
 
 struct Builder<'a, 'py> {
@@ -100,7 +127,20 @@ struct Builder<'a, 'py> {
     to_inline: Vec<(Addr, Addr, ObjId)>,
 }
 
-impl Builder<'_, '_> {
+impl<'a, 'py> Builder<'a, 'py> {
+    fn new(gil: Gil<'py>, state: &'a mut State) -> Self {
+        Builder {
+            gil,
+            state,
+            table: Table::default(),
+            objects: Vec::new(),
+            ids: HashMap::new(),
+            codes: Vec::new(),
+            code_addrs: Vec::new(),
+            to_inline: Vec::new(),
+        }
+    }
+
     /// Adds a code object to the snapshot; answers its index.
     fn code(&mut self, code: &Code, keeper: Keeper, dicts: (Addr, Addr)) -> PyResult<usize> {
         let view = code.view();

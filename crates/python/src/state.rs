@@ -92,7 +92,9 @@ pub(crate) fn initialise(gil: Gil<'_>) -> PyResult<()> {
     engine_options.fuel = options.fuel;
     engine_options.on_thread_start = Some(Arc::new(crate::raw::dl::block_signals));
     let for_compiler = options.clone();
-    let engine = Engine::new(runtime, engine_options, move || Remote::open(&for_compiler));
+    let engine = Engine::new(runtime, engine_options, move || {
+        Ok(Remote::get(&for_compiler))
+    });
     let interpreter = frames::Interpreter::current(gil);
     engine.on_invalidate(|version| {
         version.meta().header.invalidate();
