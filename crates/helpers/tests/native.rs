@@ -491,7 +491,7 @@ fn calls_between_versions(python: &Python) {
         for body in [second as Body, interpreted] {
             python.run("old = C(); death = weakref.ref(old, lambda _: log.append('gone')); held = [old]; del old", 257);
             let result = call_through(python, body, "held.pop()", "7");
-            let expected = if body as usize == second as usize {
+            let expected = if std::ptr::fn_addr_eq(body, second as Body) {
                 "7"
             } else {
                 "(death(), 7)"
