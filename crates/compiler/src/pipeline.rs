@@ -21,6 +21,7 @@ pub(crate) fn compile(
 ) -> Result<Unit, Refused> {
     let mode = &request.mode;
     let tier = if mode.best { Tier::Best } else { Tier::Quick };
+    let verifies = mode.verify || cfg!(debug_assertions);
     let start = Instant::now();
 
     // Bytecode to HIR: decoded, built over abstract frames, improved by every pass. The snapshot's code is not looked
@@ -28,7 +29,7 @@ pub(crate) fn compile(
     dumps.add(Stage::Bytecode, || bytecode(request));
     let func = translate(request)?;
     dumps.add(Stage::Hir, || func.to_string());
-    if mode.verify {
+    if verifies {
         verify(&func, request)?;
     }
 
@@ -50,7 +51,7 @@ pub(crate) fn compile(
     let mut unit = library.extract_into(&lowered.function, &[], workshop.contexts.take())?;
     // Bodies for the helpers that it names, to be inlined or dropped: the originals are in the extension.
     workshop.helpers.import(&mut unit.module)?;
-    if mode.verify {
+    if verifies {
         unit.module.verify()?;
     }
 
@@ -61,7 +62,7 @@ pub(crate) fn compile(
         unit.module
             .read(|edit| edit.module().print_to_string().to_string())
     });
-    if mode.verify {
+    if verifies {
         unit.module.verify()?;
     }
     let ir_instructions_optimised = unit.module.memory_report().instructions;
