@@ -4,8 +4,9 @@
 //! and one terminator. An instruction that may raise is the last of its block: the block's terminator is then
 //! [`Term::Checked`], with a normal and an exceptional successor.
 
+use super::helpers::Ret;
 use super::op::{Keeper, Op, Virtual};
-use super::types::{Rep, Type};
+use super::types::{Kind, Rep, Type};
 use cranelift_entity::{PrimaryMap, entity_impl};
 use martlet_snapshot::{EntryPoint, ObjId};
 use std::collections::BTreeMap;
@@ -288,6 +289,16 @@ impl Func {
     /// Representation of a value.
     pub fn rep(&self, value: Value) -> Rep {
         self.values[value].rep
+    }
+
+    /// Whether a value may be NULL: by its type, or as the result of an operation that answers with NULL.
+    pub fn may_be_null(&self, value: Value) -> bool {
+        let by_operation = match self.def_op(value) {
+            Some(Op::Call { helper, .. }) => helper.row().ret == Ret::BorrowedOrNull,
+            Some(Op::Second) => self.rep(value) == Rep::Obj,
+            _ => false,
+        };
+        by_operation || self.ty(value).kinds.contains(Kind::NULL)
     }
 
     /// The operation that defines a value, unless it is a block parameter.

@@ -137,6 +137,9 @@ impl Walk<'_> {
                         .map_err(|_| format!("{arg} may not survive the operation"))?;
                 }
             }
+            if let (true, Some(state)) = (effects.may_run && effects.may_exit, data.state) {
+                self.exit(ExitSite::Inst(inst), state)?;
+            }
         }
         let result = data.result.filter(|result| func.root(*result) == *result);
         if let Some(root) = result.and_then(|result| self.roots.of(result)) {

@@ -29,14 +29,27 @@ pub(crate) use roots::{Bits, Roots, local_replaced, releases_last};
 use super::edges;
 use crate::hir::{Cfg, Func};
 use live::Live;
+use place::Mode;
 use promote::Owned;
 
 /// Runs the pass; once for a function.
 pub fn run(func: &mut Func) {
+    analyse(func, Mode::Count);
+}
+
+/// Marks with [`Op::Drop`] where references die whose release may run code, so that other passes respect it: they
+/// move no load over such a place, and the place stays where it is when they take uses away.
+///
+/// [`Op::Drop`]: crate::hir::Op::Drop
+pub fn mark_deaths(func: &mut Func) {
+    analyse(func, Mode::Mark);
+}
+
+fn analyse(func: &mut Func, mode: Mode) {
     edges::split_critical(func);
     let cfg = Cfg::new(func);
     let roots = Roots::new(func, &cfg);
     let live = Live::new(func, &cfg, &roots);
     let owned = Owned::find(func, &cfg, &roots, &live);
-    place::place(func, &cfg, &roots, &live, &owned);
+    place::place(func, &cfg, &roots, &live, &owned, mode);
 }

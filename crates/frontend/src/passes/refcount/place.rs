@@ -8,8 +8,24 @@ use crate::hir::{
 };
 use crate::passes::edges::is_leaf;
 
+/// What is placed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mode {
+    /// Counting, and what exits hand over.
+    Count,
+    /// Only marks where references die whose release may run code.
+    Mark,
+}
+
 /// Places everything. Critical edges are split already.
-pub(super) fn place(func: &mut Func, cfg: &Cfg, roots: &Roots, live: &Live, owned: &Owned) {
+pub(super) fn place(
+    func: &mut Func,
+    cfg: &Cfg,
+    roots: &Roots,
+    live: &Live,
+    owned: &Owned,
+    mode: Mode,
+) {
     let mut changes = Vec::new();
     {
         let placer = Placer {
@@ -33,6 +49,12 @@ pub(super) fn place(func: &mut Func, cfg: &Cfg, roots: &Roots, live: &Live, owne
                     here = func.insts[inst].offset;
                     insts.push(inst);
                 }
+                Step::Count(Op::DecRef, value) if mode == Mode::Mark => {
+                    if !func.ty(value).is_quiet() {
+                        insts.push(func.make_inst(Op::Drop, vec![value], None, Type::ANY, here));
+                    }
+                }
+                Step::Count(..) if mode == Mode::Mark => {}
                 Step::Count(op, value) => {
                     insts.push(func.make_inst(op, vec![value], None, Type::ANY, here));
                 }
@@ -40,7 +62,7 @@ pub(super) fn place(func: &mut Func, cfg: &Cfg, roots: &Roots, live: &Live, owne
         }
         func.blocks[block].insts = insts;
         for (site, handover) in changes.handovers {
-            if handover != Handover::default() {
+            if mode == Mode::Count && handover != Handover::default() {
                 func.handovers.insert(site, handover);
             }
         }

@@ -140,8 +140,15 @@ impl Search<'_> {
         let mut changed = false;
         // What the operation itself does happens before its result exists.
         changed |= self.kill(event, behind, uses.result);
-        if !releases_last(&self.func.insts[inst].op) {
-            for &root in &uses.lent {
+        let op = &self.func.insts[inst].op;
+        if !releases_last(op) {
+            // Operands must survive the operation, and what it names when it exits after it ran code.
+            let effects = op.effects();
+            let crossing = match effects.may_run && effects.may_exit {
+                true => &uses.all,
+                false => &uses.lent,
+            };
+            for &root in crossing {
                 changed |= self.kill_one(event, root);
             }
         }

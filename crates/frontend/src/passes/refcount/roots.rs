@@ -1,8 +1,7 @@
 //! Roots: the values that references belong to, and where they are used.
 
 use crate::hir::{
-    Arg, Block, Cfg, Def, ExitSite, Func, HelperId, Inst, Keeper, Kind, Op, Rep, Ret, StateId,
-    Term, Value,
+    Arg, Block, Cfg, Def, ExitSite, Func, HelperId, Inst, Keeper, Op, Rep, StateId, Term, Value,
 };
 use cranelift_entity::SecondaryMap;
 
@@ -140,7 +139,7 @@ impl Roots {
             keeper,
             lender,
             lent_by_iterator,
-            nullable: func.ty(value).kinds.contains(Kind::NULL) || may_be_null(func, value),
+            nullable: func.may_be_null(value),
             names: vec![value],
         });
     }
@@ -233,19 +232,6 @@ pub(crate) fn exit_of_block(func: &Func, block: Block) -> Option<ExitSite> {
         Term::Exit { .. } | Term::Raise { .. }
     )
     .then_some(ExitSite::Term(block))
-}
-
-/// Whether a value may be NULL whatever its type says.
-fn may_be_null(func: &Func, value: Value) -> bool {
-    let Def::Inst(inst) = func.values[value].def else {
-        return false;
-    };
-    let data = &func.insts[inst];
-    match data.op {
-        Op::Call { helper, .. } => matches!(helper.row().ret, Ret::BorrowedOrNull),
-        Op::Second => true,
-        _ => false,
-    }
 }
 
 /// Operations whose only Python code runs at their very end, when an old content is released: their operands need not
