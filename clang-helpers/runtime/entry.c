@@ -4,12 +4,9 @@
  * the machine code on it, and goes on in the interpreter where machine code gave up. It is never freed, so it may hold
  * what a version may not.
  */
-#ifndef _GNU_SOURCE
-#  define _GNU_SOURCE
-#endif
 #include "runtime.h"
 
-#include <pthread.h>
+#include "../inline.h"
 
 struct martlet_hooks martlet_hooks;
 Py_ssize_t martlet_extra_index = -1;
@@ -20,36 +17,16 @@ uint8_t martlet_enabled;
 /* Below this many C calls left, Python-to-Python calls go through the interpreter, which does not nest in C. */
 #define LOW_C_RECURSION 4000
 
-/* The lowest address that this thread's stack pointer may reach before calls go to the interpreter; 0 = not known. */
-static __thread uintptr_t stack_limit __attribute__((tls_model("initial-exec")));
-
-/* Finds the thread's stack and keeps an eighth of it, but 48 KB at least and 512 KB at most, in reserve. */
-static __attribute__((cold, noinline)) void
-find_stack_limit(void)
-{
-    pthread_attr_t attr;
-    void *base;
-    size_t size;
-    stack_limit = 1;
-    if (pthread_getattr_np(pthread_self(), &attr) != 0) {
-        return;
-    }
-    if (pthread_attr_getstack(&attr, &base, &size) == 0) {
-        size_t reserve = size / 8;
-        reserve = reserve < (48 << 10) ? (48 << 10) : reserve > (512 << 10) ? (512 << 10) : reserve;
-        stack_limit = (uintptr_t)base + reserve;
-    }
-    pthread_attr_destroy(&attr);
-}
-
 /* Whether so little C stack is left that calls should not nest in C any more. */
 bool
 martlet_stack_low(TS ts)
 {
-    if (MARTLET_UNLIKELY(stack_limit == 0)) {
-        find_stack_limit();
+    if (MARTLET_UNLIKELY(ts->c_recursion_remaining < LOW_C_RECURSION)) {
+        return true;
     }
-    return (uintptr_t)__builtin_frame_address(0) < stack_limit || ts->c_recursion_remaining < LOW_C_RECURSION;
+    uintptr_t here = (uintptr_t)__builtin_frame_address(0);
+    return MARTLET_UNLIKELY(martlet_stack.thread != ts->id || here < martlet_stack.limit)
+           && martlet_stack_is_low(ts);
 }
 
 /* Whether the function is to be compiled before it runs, and nobody has asked yet. */
@@ -76,27 +53,6 @@ martlet_interpret(TS ts, F frame)
         }
     }
     return MARTLET_SENTINEL;
-}
-
-/* Unlinks, clears and pops the frame of a body that returned. Its value stack is empty. */
-void
-martlet_pop_frame(TS ts, F frame)
-{
-    ts->current_frame = frame->previous;
-    PyCodeObject *code = (PyCodeObject *)frame->f_executable;
-    int n_locals = code->co_nlocalsplus;
-    if (MARTLET_UNLIKELY(frame->frame_obj != NULL || frame->f_locals != NULL
-                         || (PyObject **)frame == &ts->datastack_chunk->data[0])) {
-        frame->stacktop = n_locals;
-        _PyEval_FrameClearAndPop(ts, frame);
-        return;
-    }
-    for (int i = 0; i < n_locals; i++) {
-        Py_XDECREF(frame->localsplus[i]);
-    }
-    Py_DECREF(frame->f_funcobj);
-    Py_DECREF(code);
-    ts->datastack_top = (PyObject **)frame;
 }
 
 /* Pushes a frame for a call with exactly the positional arguments; NULL when the data stack's chunk is full. */
@@ -222,6 +178,6 @@ martlet_vectorcall(O callable, O const *args, size_t nargsf, O kwnames)
         ts->current_frame = frame->previous;
         return _PyEval_EvalFrameDefault(ts, frame, 0);
     }
-    martlet_pop_frame(ts, frame);
+    martlet_frame_pop(ts, frame);
     return result;
 }

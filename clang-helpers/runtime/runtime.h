@@ -73,11 +73,14 @@ martlet_record_of(PyCodeObject *code)
     return (struct martlet_record *)extra->items[martlet_extra_index];
 }
 
+/* frames.c and state.c of the helpers */
+void martlet_frame_pop(TS ts, F frame);
+bool martlet_stack_is_low(TS ts);
+
 /* entry.c */
 MARTLET_RUNTIME O martlet_vectorcall(O callable, O const *args, size_t nargsf, O kwnames);
 MARTLET_RUNTIME O martlet_interpret(TS ts, F frame);
 MARTLET_RUNTIME bool martlet_stack_low(TS ts);
-MARTLET_RUNTIME void martlet_pop_frame(TS ts, F frame);
 
 /* loops.c */
 MARTLET_RUNTIME O martlet_stay(TS ts, F frame);

@@ -109,6 +109,8 @@ unsafe extern "C" {
     pub(crate) static mut martlet_always: u8;
     pub(crate) static mut martlet_enabled: u8;
 
+    pub(crate) fn martlet_init() -> c_int;
+
     pub(crate) fn martlet_interpret(ts: *mut c_void, frame: *mut c_void) -> *mut PyObject;
     pub(crate) fn martlet_stay(ts: *mut c_void, frame: *mut c_void) -> *mut PyObject;
     pub(crate) fn martlet_exit(

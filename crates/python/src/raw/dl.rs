@@ -142,13 +142,18 @@ fn loader_error() -> String {
         .into_owned()
 }
 
-/// The address of a symbol that machine code names: the runtime's, or one of the interpreter and the C library.
+/// The address of a symbol that machine code names: a helper's, the runtime's, or one of the interpreter and the C
+/// library.
 pub(crate) fn address_of(symbol: &str) -> Option<usize> {
     match symbol {
         "martlet_exit" => return Some(c::martlet_exit as *const () as usize),
         "martlet_exit_due" => return Some(c::martlet_exit_due as *const () as usize),
         "martlet_interpret" => return Some(c::martlet_interpret as *const () as usize),
         _ => {}
+    }
+    let helpers = martlet_helpers::native_symbols();
+    if let Ok(i) = helpers.binary_search_by_key(&symbol, |it| it.0) {
+        return Some(helpers[i].1);
     }
     let name = CString::new(symbol).ok()?;
     // SAFETY: a C string.

@@ -12,6 +12,9 @@ pub(crate) fn initialise(gil: Gil<'_>) -> PyResult<()> {
     // SAFETY: nothing reads the hooks before they are here; `fresh` is a Python function that was just made.
     let failed = unsafe {
         c::martlet_hooks = hooks::table();
+        if c::martlet_init() < 0 {
+            return Err(PyErr::fetch(gil));
+        }
         c::martlet_learn_vectorcall(fresh.as_ptr());
         c::martlet_request_extra() < 0 || c::martlet_watch_functions() < 0
     };
