@@ -136,6 +136,17 @@ def install(function, body, exits=(), slots=(), **loop):
     )
 
 
+def fresh(source, name="f", **globals):
+    """A function of its own code object, called once: so it knows of the tools that earlier tests used."""
+    exec(source, globals)
+    function = globals[name]
+    try:
+        function(*[None] * function.__code__.co_argcount)
+    except Exception:
+        pass
+    return function
+
+
 def offset_of(function, opname, n=0, after=False):
     """The code-unit offset of the n-th instruction of that name, or of the one behind it."""
     import dis

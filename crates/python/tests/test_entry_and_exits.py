@@ -10,12 +10,6 @@ import martlet
 from bodies import *
 
 
-def fresh(source, name="f", **globals):
-    """A function of its own code object."""
-    exec(source, globals)
-    return globals[name]
-
-
 def raised_by(function, *args):
     """The exception of a call, with its traceback from the called function on."""
     try:

@@ -21,17 +21,6 @@ def counters():
             stats["versions"]["live"], stats["versions"]["retired"], stats["functions"])
 
 
-def fresh(source, name="f", **globals):
-    """A function of its own code object, called once: so it knows of the tools that earlier tests used."""
-    exec(source, globals)
-    function = globals[name]
-    try:
-        function(*[None] * function.__code__.co_argcount)
-    except Exception:
-        pass
-    return function
-
-
 class DeathTest(unittest.TestCase):
     def setUp(self):
         martlet.enable()
