@@ -105,7 +105,9 @@ fn thread_jumps(func: &mut Func) {
     for block in Cfg::new(func).order {
         let mut term = std::mem::replace(&mut func.blocks[block].term, Term::None);
         let n = term.targets().count();
-        for index in 0..n {
+        // The result of what may raise is defined by the edge to `ok`: that block must stay its only successor.
+        let first = usize::from(matches!(term, Term::Checked { .. }));
+        for index in first..n {
             let targets: Vec<Target> = term.targets().cloned().collect();
             let Some(next) = behind_jumps(func, block, &targets[index]) else {
                 continue;

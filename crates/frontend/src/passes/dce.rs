@@ -81,7 +81,7 @@ impl<'a> Marks<'a> {
         for &arg in &data.args {
             self.mark(arg);
         }
-        if let (true, Some(state)) = (data.op.effects().may_exit, data.state) {
+        if let Some(state) = data.state {
             self.state(state);
         }
     }

@@ -7,7 +7,6 @@ use crate::hir::{Block, Cfg, Func, Rep, Target, Term};
 /// is handed over, by a plain jump. A target that only leaves is copied instead of being jumped to.
 pub(super) fn split_critical(func: &mut Func) {
     let cfg = Cfg::new(func);
-    let mut taken = Vec::new();
     for &block in &cfg.order {
         let targets: Vec<Target> = func.blocks[block].term.targets().cloned().collect();
         if targets.len() < 2 {
@@ -16,11 +15,8 @@ pub(super) fn split_critical(func: &mut Func) {
         let mut new_targets = Vec::new();
         for target in targets {
             let shared = cfg.preds(target.block).len() > 1;
-            // The first edge to a block that only leaves may keep it.
-            let first = is_leaf(func, target.block) && !taken.contains(&target.block);
             let passes_object = target.args.iter().any(|arg| func.rep(*arg) == Rep::Obj);
-            if !passes_object && (!shared || first) {
-                taken.push(target.block);
+            if !passes_object && !shared {
                 new_targets.push(target);
             } else {
                 new_targets.push(split(func, target));

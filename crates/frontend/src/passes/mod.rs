@@ -3,6 +3,8 @@
 pub mod blocks;
 pub mod dce;
 mod edges;
+#[cfg(test)]
+mod fuzz;
 pub mod gvn;
 mod memory;
 pub mod ownership;

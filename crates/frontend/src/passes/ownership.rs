@@ -3,7 +3,7 @@
 //! On every path each reference is consumed exactly once; nothing is used after what lent it may have let go of it; an
 //! exit hands over or drops exactly what is held there. The walk shares with the pass only what operations declare.
 
-use super::refcount::{Bits, Roots, checked_inst, local_replaced, null_on_edge, releases_last};
+use super::refcount::{Bits, Roots, checked_inst, lets_operands_go, local_replaced};
 use crate::hir::{Block, Cfg, ExitSite, Func, Inst, Keeper, Memory, Op, Rep, StateId, Term, Value};
 use cranelift_entity::SecondaryMap;
 
@@ -130,7 +130,7 @@ impl Walk<'_> {
             Keeper::ListItems => effects.writes.contains(Memory::LIST_ITEMS),
             _ => false,
         });
-        if !releases_last(&op) {
+        if !lets_operands_go(&op) {
             for (place, &arg) in data.args.iter().enumerate() {
                 if !op.steals(place) {
                     self.use_value(arg)
@@ -176,10 +176,6 @@ impl Walk<'_> {
                     let saved = self.counts.clone();
                     if let Some(root) = new {
                         self.counts[root] += i32::from(index == 0);
-                    }
-                    let null = null_on_edge(func, block, target.block);
-                    if let Some(root) = null.and_then(|value| self.roots.of(value)) {
-                        self.counts[root] = 0;
                     }
                     for &arg in &target.args {
                         self.use_value(arg)?;

@@ -22,9 +22,8 @@ mod roots;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use place::null_on_edge;
 pub(crate) use promote::checked_inst;
-pub(crate) use roots::{Bits, Roots, local_replaced, releases_last};
+pub(crate) use roots::{Bits, Roots, lets_operands_go, local_replaced};
 
 use super::edges;
 use crate::hir::{Cfg, Func};

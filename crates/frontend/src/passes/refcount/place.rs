@@ -152,17 +152,11 @@ impl Placer<'_> {
             held.retain(|root| !self.is_consumed(*root, &uses, &end));
         } else {
             held.extend(end.iter());
-            held.retain(|root| !self.is_null_there(*root, pred, to));
         }
         held.retain(|root| self.owned.held_at(*root, pred, last));
         let mut seen = Bits::new(self.roots.list.len());
         held.retain(|root| seen.add(*root));
         held
-    }
-
-    /// Whether the branch to that block has just found that the root is NULL.
-    fn is_null_there(&self, root: usize, pred: Block, to: Block) -> bool {
-        null_on_edge(self.func, pred, to).and_then(|value| self.roots.of(value)) == Some(root)
     }
 
     fn instruction(
@@ -306,21 +300,4 @@ impl Placer<'_> {
     fn name(&self, root: usize, block: Block, at: usize) -> Value {
         self.roots.best_name(self.func, self.cfg, root, block, at)
     }
-}
-
-/// The value that is NULL where a block goes to that successor, if its branch tests that.
-pub(crate) fn null_on_edge(func: &Func, block: Block, to: Block) -> Option<Value> {
-    let Term::Branch {
-        cond, then, other, ..
-    } = &func.blocks[block].term
-    else {
-        return None;
-    };
-    let Some(Op::IsNull) = func.def_op(*cond) else {
-        return None;
-    };
-    let crate::hir::Def::Inst(inst) = func.values[*cond].def else {
-        return None;
-    };
-    (then.block == to && other.block != to).then(|| func.insts[inst].args[0])
 }

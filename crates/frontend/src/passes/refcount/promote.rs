@@ -4,7 +4,7 @@
 //! this goes on until nothing changes. Liveness does not depend on it.
 
 use super::live::Live;
-use super::roots::{Bits, Roots, Uses, local_replaced, releases_last};
+use super::roots::{Bits, Roots, Uses, lets_operands_go, local_replaced};
 use crate::hir::{Block, Cfg, Def, Func, Inst, Keeper, Kind, Memory, Op, Term};
 use cranelift_entity::SecondaryMap;
 
@@ -141,7 +141,7 @@ impl Search<'_> {
         // What the operation itself does happens before its result exists.
         changed |= self.kill(event, behind, uses.result);
         let op = &self.func.insts[inst].op;
-        if !releases_last(op) {
+        if !lets_operands_go(op) {
             // Operands must survive the operation, and what it names when it exits after it ran code.
             let effects = op.effects();
             let crossing = match effects.may_run && effects.may_exit {
@@ -157,7 +157,7 @@ impl Search<'_> {
                 continue;
             };
             for &root in &uses.lent {
-                if self.roots.list[root].lender == Some(stolen) {
+                if self.owned_lender(root) == Some(stolen) {
                     changed |= self.promote(root);
                 }
             }
@@ -185,7 +185,11 @@ impl Search<'_> {
         uses: &'u Uses,
         behind: &'u Bits,
     ) -> impl Iterator<Item = usize> + 'u {
-        let consumed = |root: &usize| uses.stolen.iter().any(|(_, stolen)| *stolen == Some(*root));
+        // What is lent to the operation as well is released behind it.
+        let consumed = |root: &usize| {
+            !uses.lent.contains(root)
+                && uses.stolen.iter().any(|(_, stolen)| *stolen == Some(*root))
+        };
         uses.all
             .iter()
             .copied()
@@ -239,8 +243,8 @@ impl Search<'_> {
             .iter()
             .filter(|root| !self.set.has(*root))
             .filter(|root| {
-                let lender = self.roots.list[*root].lender;
-                lender.is_some_and(|lender| self.set.has(lender) && !alive.has(lender))
+                let lender = self.owned_lender(*root);
+                lender.is_some_and(|lender| !alive.has(lender))
             })
             .collect();
         let mut changed = false;
@@ -248,6 +252,15 @@ impl Search<'_> {
             changed |= self.promote(root);
         }
         changed
+    }
+
+    /// The owned object at the end of the chain of objects that lend each other, if one is.
+    fn owned_lender(&self, root: usize) -> Option<usize> {
+        let mut lender = self.roots.list[root].lender?;
+        while !self.set.has(lender) {
+            lender = self.roots.list[lender].lender?;
+        }
+        Some(lender)
     }
 
     fn promote(&mut self, root: usize) -> bool {

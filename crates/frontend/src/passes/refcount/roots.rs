@@ -234,9 +234,9 @@ pub(crate) fn exit_of_block(func: &Func, block: Block) -> Option<ExitSite> {
     .then_some(ExitSite::Term(block))
 }
 
-/// Operations whose only Python code runs at their very end, when an old content is released: their operands need not
-/// survive it.
-pub(crate) fn releases_last(op: &Op) -> bool {
+/// Operations whose operands need not survive what they run: it runs at their very end, when an old content is
+/// released, or they take references of their own first (a call's frame holds its function).
+pub(crate) fn lets_operands_go(op: &Op) -> bool {
     matches!(
         op,
         Op::StoreLocal { .. }
@@ -244,6 +244,7 @@ pub(crate) fn releases_last(op: &Op) -> bool {
             | Op::ListStore
             | Op::ListStoreFloat
             | Op::ListStoreInt
+            | Op::CallDirect { .. }
             | Op::Drop
             | Op::Call {
                 helper: HelperId::StoreDeref,
