@@ -159,10 +159,7 @@ impl<'ctx> Emitter<'_, 'ctx> {
             let place = self.word_at(self.scratch, index as u32 + 1)?;
             self.builder.build_store(place, self.get(*item)?)?;
         }
-        if items.is_empty() {
-            // The word behind the scratch word need not exist.
-            return self.word_at(self.scratch, 0);
-        }
+        // Also of no items: helpers write to the word in front of what they are given.
         self.word_at(self.scratch, 1)
     }
 
