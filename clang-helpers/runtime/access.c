@@ -153,6 +153,71 @@ live_descriptor(PyCodeObject *code, uint32_t name_index, uint32_t type_version, 
     return _PyType_Lookup(type, PyTuple_GET_ITEM(code->co_names, name_index)) == cached ? cached : NULL;
 }
 
+/* The version of a dictionary's keys, given out if they have none (dictobject.c, _PyDictKeys_GetVersionForCurrentState).
+ * 0: none can be had, or it does not fit a cache. */
+static uint32_t
+keys_version(O dict)
+{
+    struct _Py_dict_state *state = &_PyThreadState_GET()->interp->dict_state;
+    PyDictKeysObject *keys = ((PyDictObject *)dict)->ma_keys;
+    if (keys->dk_version == 0 && state->next_keys_version != 0) {
+        keys->dk_version = state->next_keys_version++;
+    }
+    return keys->dk_version <= UINT16_MAX ? keys->dk_version : 0;
+}
+
+/* The place of a string key in a dictionary, or -1. */
+static int
+place_of(O dict, O name)
+{
+    if (dict == NULL || !PyDict_CheckExact(dict) || ((PyDictObject *)dict)->ma_values != NULL) {
+        return -1;
+    }
+    PyDictKeysObject *keys = ((PyDictObject *)dict)->ma_keys;
+    if (!DK_IS_UNICODE(keys)) {
+        return -1;
+    }
+    /* Names are interned, and so are nearly all keys of namespaces. */
+    for (int i = 0; i < keys->dk_nentries && i <= UINT16_MAX; i++) {
+        const PyDictUnicodeEntry *entry = &DK_UNICODE_ENTRIES(keys)[i];
+        if (entry->me_key == name && entry->me_value != NULL) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+/* Does for a copy of a LOAD_GLOBAL at `at` what the interpreter does when it has run twice, so that code which ran once
+ * is understood too. The cache of one that is specialised for keys that changed is made new. */
+MARTLET_RUNTIME void
+martlet_specialise_global(PyCodeObject *code, uint16_t *at, uint32_t oparg, O globals, O builtins)
+{
+    _PyLoadGlobalCache *cache = (_PyLoadGlobalCache *)(at + 1);
+    uint8_t opcode = (uint8_t)(*at & 0xff);
+    if (opcode == LOAD_GLOBAL_MODULE && dict_entry(globals, cache->module_keys_version, cache->index) != NULL) {
+        return;
+    }
+    if (globals == NULL || builtins == NULL || !PyDict_CheckExact(globals) || !PyDict_CheckExact(builtins)
+        || oparg >> 1 >= (uint32_t)PyTuple_GET_SIZE(code->co_names)
+        || !DK_IS_UNICODE(((PyDictObject *)globals)->ma_keys)) {
+        return;
+    }
+    O name = PyTuple_GET_ITEM(code->co_names, oparg >> 1);
+    int index = place_of(globals, name);
+    bool builtin = index < 0;
+    if (builtin) {
+        index = place_of(builtins, name);
+    }
+    uint32_t module_version = keys_version(globals), builtin_version = builtin ? keys_version(builtins) : 0;
+    if (index < 0 || module_version == 0 || (builtin && builtin_version == 0)) {
+        return;
+    }
+    cache->index = (uint16_t)index;
+    cache->module_keys_version = (uint16_t)module_version;
+    cache->builtin_keys_version = (uint16_t)builtin_version;
+    *at = (uint16_t)((*at & 0xff00) | (builtin ? LOAD_GLOBAL_BUILTIN : LOAD_GLOBAL_MODULE));
+}
+
 static O
 function_with_version(uint32_t version)
 {
@@ -161,13 +226,13 @@ function_with_version(uint32_t version)
     return version != 0 && func != NULL && func->func_version == version ? (O)func : NULL;
 }
 
-/* What the instruction at `offset` has learned of the object it loads or calls. */
+/* What an instruction, the copy of which stands at `units`, has learned of the object it loads or calls. */
 enum martlet_site_kind { SITE_NONE, SITE_GLOBAL_MODULE, SITE_GLOBAL_BUILTIN, SITE_DESCRIPTOR, SITE_CALLEE };
 
 MARTLET_RUNTIME O
-martlet_site(PyCodeObject *code, uint32_t offset, uint32_t oparg, O globals, O builtins, uint32_t *kind)
+martlet_site(PyCodeObject *code, uint16_t *units, uint32_t oparg, O globals, O builtins, uint32_t *kind)
 {
-    _Py_CODEUNIT *at = _PyCode_CODE(code) + offset;
+    _Py_CODEUNIT *at = (_Py_CODEUNIT *)units;
     uint16_t *cache = (uint16_t *)(at + 1);
     O object = NULL;
     *kind = SITE_NONE;

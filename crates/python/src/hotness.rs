@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use martlet_snapshot::{EntryPoint, Seen};
 
 use crate::calls::{MAX_ATTEMPTS, ask, avoided, mode};
-use crate::raw::code::{Code, instructions};
+use crate::raw::code::{Code, instructions_with_args};
 use crate::raw::frames::{Interpreter, Sight};
 use crate::raw::{Gil, c, frames};
 use crate::snapshot::Scene;
@@ -39,9 +39,8 @@ const AGAIN_HEAT: u32 = 16;
 /// So many frames of a stack are looked at.
 const DEPTH: usize = 6;
 
-/// `JUMP_BACKWARD` and `EXTENDED_ARG` of 3.13 (`opcode_ids.h`).
+/// `JUMP_BACKWARD` of 3.13 (`opcode_ids.h`).
 const JUMP_BACKWARD: u8 = 77;
-const EXTENDED_ARG: u8 = 71;
 
 /// How hot a code object is.
 #[derive(Default)]
@@ -101,12 +100,8 @@ impl Heat {
 /// The back edges of a function, from its base code.
 fn find_loops(base: &[u8]) -> Vec<LoopHeat> {
     let mut loops = Vec::new();
-    let mut extended = 0;
-    for at in instructions(base) {
-        let (opcode, arg) = (base[2 * at], u32::from(base[2 * at + 1]));
-        let oparg = extended << 8 | arg;
-        extended = if opcode == EXTENDED_ARG { oparg } else { 0 };
-        if opcode == JUMP_BACKWARD {
+    for (at, oparg) in instructions_with_args(base) {
+        if base[2 * at] == JUMP_BACKWARD {
             // The jump is relative to the instruction behind its one cache entry.
             let end = at as u32;
             loops.push(LoopHeat {
@@ -161,12 +156,15 @@ fn look_at(gil: Gil<'_>, state: &mut State, sight: &Sight, innermost: bool) {
         return;
     };
     let heat = &mut entry.heat;
-    // A version that was left is no good only where it is left again and again.
+    // Time that is spent in callees is no reason to compile the caller. And a version that was left is no good only
+    // where it is left again and again.
     let has_version = entry.raw.get().live > 0;
-    if !has_version || heat.activation != sight.activation() {
+    if innermost && (!has_version || heat.activation != sight.activation()) {
         heat.function += gain;
     }
-    heat.activation = sight.activation();
+    if innermost {
+        heat.activation = sight.activation();
+    }
     let limit = if has_version {
         AGAIN_HEAT
     } else {
@@ -237,12 +235,8 @@ fn seen_at_start(gil: Gil<'_>, code: &Code, sight: &Sight) -> Vec<Seen> {
     let Ok(base) = code.base(gil) else {
         return Vec::new();
     };
-    let mut extended = 0;
-    for at in instructions(&base) {
-        let (opcode, arg) = (base[2 * at], u32::from(base[2 * at + 1]));
-        let oparg = extended << 8 | arg;
-        extended = if opcode == EXTENDED_ARG { oparg } else { 0 };
-        for local in stored_locals(opcode, oparg).into_iter().flatten() {
+    for (at, oparg) in instructions_with_args(&base) {
+        for local in stored_locals(base[2 * at], oparg).into_iter().flatten() {
             if let Some(it) = seen.get_mut(local as usize) {
                 *it = Seen::Nothing;
             }

@@ -12,7 +12,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
 use crate::compiler::Source;
-use crate::raw::code::{Code, SiteKind, begin_snapshot, instructions};
+use crate::raw::code::{Code, SiteKind, begin_snapshot, instructions_with_args};
 use crate::raw::objects::{Kind, describe, is_leaf, str_of};
 use crate::raw::{Addr, Gil, functions};
 use crate::state::State;
@@ -24,8 +24,6 @@ const INLINE_UNITS: u32 = 80;
 const INLINE_FUNCTIONS: usize = 12;
 /// Strings of at most so many characters are passed on with their text.
 const SHORT_TEXT: usize = 80;
-/// `EXTENDED_ARG` of 3.13 (`opcode_ids.h`).
-const EXTENDED_ARG: u8 = 71;
 
 /// What is compiled, and where it was seen.
 pub(crate) struct Scene {
@@ -145,7 +143,7 @@ impl<'a, 'py> Builder<'a, 'py> {
     fn code(&mut self, code: &Code, keeper: Keeper, dicts: (Addr, Addr)) -> PyResult<usize> {
         let view = code.view();
         let base = code.base(self.gil)?;
-        let adaptive = code.adaptive(&base);
+        let adaptive = code.adaptive(&base, dicts);
         let text = |at| str_of(self.gil, Addr::from_ptr(at)).unwrap_or_default();
         let bytes = |at| -> PyResult<Vec<u8>> {
             Ok(Addr::from_ptr(at)
@@ -168,7 +166,7 @@ impl<'a, 'py> Builder<'a, 'py> {
             exception_table: bytes(view.exception_table)?,
             line_table: bytes(view.line_table)?,
             local_kinds: bytes(view.local_kinds)?,
-            adaptive,
+            adaptive: adaptive.iter().flat_map(|it| it.to_le_bytes()).collect(),
             ..CodeSnapshot::default()
         };
         snapshot.local_names = self
@@ -185,7 +183,7 @@ impl<'a, 'py> Builder<'a, 'py> {
                 .names
                 .push((str_of(self.gil, item).unwrap_or_default(), id));
         }
-        snapshot.sites = self.sites(code, &base, dicts)?;
+        snapshot.sites = self.sites(code, &base, &adaptive, dicts)?;
         snapshot.code = base;
         self.codes.push(snapshot);
         self.code_addrs.push(code.addr());
@@ -202,15 +200,12 @@ impl<'a, 'py> Builder<'a, 'py> {
         &mut self,
         code: &Code,
         base: &[u8],
-        (globals, builtins): (Addr, Addr),
+        adaptive: &[u16],
+        dicts: (Addr, Addr),
     ) -> PyResult<Vec<(u32, Site)>> {
         let mut sites = Vec::new();
-        let mut extended = 0;
-        for at in instructions(base) {
-            let (opcode, arg) = (base[2 * at], u32::from(base[2 * at + 1]));
-            let oparg = extended << 8 | arg;
-            extended = if opcode == EXTENDED_ARG { oparg } else { 0 };
-            let Some((kind, object)) = code.site(at as u32, oparg, globals, builtins) else {
+        for (at, oparg) in instructions_with_args(base) {
+            let Some((kind, object)) = code.site(&adaptive[at..], oparg, dicts) else {
                 continue;
             };
             let id = self.object(object)?;

@@ -144,12 +144,19 @@ unsafe extern "C" {
     pub(crate) fn martlet_begin_snapshot();
     pub(crate) fn martlet_site(
         code: *mut PyObject,
-        offset: u32,
+        units: *const u16,
         oparg: u32,
         globals: *mut PyObject,
         builtins: *mut PyObject,
         kind: *mut u32,
     ) -> *mut PyObject;
+    pub(crate) fn martlet_specialise_global(
+        code: *mut PyObject,
+        at: *mut u16,
+        oparg: u32,
+        globals: *mut PyObject,
+        builtins: *mut PyObject,
+    );
     pub(crate) fn martlet_describe(object: *mut PyObject, out: *mut Description);
     pub(crate) fn martlet_seen(object: *mut PyObject) -> u32;
     pub(crate) fn martlet_is_leaf(object: *mut PyObject) -> bool;

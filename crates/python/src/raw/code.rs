@@ -13,6 +13,10 @@ const VARIADIC_FLAGS: u32 = 0x4 | 0x8;
 /// `CO_GENERATOR | CO_COROUTINE | CO_ITERABLE_COROUTINE | CO_ASYNC_GENERATOR`.
 const SUSPENDABLE_FLAGS: u32 = 0x20 | 0x80 | 0x100 | 0x200;
 
+/// `EXTENDED_ARG` and `LOAD_GLOBAL` of 3.13 (`opcode_ids.h`).
+const EXTENDED_ARG: u8 = 71;
+const LOAD_GLOBAL: u8 = 91;
+
 /// A live code object, looked at under the GIL.
 pub(crate) struct Code {
     view: c::CodeView,
@@ -76,36 +80,50 @@ impl Code {
         Ok(bytes.extract::<&[u8]>()?.to_vec())
     }
 
-    /// `co_code_adaptive` as it stands, but for instrumented opcodes, which are what they stand for. `base` is the
-    /// result of [`Code::base`].
-    pub(crate) fn adaptive(&self, base: &[u8]) -> Vec<u8> {
-        let len = self.view.n_units as usize * 2;
+    /// `co_code_adaptive` as it stands, but for instrumented opcodes, which are what they stand for, and for globals,
+    /// which are looked up now. `base` is the result of [`Code::base`].
+    pub(crate) fn adaptive(&self, base: &[u8], (globals, builtins): (Addr, Addr)) -> Vec<u16> {
         // SAFETY: the instructions of a live code object, which do not change while the GIL is held.
-        let mut units = unsafe { std::slice::from_raw_parts(self.view.adaptive, len) }.to_vec();
+        let mut units = unsafe {
+            std::slice::from_raw_parts(self.view.adaptive.cast::<u16>(), self.view.n_units as usize)
+        }
+        .to_vec();
         // SAFETY: no condition.
         let first_instrumented = unsafe { c::martlet_first_instrumented_opcode() };
-        for at in instructions(base) {
-            if u32::from(units[2 * at]) >= first_instrumented {
-                units[2 * at] = base[2 * at];
+        for (at, oparg) in instructions_with_args(base) {
+            if u32::from(units[at] & 0xff) >= first_instrumented {
+                units[at] = units[at] & 0xff00 | u16::from(base[2 * at]);
+            }
+            if base[2 * at] == LOAD_GLOBAL {
+                // SAFETY: a copy of an instruction with its cache; the dictionaries are alive or NULL.
+                unsafe {
+                    c::martlet_specialise_global(
+                        self.addr.as_ptr(),
+                        units[at..].as_mut_ptr(),
+                        oparg,
+                        globals.as_ptr(),
+                        builtins.as_ptr(),
+                    );
+                }
             }
         }
         units
     }
 
-    /// What the instruction at `offset` has learned: a borrowed object that is alive now.
+    /// What an instruction has learned: a borrowed object that is alive now. `units` begins with the instruction, in
+    /// the copy that [`Code::adaptive`] made.
     pub(crate) fn site(
         &self,
-        offset: u32,
+        units: &[u16],
         oparg: u32,
-        globals: Addr,
-        builtins: Addr,
+        (globals, builtins): (Addr, Addr),
     ) -> Option<(SiteKind, Addr)> {
         let mut kind = 0;
-        // SAFETY: `offset` is that of an instruction of this live code object; the dictionaries are alive or NULL.
+        // SAFETY: a copy of an instruction with its cache; the dictionaries are alive or NULL.
         let object = unsafe {
             c::martlet_site(
                 self.addr.as_ptr(),
-                offset,
+                units.as_ptr(),
                 oparg,
                 globals.as_ptr(),
                 builtins.as_ptr(),
@@ -123,8 +141,22 @@ impl Code {
     }
 }
 
+/// The code-unit offsets of all instructions in base code, each with its argument, EXTENDED_ARGs applied.
+pub(crate) fn instructions_with_args(base: &[u8]) -> impl Iterator<Item = (usize, u32)> + '_ {
+    let mut extended = 0;
+    instructions(base).map(move |at| {
+        let oparg = extended << 8 | u32::from(base[2 * at + 1]);
+        extended = if base[2 * at] == EXTENDED_ARG {
+            oparg
+        } else {
+            0
+        };
+        (at, oparg)
+    })
+}
+
 /// The code-unit offsets of all instructions in base code (EXTENDED_ARGs are instructions of their own).
-pub(crate) fn instructions(base: &[u8]) -> impl Iterator<Item = usize> + '_ {
+fn instructions(base: &[u8]) -> impl Iterator<Item = usize> + '_ {
     let mut at = 0;
     std::iter::from_fn(move || {
         let this = at;
