@@ -47,7 +47,7 @@ impl Live {
     }
 
     /// Alive on the way into a block: its parameters excluded.
-    pub(crate) fn into_block(&self, func: &Func, roots: &Roots, block: Block) -> Bits {
+    pub(crate) fn entering(&self, func: &Func, roots: &Roots, block: Block) -> Bits {
         let mut set = self.starts[block].clone();
         for &param in &func.blocks[block].params {
             if let Some(root) = roots.of(param) {
@@ -64,7 +64,7 @@ impl Live {
             set.add(root);
         }
         for target in func.blocks[block].term.targets() {
-            set.add_all(&self.into_block(func, roots, target.block));
+            set.add_all(&self.entering(func, roots, target.block));
             for root in target.args.iter().filter_map(|arg| roots.of(*arg)) {
                 set.add(root);
             }

@@ -240,7 +240,7 @@ impl Placer<'_> {
         };
         match &func.blocks[block].term {
             Term::Jump(Target { block: next, args }) => {
-                let alive = self.live.into_block(func, self.roots, *next);
+                let alive = self.live.entering(func, self.roots, *next);
                 for &arg in args {
                     if self.needs_reference(arg, &mut |root| give(root, &alive)) {
                         changes.steps.push(Step::Count(Op::IncRef, arg));
