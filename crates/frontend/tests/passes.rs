@@ -10,7 +10,10 @@ fn requests() -> Vec<(String, Request)> {
     let mut requests = Vec::new();
     for entry in std::fs::read_dir(folder).expect("the folder is there") {
         let path = entry.expect("a readable folder").path();
-        if path.extension().is_some_and(|extension| extension == "json") {
+        if path
+            .extension()
+            .is_some_and(|extension| extension == "json")
+        {
             let text = std::fs::read_to_string(&path).expect("a readable file");
             let request = serde_json::from_str(&text).expect("a request");
             requests.push((path.display().to_string(), request));
@@ -39,7 +42,9 @@ fn every_function_can_be_lowered() {
         let mut module = martlet_ir::Module::new("test");
         let lowered = martlet_frontend::lower::lower(&func, &request, &mut module)
             .unwrap_or_else(|refusal| panic!("{name}: {refusal}\n{func}"));
-        module.verify().unwrap_or_else(|error| panic!("{name}: {error}"));
+        module
+            .verify()
+            .unwrap_or_else(|error| panic!("{name}: {error}"));
         assert!(lowered.ir_instructions > 0);
     }
 }

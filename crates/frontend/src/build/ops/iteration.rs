@@ -35,7 +35,28 @@ impl Builder<'_> {
             _ => {}
         }
         let value = self.obj(&item)?;
-        self.generic(instr, HelperId::GetIter, vec![value])
+        let flow = self.generic(instr, HelperId::GetIter, vec![value])?;
+        if matches!(flow, Flow::Next) {
+            self.open_made_iterator(instr);
+        }
+        Ok(flow)
+    }
+
+    /// Behind GET_ITER: an iterator of the class that the loop has specialised to becomes raw state.
+    fn open_made_iterator(&mut self, instr: &Instr) {
+        let next = self.infos[self.frame().code].code.at(instr.end);
+        let kind = match next.and_then(|next| next.special) {
+            Some(Special::ForIterRange) => Kind::RANGE_ITER,
+            Some(Special::ForIterList) => Kind::LIST_ITER,
+            Some(Special::ForIterTuple) => Kind::TUPLE_ITER,
+            _ => return,
+        };
+        let top = self.frame().stack.len() - 1;
+        if let Item::Val(value) = self.frame().stack[top] {
+            self.hint(value, kind);
+            self.begin(instr.end, instr.end);
+            self.open_iterator(top);
+        }
     }
 
     /// What kind of sequence is iterated over: known, or what the loop behind has specialised to.

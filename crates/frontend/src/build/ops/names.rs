@@ -124,7 +124,24 @@ impl Builder<'_> {
             self.push(crate::build::frame::Item::Null);
         }
         self.after_run(instr.end);
+        if self.may_speculate()
+            && let Some(Site::Global { object, .. }) = self.site(instr)
+        {
+            // Not specialised yet, but bound: what is guarded exits behind this bytecode.
+            let object = *object;
+            self.begin(instr.end, instr.end);
+            let known = self.known_global(value, Some(object));
+            self.replace_on_stack(value, known);
+        }
         Ok(Flow::Next)
+    }
+
+    fn replace_on_stack(&mut self, from: Value, to: Value) {
+        for item in &mut self.frame_mut().stack {
+            if *item == crate::build::frame::Item::Val(from) {
+                *item = crate::build::frame::Item::Val(to);
+            }
+        }
     }
 
     /// The value by its inline cache; exits where the cache misses.
