@@ -8,6 +8,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
+use std::str::FromStr;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -19,10 +20,11 @@ use crate::process::{End, Outcome, step, watch};
 use crate::python::Python;
 use crate::workspace::Workspace;
 
-const LIMIT: Duration = Duration::from_secs(120);
+const LIMIT: Duration = Duration::from_secs(40);
 
+/// How a program is run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Mode {
+pub(crate) enum Mode {
     Plain,
     Default,
     Always,
@@ -37,6 +39,20 @@ const COMPARED: [Mode; 5] = [
     Mode::ExitEvery(7),
 ];
 
+impl FromStr for Mode {
+    type Err = anyhow::Error;
+
+    fn from_str(name: &str) -> Result<Self> {
+        match name.split_once('-') {
+            Some(("exit", k)) => Ok(Self::ExitEvery(k.parse()?)),
+            None if name == "plain" => Ok(Self::Plain),
+            None if name == "default" => Ok(Self::Default),
+            None if name == "always" => Ok(Self::Always),
+            _ => bail!("the modes are plain, default, always and exit-K"),
+        }
+    }
+}
+
 impl fmt::Display for Mode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -48,27 +64,22 @@ impl fmt::Display for Mode {
     }
 }
 
-/// Runs the named programs, or all, in every mode; with `plain_only`, twice plain.
+/// Runs the named programs, or all, in the named modes, or all.
 pub(crate) fn differential(
     workspace: &Workspace,
     names: &[String],
-    plain_only: bool,
+    modes: &[Mode],
 ) -> Result<ExitCode> {
-    let python = if plain_only {
+    // That the programs are deterministic can be checked without a package.
+    let python = if modes == [Mode::Plain] {
         Python::find()?.executable().to_path_buf()
     } else {
         Package::build(workspace)?.python()
     };
-    let modes: &[Mode] = if plain_only {
-        &[Mode::Plain]
-    } else {
-        &COMPARED
-    };
-    let failed = compare_all(workspace, &python, names, modes)?;
-    Ok(if failed == 0 {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
+    let modes = if modes.is_empty() { &COMPARED } else { modes };
+    Ok(match compare_all(workspace, &python, names, modes)? {
+        0 => ExitCode::SUCCESS,
+        _ => ExitCode::FAILURE,
     })
 }
 

@@ -76,9 +76,9 @@ enum Command {
     Differential {
         /// Program names in crates/python/tests/differential, or paths; without any, all
         names: Vec<String>,
-        /// Compare plain runs with plain runs: checks that the programs are deterministic
-        #[arg(long)]
-        plain: bool,
+        /// plain (are the programs deterministic?), default, always or exit-K; without any, all
+        #[arg(long = "mode")]
+        modes: Vec<differential::Mode>,
     },
 }
 
@@ -104,8 +104,8 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Tidy => tidy::tidy(&workspace),
         Command::Ci => ci::ci(&workspace),
         Command::CpythonTests { names } => cpython_tests::cpython_tests(&workspace, &names),
-        Command::Differential { names, plain } => {
-            differential::differential(&workspace, &names, plain)
+        Command::Differential { names, modes } => {
+            differential::differential(&workspace, &names, &modes)
         }
     }
 }
