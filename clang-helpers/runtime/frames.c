@@ -12,6 +12,7 @@ struct martlet_sight {
     uint16_t mark;   /* of the version whose machine code runs in it, or 0 */
     uint8_t plain;   /* an ordinary frame on a thread's stack: not a generator's */
     uint8_t observed; /* a frame object exists */
+    uint8_t at_start; /* it has run nothing yet */
 };
 
 /* Fills `sights` with the current thread's frames, innermost first; returns how many. */
@@ -36,6 +37,7 @@ martlet_look(struct martlet_sight *sights, uint32_t room)
         sight->mark = martlet_record_of(code) != NULL && (frame->return_offset & 0x8000) ? frame->return_offset : 0;
         sight->plain = frame->owner == FRAME_OWNED_BY_THREAD;
         sight->observed = frame->frame_obj != NULL;
+        sight->at_start = (int)sight->offset <= code->_co_firsttraceable;
     }
     return n;
 }

@@ -129,8 +129,12 @@ pub(crate) fn sampled(gil: Gil<'_>) {
             install::drain(gil, state);
             return;
         }
+        // Samples are taken where the interpreter looks up: at back edges, and where functions start. There the time
+        // was spent in the caller just as well.
+        let mut in_use = true;
         for (depth, sight) in frames::look::<DEPTH>(gil).into_iter().enumerate() {
-            look_at(gil, state, &sight, depth == 0);
+            look_at(gil, state, &sight, depth == 0, in_use);
+            in_use = depth == 0 && sight.at_start();
         }
         install::drain(gil, state);
         state.collect(gil);
@@ -138,7 +142,7 @@ pub(crate) fn sampled(gil: Gil<'_>) {
     sampler_may_run(gil);
 }
 
-fn look_at(gil: Gil<'_>, state: &mut State, sight: &Sight, innermost: bool) {
+fn look_at(gil: Gil<'_>, state: &mut State, sight: &Sight, innermost: bool, in_use: bool) {
     if innermost {
         state.samples.0 += u64::from(sight.in_machine_code());
         state.samples.1 += 1;
@@ -151,7 +155,7 @@ fn look_at(gil: Gil<'_>, state: &mut State, sight: &Sight, innermost: bool) {
     if code.is_suspendable() {
         return;
     }
-    let gain = if innermost { 2 } else { 1 };
+    let gain = if in_use { 2 } else { 1 };
     let Ok(entry) = state.entry(gil, addr) else {
         return;
     };
@@ -159,10 +163,10 @@ fn look_at(gil: Gil<'_>, state: &mut State, sight: &Sight, innermost: bool) {
     // Time that is spent in callees is no reason to compile the caller. And a version that was left is no good only
     // where it is left again and again.
     let has_version = entry.raw.get().live > 0;
-    if innermost && (!has_version || heat.activation != sight.activation()) {
+    if in_use && (!has_version || heat.activation != sight.activation()) {
         heat.function += gain;
     }
-    if innermost {
+    if in_use {
         heat.activation = sight.activation();
     }
     let limit = if has_version {

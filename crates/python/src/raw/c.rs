@@ -102,6 +102,7 @@ pub(crate) struct Sight {
     pub(crate) mark: u16,
     pub(crate) plain: u8,
     pub(crate) observed: u8,
+    pub(crate) at_start: u8,
 }
 
 unsafe extern "C" {

@@ -32,6 +32,11 @@ impl Sight {
         self.0.plain != 0 && self.0.observed == 0
     }
 
+    /// Whether it was only just entered.
+    pub(crate) fn at_start(&self) -> bool {
+        self.0.at_start != 0
+    }
+
     /// Tells activations apart while they last.
     pub(crate) fn activation(&self) -> usize {
         self.0.frame as usize
@@ -81,6 +86,7 @@ pub(crate) fn look<const N: usize>(_gil: Gil<'_>) -> Vec<Sight> {
         mark: 0,
         plain: 0,
         observed: 0,
+        at_start: 0,
     }; N];
     // SAFETY: room for N sights.
     let n = unsafe { c::martlet_look(sights.as_mut_ptr(), N as u32) };
