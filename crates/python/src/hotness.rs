@@ -147,9 +147,6 @@ fn look_at(gil: Gil<'_>, state: &mut State, sight: &Sight, innermost: bool, in_u
         state.samples.0 += u64::from(sight.in_machine_code());
         state.samples.1 += 1;
     }
-    if sight.in_machine_code() {
-        return;
-    }
     let addr = sight.code();
     let code = Code::new(gil, addr);
     if code.is_suspendable() {
@@ -163,13 +160,18 @@ fn look_at(gil: Gil<'_>, state: &mut State, sight: &Sight, innermost: bool, in_u
     // Time that is spent in callees is no reason to compile the caller. And a version that was left is no good only
     // where it is left again and again.
     let has_version = entry.raw.get().live > 0;
+    let in_machine_code = sight.in_machine_code();
+    if in_machine_code && has_version {
+        return;
+    }
     if in_use && (!has_version || heat.activation != sight.activation()) {
         heat.function += gain;
     }
     if in_use {
         heat.activation = sight.activation();
     }
-    let limit = if has_version {
+    // A loop that is entered in the middle stands in for the function; if it does so often, the function is worth it.
+    let limit = if has_version || in_machine_code {
         AGAIN_HEAT
     } else {
         FUNCTION_HEAT
@@ -183,7 +185,9 @@ fn look_at(gil: Gil<'_>, state: &mut State, sight: &Sight, innermost: bool, in_u
         heat.attempts += 1;
         heat.function = 0;
     }
-    let wants_loop = heat_loop(gil, &mut entry.heat, &code, sight, gain);
+    let wants_loop = (!in_machine_code)
+        .then(|| heat_loop(gil, &mut entry.heat, &code, sight, gain))
+        .flatten();
     if let Some(header) = wants_loop {
         entry.raw.set_loop(c::Loop {
             header,

@@ -35,7 +35,6 @@ def main():
             fail(f"unknown option {option}\n{USAGE}")
     if not args or args[0] in ("-m", "-c") and len(args) < 2:
         fail(USAGE)
-    martlet.enable()
     if args[0] == "-m":
         status = run_module(args[1], args[1:])
     elif args[0] == "-c":
@@ -79,6 +78,7 @@ def run_module(name, argv):
 
     sys.argv[:] = ["-m"] + argv[1:]
     fresh_main()
+    martlet.enable()
     return _martlet.run_call(runpy._run_module_as_main, (name,))
 
 
@@ -88,7 +88,9 @@ def run_command(source, argv):
     sys.argv[:] = argv
     set_path("")
     linecache._register_code("<string>", source, "<string>")
-    return _martlet.run_command(source.encode("utf-8", "surrogateescape"), fresh_main())
+    text, namespace = source.encode("utf-8", "surrogateescape"), fresh_main()
+    martlet.enable()
+    return _martlet.run_command(text, namespace)
 
 
 def run_script(script, argv):
@@ -98,12 +100,14 @@ def run_script(script, argv):
     if script == "-":
         set_path("")
         fresh_main()
+        martlet.enable()
         return _martlet.run_stdin()
     if importer := has_importer(script):
         import runpy
 
         set_path(importer)
         fresh_main()
+        martlet.enable()
         return _martlet.run_call(runpy._run_module_as_main, ("__main__", False))
     try:
         os.close(os.open(script, os.O_RDONLY))
@@ -115,7 +119,9 @@ def run_script(script, argv):
         sys.exit(2)
     set_path(os.path.dirname(os.path.realpath(script)))
     fresh_main()
-    return _martlet.run_file(os.path.abspath(script))
+    path = os.path.abspath(script)
+    martlet.enable()
+    return _martlet.run_file(path)
 
 
 def has_importer(path):
