@@ -42,6 +42,57 @@ MARTLET_HELPER void martlet_local_store_quiet(F frame, uint32_t i, O v)
     martlet_inline_xdecref(old);
 }
 
+/* Local i = v, boxed; the old content is quiet. Overwrites that where only the slot refers to it: the caller sees to it
+ * that no borrowed reference to it is alive. 0, or -1 = MemoryError. */
+MARTLET_CALL int martlet_local_sync_float(TS ts, F frame, uint32_t i, double v)
+{
+    O old = frame->localsplus[i];
+    if (old != NULL && Py_IS_TYPE(old, &PyFloat_Type) && old->ob_refcnt == 1) {
+        ((PyFloatObject *)old)->ob_fval = v;
+        return 0;
+    }
+    O box = martlet_inline_float_box(ts, v);
+    if (box == NULL) {
+        return -1;
+    }
+    frame->localsplus[i] = box;
+    martlet_inline_xdecref(old);
+    return 0;
+}
+
+/* As martlet_local_sync_float, for an int. */
+MARTLET_CALL int martlet_local_sync_int(TS ts, F frame, uint32_t i, int64_t v)
+{
+    (void)ts;
+    O old = frame->localsplus[i];
+    uint64_t magnitude = v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
+    bool small = (uint64_t)(v - MARTLET_SMALL_MIN) < MARTLET_SMALL_COUNT;
+    if (magnitude >> PyLong_SHIFT == 0 && !small && old != NULL && Py_IS_TYPE(old, &PyLong_Type) &&
+        old->ob_refcnt == 1 && martlet_inline_int_is_compact(old)) {
+        PyLongObject *block = (PyLongObject *)old;
+        block->long_value.lv_tag = 1 << NON_SIZE_BITS | (v < 0 ? SIGN_NEGATIVE : 0);
+        block->long_value.ob_digit[0] = (digit)magnitude;
+        return 0;
+    }
+    O box = martlet_inline_int_box(v);
+    if (box == NULL) {
+        return -1;
+    }
+    frame->localsplus[i] = box;
+    martlet_inline_xdecref(old);
+    return 0;
+}
+
+/* As martlet_local_sync_float, for a bool; cannot fail. */
+MARTLET_CALL int martlet_local_sync_bool(TS ts, F frame, uint32_t i, bool v)
+{
+    (void)ts;
+    O old = frame->localsplus[i];
+    frame->localsplus[i] = v ? Py_True : Py_False;
+    martlet_inline_xdecref(old);
+    return 0;
+}
+
 /* Whether storing to local i runs no Python: it is unbound, or what it holds outlives the store or is of a kind that
  * dies silently. */
 MARTLET_HELPER bool martlet_local_quiet(F frame, uint32_t i)

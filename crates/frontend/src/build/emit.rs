@@ -422,11 +422,16 @@ impl Builder<'_> {
         }
     }
 
-    /// Boxes a raw value and stores it into its local's memory. The local stays raw.
+    /// Boxes a raw value into its local's memory. The local stays raw.
     pub(super) fn store_boxed(&mut self, local: u32, value: Value) {
-        let boxed = self.boxed(value);
-        let old = self.memory_type(local);
-        self.emit_unit(Op::StoreLocal { local, old }, vec![boxed]);
+        // The box that the program has seen, if there is one.
+        if self.boxes.contains_key(&value) || self.synced_local(value).is_some() {
+            let boxed = self.boxed(value);
+            let old = self.memory_type(local);
+            self.emit_unit(Op::StoreLocal { local, old }, vec![boxed]);
+            return;
+        }
+        self.emit_raising(Op::SyncLocal(local), vec![value], Type::ANY);
     }
 
     /// Brings the frame's memory up to date for whoever may look at it.

@@ -15,6 +15,8 @@ pub(super) struct CodeInfo {
     pub(super) loop_headers: HashSet<u32>,
     /// What each local probably holds: from a frame that was looked at, else from what its uses specialised to.
     pub(super) hints: Vec<Kind>,
+    /// Which locals are stored to.
+    pub(super) assigned: Vec<bool>,
     /// Whether the program compares identities of values that may be numbers: boxes then stay boxes.
     pub(super) identity_matters: bool,
 }
@@ -23,12 +25,14 @@ impl CodeInfo {
     pub(super) fn new(code: Code, snapshot: &CodeSnapshot) -> Self {
         let (joins, loop_headers) = joins(&code);
         let hints = hints(&code, snapshot);
+        let assigned = assigned(&code, snapshot);
         let identity_matters = identity_matters(&code);
         Self {
             code,
             joins,
             loop_headers,
             hints,
+            assigned,
             identity_matters,
         }
     }
@@ -62,6 +66,26 @@ fn joins(code: &Code) -> (HashSet<u32>, HashSet<u32>) {
         .map(|(offset, _)| offset)
         .collect();
     (joins, loop_headers)
+}
+
+fn assigned(code: &Code, snapshot: &CodeSnapshot) -> Vec<bool> {
+    let mut assigned = vec![false; snapshot.n_locals as usize];
+    for instr in &code.insts {
+        let stored = match instr.opcode {
+            Opcode::StoreFast | Opcode::DeleteFast | Opcode::LoadFastAndClear => {
+                [Some(instr.arg), None]
+            }
+            Opcode::StoreFastLoadFast => [Some(instr.arg >> 4), None],
+            Opcode::StoreFastStoreFast => [Some(instr.arg >> 4), Some(instr.arg & 15)],
+            _ => [None, None],
+        };
+        for local in stored.into_iter().flatten() {
+            if let Some(assigned) = assigned.get_mut(local as usize) {
+                *assigned = true;
+            }
+        }
+    }
+    assigned
 }
 
 /// Where an exhausted loop goes on: behind END_FOR and POP_TOP, which FOR_ITER skips.

@@ -16,6 +16,10 @@ pub(super) struct Versions {
     blocks: HashMap<(usize, u32), Vec<(Shape, Block)>>,
 }
 
+fn is_number(hint: Kind) -> bool {
+    matches!(hint, Kind::INT | Kind::FLOAT)
+}
+
 impl Builder<'_> {
     /// Ends the current block with a jump to the bytecode at `offset`, which more than one instruction may lead to.
     pub(super) fn jump(&mut self, offset: u32) -> Result<(), Refusal> {
@@ -27,6 +31,7 @@ impl Builder<'_> {
         if self.infos[code].loop_headers.contains(&offset) {
             self.speculate_at_header();
         }
+        self.forget_details();
         let shape: Shape = self
             .frames
             .iter()
@@ -54,6 +59,26 @@ impl Builder<'_> {
         let joined = joined
             .ok_or_else(|| Refusal::new("shape", format!("stacks disagree at offset {offset}")))?;
         self.jump_to_new_version(offset, joined)
+    }
+
+    /// Shapes do not tell apart what only multiplies versions: whether the memory of a variable agrees with its raw
+    /// value at the moment, and whether one that holds objects is still unbound.
+    fn forget_details(&mut self) {
+        let info = &self.infos[0];
+        for (index, local) in self.frames[0].locals.iter_mut().enumerate() {
+            if !info.assigned[index] {
+                continue;
+            }
+            match local {
+                Local::Raw { synced, .. } => *synced = false,
+                Local::Memory { ty, .. }
+                    if ty.kinds == Kind::NULL && !is_number(info.hints[index]) =>
+                {
+                    *ty = Type::of(Kind::all());
+                }
+                _ => {}
+            }
+        }
     }
 
     /// Goes on at `offset` in a block of its own, with the frames as they are.

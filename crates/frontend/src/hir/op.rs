@@ -96,6 +96,9 @@ pub enum Op {
         /// What the slot may hold before.
         old: Type,
     },
+    /// `value: raw ->`: boxes the value into local n, whose old content is quiet; writes into that where only the slot
+    /// refers to it. Raises without memory.
+    SyncLocal(u32),
     /// `->`: sets local n to NULL and releases the old content.
     ClearLocal {
         /// The local.
@@ -318,6 +321,7 @@ impl Op {
             | Self::CallDirect { .. }
             | Self::Extract(_) => Rep::Obj,
             Self::StoreLocal { .. }
+            | Self::SyncLocal(_)
             | Self::ClearLocal { .. }
             | Self::SetIp(_)
             | Self::Guard(_)
@@ -352,6 +356,11 @@ impl Op {
         match self {
             Self::LoadLocal(_) => Effects {
                 reads: Memory::FRAME,
+                ..none
+            },
+            Self::SyncLocal(_) => Effects {
+                writes: Memory::FRAME,
+                may_raise: true,
                 ..none
             },
             Self::StoreLocal { old, .. } | Self::ClearLocal { old, .. } => Effects {

@@ -2,7 +2,7 @@
 
 use super::Refusal;
 use super::emit::{Emitter, Failure};
-use crate::hir::{Cond, Field, FloatOp, Inst, IntOp, Kind, Op, Value};
+use crate::hir::{Cond, Field, FloatOp, Inst, IntOp, Kind, Op, Rep, Value};
 use martlet_ir::inkwell::intrinsics::Intrinsic;
 use martlet_ir::inkwell::values::{BasicValueEnum, IntValue};
 use martlet_ir::inkwell::{FloatPredicate, IntPredicate};
@@ -21,6 +21,7 @@ impl<'ctx> Emitter<'_, 'ctx> {
             }
             Op::LoadLocal(_)
             | Op::StoreLocal { .. }
+            | Op::SyncLocal(_)
             | Op::ClearLocal { .. }
             | Op::TakeStack(_)
             | Op::SetIp(_)
@@ -116,6 +117,18 @@ impl<'ctx> Emitter<'_, 'ctx> {
                     "martlet_local_store"
                 };
                 self.call(name, None, &[frame, number(local), value])?;
+                None
+            }
+            Op::SyncLocal(local) => {
+                let value = self.get(data.args[0])?;
+                let name = match func.rep(data.args[0]) {
+                    Rep::I64 => "martlet_local_sync_int",
+                    Rep::F64 => "martlet_local_sync_float",
+                    _ => "martlet_local_sync_bool",
+                };
+                let args = [self.ts().into(), frame, number(local), value];
+                let status = self.call_value(name, self.status(), &args)?;
+                self.failed = Some(Failure::Negative(status.into_int_value()));
                 None
             }
             Op::ClearLocal { local, .. } => {

@@ -303,11 +303,12 @@ impl Builder<'_> {
         if !self.may_call_out() {
             return Ok(Some(Flow::Ended));
         }
+        // Raw locals among the arguments are boxed into their own memory first, and taken from there.
+        self.before_run();
         let mut operands = vec![function];
         for arg in args {
             operands.push(self.obj(arg)?);
         }
-        self.before_run();
         let op = Op::CallDirect {
             code: info.code,
             n_locals: info.n_locals,

@@ -28,6 +28,10 @@ impl Builder<'_> {
 
     /// The helper on these items, as objects.
     pub(super) fn generic_of(&mut self, instr: &Instr, items: &[Item], helper: HelperId) -> Result {
+        // Raw locals among the items are boxed into their own memory first, and taken from there.
+        if helper.row().may_run && !self.is_inlined() {
+            self.before_run();
+        }
         let mut args = Vec::new();
         for item in items {
             args.push(self.obj(item)?);

@@ -11,7 +11,10 @@ pub(super) fn check(func: &Func, inst: &InstData, found: &mut Vec<Rule>) {
     }
     for (k, &value) in inst.args.iter().enumerate() {
         let rep = func.rep(value);
-        let wanted = operand_rep(&inst.op, k);
+        let mut wanted = operand_rep(&inst.op, k);
+        if matches!(inst.op, Op::SyncLocal(_)) && matches!(rep, Rep::I64 | Rep::F64 | Rep::I1) {
+            wanted = rep; // whichever
+        }
         if rep != wanted {
             let rule = Rule::OperandRep {
                 value,

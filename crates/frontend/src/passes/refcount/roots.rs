@@ -257,7 +257,9 @@ pub(crate) fn lets_operands_go(op: &Op) -> bool {
 pub(crate) fn local_replaced(func: &Func, inst: Inst) -> Option<u32> {
     let data = &func.insts[inst];
     match data.op {
-        Op::StoreLocal { local, .. } | Op::ClearLocal { local, .. } => Some(local),
+        Op::StoreLocal { local, .. } | Op::ClearLocal { local, .. } | Op::SyncLocal(local) => {
+            Some(local)
+        }
         // The number of the local is the first operand.
         Op::Call {
             helper: HelperId::StrAppendLocal,
