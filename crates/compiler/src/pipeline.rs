@@ -8,7 +8,7 @@ use martlet_frontend::hir::{self, Cfg, Func};
 use martlet_frontend::lower::lower;
 use martlet_frontend::translate;
 use martlet_ir::inkwell::values::AnyValue;
-use martlet_snapshot::{Costs, Request, Stage, Unit};
+use martlet_snapshot::{Costs, Effort, Request, Stage, Unit};
 use std::cell::RefCell;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
@@ -20,7 +20,11 @@ pub(crate) fn compile(
     dumps: &mut Dumps,
 ) -> Result<Unit, Refused> {
     let mode = &request.mode;
-    let tier = if mode.best { Tier::Best } else { Tier::Quick };
+    let tier = match mode.effort {
+        Effort::None => Tier::None,
+        Effort::Quick => Tier::Quick,
+        Effort::Best => Tier::Best,
+    };
     let verifies = mode.verify || cfg!(debug_assertions);
     let start = Instant::now();
 
@@ -50,7 +54,9 @@ pub(crate) fn compile(
     // A unit of its own: one function, cloned; everything it calls is only declared.
     let mut unit = library.extract_into(&lowered.function, &[], workshop.contexts.take())?;
     // Bodies for the helpers that it names, to be inlined or dropped: the originals are in the extension.
-    workshop.helpers.import(&mut unit.module)?;
+    if mode.effort != Effort::None {
+        workshop.helpers.import(&mut unit.module)?;
+    }
     if verifies {
         unit.module.verify()?;
     }

@@ -176,7 +176,7 @@ pub(crate) fn mode(state: &State, qualname: &str, generic_unknown: bool) -> Mode
         generic_unknown,
         exit_every: state.options.exit_every,
         verify: state.options.verify,
-        best: false,
+        effort: state.options.effort,
         dump: state.options.dumps_of(qualname),
         max_units: state.options.max_units,
     }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use martlet_snapshot::Stage;
+use martlet_snapshot::{Effort, Stage};
 
 /// The switches. Each is an environment variable of the name given.
 #[derive(Debug, Clone, Default)]
@@ -17,6 +17,8 @@ pub(crate) struct Options {
     pub(crate) only: Option<Vec<String>>,
     /// `MARTLET_FUEL=n`: compiling ends after so many compiles.
     pub(crate) fuel: Option<u64>,
+    /// `MARTLET_EFFORT=none|quick|best`: how much is optimised. `none` compiles many times faster than `quick`.
+    pub(crate) effort: Effort,
     /// `MARTLET_VERIFY=1`: every verifier runs.
     pub(crate) verify: bool,
     /// `MARTLET_EXIT_EVERY=k`: every k-th guard exits although it holds. 0: none.
@@ -52,6 +54,11 @@ impl Options {
             only: text("MARTLET_ONLY")
                 .map(|it| it.split(',').map(|name| name.trim().to_owned()).collect()),
             fuel: number("MARTLET_FUEL"),
+            effort: match text("MARTLET_EFFORT").as_deref() {
+                Some("none") => Effort::None,
+                Some("best") => Effort::Best,
+                _ => Effort::Quick,
+            },
             verify: flag("MARTLET_VERIFY"),
             exit_every: number("MARTLET_EXIT_EVERY").unwrap_or(0) as u32,
             dump: text("MARTLET_DUMP").map_or_else(Vec::new, |it| {

@@ -204,6 +204,18 @@ pub enum Stage {
     Asm,
 }
 
+/// How much time a translation is worth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum Effort {
+    /// Helpers are called instead of inlined, and code is generated in the fastest way: for tests of everything.
+    None,
+    /// A short pipeline.
+    #[default]
+    Quick,
+    /// All that LLVM can do.
+    Best,
+}
+
 /// How to compile.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Mode {
@@ -213,8 +225,8 @@ pub struct Mode {
     pub exit_every: u32,
     /// Run every verifier (`MARTLET_VERIFY`).
     pub verify: bool,
-    /// Optimise more (the `best` tier).
-    pub best: bool,
+    /// How much to optimise (`MARTLET_EFFORT`).
+    pub effort: Effort,
     /// Texts to send back.
     pub dump: Vec<Stage>,
     /// Largest function to translate, in code units (0: the default).

@@ -18,7 +18,7 @@ mod exits;
 mod reply;
 
 pub use code::{
-    CodeSnapshot, EntryPoint, FunctionInfo, Mode, ObjId, Object, Request, Seen, Site, Stage,
+    CodeSnapshot, Effort, EntryPoint, FunctionInfo, Mode, ObjId, Object, Request, Seen, Site, Stage,
 };
 pub use exits::{Desc, ExitFrame, ExitRecord, VirtualDesc, VirtualKind, encode_exits};
 pub use reply::{Costs, Dump, Reply, SlotValue, Unit};
