@@ -137,7 +137,7 @@ fn run(python: &Path, module: &str, compiled: bool) -> Result<ModuleRun> {
         // The launcher runs isolated but would switch Martlet on as well; `execv` passes it on.
         command.env("MARTLET", "1").env("MARTLET_ALWAYS", "1");
     }
-    let outcome = watch(&mut command, LIMIT)?;
+    let outcome = watch(&command, LIMIT)?;
     let results = if report.exists() {
         let mut reader = Command::new(python);
         reader

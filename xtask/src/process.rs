@@ -4,7 +4,6 @@ use std::ffi::OsStr;
 use std::fmt;
 use std::fs::File;
 use std::io::{Read, Seek};
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -103,30 +102,38 @@ impl fmt::Display for End {
     }
 }
 
-/// Runs a command in a process group of its own and keeps what it prints; when `limit` is over,
-/// the whole group is killed.
-pub(crate) fn watch(command: &mut Command, limit: Duration) -> Result<Outcome> {
+/// Runs a command and keeps what it prints; when `limit` is over, it is killed with what it started.
+///
+/// The limit is kept by coreutils' `timeout`, which passes exit status and signal on, and which
+/// ends the command even if this process is gone by then.
+pub(crate) fn watch(command: &Command, limit: Duration) -> Result<Outcome> {
     let mut stdout = tempfile::tempfile()?;
     let mut stderr = tempfile::tempfile()?;
-    let mut child = command
+    let mut limited = Command::new("timeout");
+    limited
+        .args(["--signal=KILL", &limit.as_secs().to_string()])
+        .arg(command.get_program())
+        .args(command.get_args())
         .stdin(Stdio::null())
         .stdout(stdout.try_clone()?)
-        .stderr(stderr.try_clone()?)
-        .process_group(0)
-        .spawn()
-        .with_context(|| format!("cannot start {}", describe(command)))?;
+        .stderr(stderr.try_clone()?);
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => limited.env(name, value),
+            None => limited.env_remove(name),
+        };
+    }
+    if let Some(folder) = command.get_current_dir() {
+        limited.current_dir(folder);
+    }
     let start = Instant::now();
-    let end = loop {
-        if let Some(status) = child.try_wait()? {
-            break End::Exited(status);
-        }
-        if start.elapsed() > limit {
-            let group = format!("-{}", child.id());
-            self::output(Command::new("kill").args(["-KILL", "--", &group])).ok();
-            child.wait()?;
-            break End::TimedOut;
-        }
-        std::thread::sleep(Duration::from_millis(3));
+    let status = limited
+        .status()
+        .with_context(|| format!("cannot start {}", describe(&limited)))?;
+    let end = if start.elapsed() >= limit {
+        End::TimedOut
+    } else {
+        End::Exited(status)
     };
     Ok(Outcome {
         stdout: contents(&mut stdout)?,
@@ -140,4 +147,42 @@ fn contents(file: &mut File) -> Result<String> {
     file.rewind()?;
     file.read_to_end(&mut bytes)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::ExitStatusExt;
+
+    use super::*;
+
+    fn shell(script: &str) -> Outcome {
+        let mut command = Command::new("sh");
+        command.args(["-c", script]).env("GREETING", "hello");
+        watch(&command, Duration::from_secs(1)).unwrap()
+    }
+
+    #[test]
+    fn output_and_status_are_kept() {
+        let outcome = shell("echo $GREETING; echo more >&2; exit 3");
+        assert_eq!(
+            (outcome.stdout.as_str(), outcome.stderr.as_str()),
+            ("hello\n", "more\n")
+        );
+        assert!(matches!(outcome.end, End::Exited(status) if status.code() == Some(3)));
+    }
+
+    #[test]
+    fn a_signal_is_seen_as_one() {
+        let outcome = shell("kill -SEGV $$");
+        assert!(matches!(outcome.end, End::Exited(status) if status.signal() == Some(11)));
+    }
+
+    #[test]
+    fn what_runs_too_long_is_ended() {
+        let outcome = shell("echo begun; sleep 60");
+        assert_eq!(
+            (outcome.stdout.as_str(), outcome.end),
+            ("begun\n", End::TimedOut)
+        );
+    }
 }

@@ -209,7 +209,7 @@ impl Bench {
             .env("MARTLET_PYPERFORMANCE", &self.pyperformance)
             .env("PYTHONHASHSEED", "0")
             .env_remove("MARTLET");
-        let outcome = watch(&mut command, LIMIT)?;
+        let outcome = watch(&command, LIMIT)?;
         if !outcome.end.is_success() {
             bail!("{}: {}\n{}", program.name, outcome.end, outcome.stderr);
         }
