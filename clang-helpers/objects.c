@@ -37,6 +37,18 @@ MARTLET_HELPER void martlet_xdecref(O v)
     martlet_inline_xdecref(v);
 }
 
+/* As martlet_decref, never inlined. */
+MARTLET_CALL void martlet_release(O v)
+{
+    martlet_inline_decref(v);
+}
+
+/* As martlet_xdecref, never inlined. */
+MARTLET_CALL void martlet_xrelease(O v)
+{
+    martlet_inline_xdecref(v);
+}
+
 /* Releases a reference to v, an exact float; runs no Python. Source: _PyFloat_ExactDealloc. */
 MARTLET_HELPER void martlet_decref_float(TS ts, O v)
 {

@@ -30,10 +30,13 @@ const BORING: u32 = 500;
 /// The first sample comes after this time, so that very short programs see none.
 const FIRST: Duration = Duration::from_millis(2);
 
-/// Heat at which a version of a function is asked for. The innermost frame gains 2 a sample, its callers 1.
+/// Least heat at which a version of a function is asked for. The innermost frame gains 2 a sample, its callers 1.
 const FUNCTION_HEAT: u32 = 4;
-/// Heat of one activation in one loop at which the loop is entered.
+/// Least heat of one activation in one loop at which the loop is entered.
 const LOOP_HEAT: u32 = 6;
+/// Compiling has to pay: so many code units ask for one more heat. A unit costs some 0.3 ms to compile, on another
+/// thread; heat is half a millisecond of the interpreter's time.
+const UNITS_PER_HEAT: u32 = 4;
 /// Heat of code that runs in the interpreter although there is a version, at which another one is asked for.
 const AGAIN_HEAT: u32 = 16;
 /// So many frames of a stack are looked at.
@@ -175,7 +178,8 @@ fn look_at(gil: Gil<'_>, state: &mut State, sight: &Sight, innermost: bool, in_u
         AGAIN_HEAT
     } else {
         FUNCTION_HEAT
-    };
+    }
+    .max(code.view().n_units / UNITS_PER_HEAT);
     let wants_function = code.is_function()
         && heat.function >= limit
         && entry.raw.get().refused == 0
@@ -218,6 +222,7 @@ fn heat_loop(gil: Gil<'_>, heat: &mut Heat, code: &Code, sight: &Sight, gain: u3
         return None;
     }
     let offset = sight.offset();
+    let limit = LOOP_HEAT.max(code.view().n_units / UNITS_PER_HEAT);
     let found = heat
         .loops(gil, code)
         .iter_mut()
@@ -228,7 +233,7 @@ fn heat_loop(gil: Gil<'_>, heat: &mut Heat, code: &Code, sight: &Sight, gain: u3
         found.heat = 0;
     }
     found.heat += gain;
-    if found.heat < LOOP_HEAT || found.refused || found.attempts >= MAX_ATTEMPTS {
+    if found.heat < limit || found.refused || found.attempts >= MAX_ATTEMPTS {
         return None;
     }
     found.heat = 0;

@@ -309,10 +309,21 @@ impl Builder<'_> {
         if self.func.ty(value).is(kind) || self.func.rep(value) != Rep::Obj {
             return value;
         }
+        // The test looks into the object: there must be one.
+        let object = if self.kinds(&Item::Val(value)).contains(Kind::NULL) {
+            let bound = Type {
+                kinds: self.func.ty(value).kinds & Kind::ANY,
+                object: None,
+            };
+            self.emit_exiting(Op::GuardNotNull, vec![value], bound)
+                .expect("the same reference")
+        } else {
+            value
+        };
         let refined = self
             .emit_exiting(
                 Op::GuardKind(kind),
-                vec![value],
+                vec![object],
                 Type {
                     kinds: kind,
                     object: self.func.ty(value).object,

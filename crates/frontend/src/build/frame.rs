@@ -104,7 +104,7 @@ impl Item {
         match self {
             Self::Null => ItemShape::Null,
             Self::Val(value) => match func.rep(*value) {
-                Rep::Obj => ItemShape::Obj(func.ty(*value).kinds),
+                Rep::Obj => ItemShape::Obj(coarse(func.ty(*value).kinds)),
                 rep => ItemShape::Raw(rep),
             },
             Self::Virtual(kind, fields) => ItemShape::Virtual(
@@ -127,7 +127,7 @@ impl Field {
 impl Local {
     fn shape(&self, func: &Func) -> LocalShape {
         match self {
-            Self::Memory { ty, .. } => LocalShape::Memory(ty.kinds),
+            Self::Memory { ty, .. } => LocalShape::Memory(coarse(ty.kinds)),
             Self::Raw { value, synced } => LocalShape::Raw(func.rep(*value), *synced),
             Self::Inlined(item) => LocalShape::Inlined(item.shape(func)),
         }
@@ -143,6 +143,22 @@ impl Frame {
             locals: self.locals.iter().map(|local| local.shape(func)).collect(),
             stack: self.stack.iter().map(|item| item.shape(func)).collect(),
         }
+    }
+}
+
+/// The kinds that are worth a version of a block: the rest is the same to it.
+pub(super) fn coarse(kinds: Kind) -> Kind {
+    const WORTH: Kind = Kind::NULL
+        .union(Kind::INT)
+        .union(Kind::FLOAT)
+        .union(Kind::LIST)
+        .union(Kind::TUPLE);
+    if kinds.is_single() && WORTH.contains(kinds) {
+        kinds
+    } else if kinds.contains(Kind::NULL) {
+        Kind::all()
+    } else {
+        Kind::ANY
     }
 }
 
@@ -190,7 +206,7 @@ fn join_local(a: &LocalShape, b: &LocalShape) -> Option<LocalShape> {
         (LocalShape::Raw(a, x), LocalShape::Raw(b, y)) if a == b => LocalShape::Raw(*a, *x && *y),
         (LocalShape::Inlined(a), LocalShape::Inlined(b)) => LocalShape::Inlined(join_item(a, b)?),
         (LocalShape::Inlined(_), _) | (_, LocalShape::Inlined(_)) => return None,
-        (a, b) => LocalShape::Memory(local_kind(a) | local_kind(b)),
+        (a, b) => LocalShape::Memory(coarse(local_kind(a) | local_kind(b))),
     })
 }
 
@@ -217,7 +233,7 @@ fn join_item(a: &ItemShape, b: &ItemShape) -> Option<ItemShape> {
             .collect::<Option<_>>()?;
         return Some(ItemShape::Virtual(*kind, fields));
     }
-    Some(ItemShape::Obj(item_kind(a)? | item_kind(b)?))
+    Some(ItemShape::Obj(coarse(item_kind(a)? | item_kind(b)?)))
 }
 
 fn join_field(a: &FieldShape, b: &FieldShape) -> Option<FieldShape> {

@@ -3,7 +3,7 @@
 //! The builder interprets bytecode over abstract frames, typed from the start: feedback becomes guards, guarded numbers
 //! become raw values, and a basic block is built once for every *shape* of frame that reaches it (lazy basic block
 //! versioning; Chevalier-Boisvert and Feeley, ECOOP 2015). So a loop whose accumulator starts as an int and goes on as a
-//! float is peeled once, and joins keep types. After [`versions::LIMIT`] versions of a block, shapes are joined.
+//! float is peeled once, and joins keep types. After a few versions of a block, shapes are joined.
 //!
 //! Calls of small leaf functions are inlined by pushing another abstract frame; the shape covers all frames.
 //! `frame` has the abstract state, `emit` makes instructions and frame states, `versions` decides which block a jump
@@ -103,6 +103,8 @@ struct Builder<'a> {
     boxes: HashMap<Value, Value>,
     /// What a value probably is.
     hints: HashMap<Value, Kind>,
+    /// Bytecodes translated before versions get scarce: about twice what there is.
+    affordable: u32,
     /// Sites compiled without speculation.
     avoid: HashSet<(u32, u32)>,
     /// Codes with such a site are not inlined.
@@ -127,6 +129,7 @@ impl<'a> Builder<'a> {
             start: 0,
             boxes: HashMap::new(),
             hints: HashMap::new(),
+            affordable: 40 + request.codes[0].code.len() as u32 / 2,
             avoid: request.avoid.iter().copied().collect(),
             avoid_codes: request.avoid.iter().map(|(code, _)| *code).collect(),
         }

@@ -7,8 +7,10 @@ use super::{Builder, Refusal, Work};
 use crate::hir::{Block, Kind, Rep, Target, Term, Type, Value};
 use std::collections::HashMap;
 
-/// Versions of a block before shapes are joined.
-pub(super) const LIMIT: usize = 3;
+/// Versions of a loop's header before shapes are joined: one for the first iteration, one for the others, and one more.
+const LOOP_LIMIT: usize = 3;
+/// Versions of any other block.
+const LIMIT: usize = 2;
 
 /// The versions of all blocks, by the offset they start at and the code they are in.
 #[derive(Default)]
@@ -42,22 +44,29 @@ impl Builder<'_> {
             let block = *block;
             return self.jump_to_version(block, &shape);
         }
-        if versions.len() < LIMIT {
+        // A function that has grown to twice its size gets no more versions than it must have.
+        let limit = match (
+            self.infos[code].loop_headers.contains(&offset),
+            self.func.bytecodes > self.affordable,
+        ) {
+            (_, true) => 1,
+            (true, _) => LOOP_LIMIT,
+            (false, _) => LIMIT,
+        };
+        if versions.len() < limit {
             return self.jump_to_new_version(offset, shape);
         }
         // The widest one that fits, else a wider one. Kinds only grow, so this ends.
-        if let Some((known, block)) = versions[LIMIT..]
+        if let Some((known, block)) = versions
             .iter()
             .find(|(known, _)| frame::convertible(&shape, known))
         {
             let (known, block) = (known.clone(), *block);
             return self.jump_to_version(block, &known);
         }
-        let joined = versions
-            .iter()
-            .try_fold(shape, |joined, (known, _)| frame::join(&joined, known));
-        let joined = joined
-            .ok_or_else(|| Refusal::new("shape", format!("stacks disagree at offset {offset}")))?;
+        let joined = versions.iter().fold(shape, |joined, (known, _)| {
+            frame::join(&joined, known).unwrap_or(joined)
+        });
         self.jump_to_new_version(offset, joined)
     }
 

@@ -353,8 +353,11 @@ impl<'ctx> Emitter<'_, 'ctx> {
         match self.func.ty(value).kinds {
             Kind::INT => self.call("martlet_decref_int", None, &[object])?,
             Kind::FLOAT => self.call("martlet_decref_float", None, &[self.ts().into(), object])?,
-            kinds if kinds.contains(Kind::NULL) => self.call("martlet_xdecref", None, &[object])?,
-            _ => self.call("martlet_decref", None, &[object])?,
+            // Calls, not inlined: they stand behind generic operations, and code that grows costs more than they do.
+            kinds if kinds.contains(Kind::NULL) => {
+                self.call("martlet_xrelease", None, &[object])?
+            }
+            _ => self.call("martlet_release", None, &[object])?,
         };
         Ok(())
     }

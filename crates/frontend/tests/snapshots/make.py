@@ -102,7 +102,7 @@ def request(function, inline=(), seen=()):
     table.codes = [function.__code__] + [callee.__code__ for callee in inline]
     codes = [code_snapshot(table, function.__code__, function.__globals__, list(seen))]
     codes += [code_snapshot(table, callee.__code__, callee.__globals__, []) for callee in inline]
-    mode = {"generic_unknown": False, "exit_every": 0, "verify": True, "best": False, "dump": [], "max_units": 0}
+    mode = {"generic_unknown": False, "exit_every": 0, "verify": True, "effort": "Quick", "dump": [], "max_units": 0}
     return {"function": 1, "entry": "Start", "mode": mode, "codes": codes, "objects": table.rows, "avoid": []}
 
 
