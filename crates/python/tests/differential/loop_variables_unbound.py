@@ -1,25 +1,46 @@
-def consume(it1, it2, *a):
-    n = 0
-    for x in it1:
-        n += 1
-        if n > 5: break
-def pyrange_reversed(a,b,c): return iter([1,2,3])
-def t():
-    limits = [base + jiggle
-                  for M in (2**32, 2**64)
-                  for base in (-M, -M//2, 0, M//2, M)
-                  for jiggle in (-2, -1, 0, 1, 2)]
-    test_ranges = [(start, end, step)
-                       for start in limits
-                       for end in limits
-                       for step in (-2**63, -2**31, -2, -1, 1, 2)]
-    test_ranges += [(-2**63, 2**63-2, 1)]
-    for start, end, step in test_ranges:
-        iter1 = range(start, end, step)
-        consume(iter1, 3)
-        iter1 = reversed(range(start, end, step))
-        iter2 = pyrange_reversed(start, end, step)
-        test_id = "reversed(range({}, {}, {}))".format(start, end, step)
-        consume(iter1, iter2, test_id)
-t()
-print("ok")
+"""A local that is unbound in the first turns of a hot loop, and a number later."""
+
+
+def never_bound_before(items, rare):
+    total = 0
+    for item in items:
+        if item > rare:
+            late = item
+            total += late
+            continue
+        total += 1
+        for _ in range(3):
+            total += item
+    return total
+
+
+def bound_halfway(n):
+    seen = 0
+    for i in range(n):
+        for _ in range(20):
+            seen += 1
+        if i < n // 2:
+            continue
+        value = i * 3
+        seen += value
+    return seen, value
+
+
+def deleted(n):
+    result = []
+    for i in range(n):
+        x = i + 1
+        y = x * 2
+        del x
+        try:
+            x += y
+        except UnboundLocalError as error:
+            if i % 1000 == 0:
+                result.append(str(error))
+    return result
+
+
+print(never_bound_before(list(range(5000)), 4500))
+print(never_bound_before(list(range(5000)), -1))
+print(bound_halfway(4000))
+print(deleted(3000))
