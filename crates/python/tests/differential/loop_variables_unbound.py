@@ -40,7 +40,28 @@ def deleted(n):
     return result
 
 
+def comprehension_then_loop():
+    limits = [
+        base + jiggle
+        for power in (2**32, 2**64)
+        for base in (-power, -power // 2, 0, power // 2, power)
+        for jiggle in (-2, -1, 0, 1, 2)
+    ]
+    triples = [
+        (start, end, step)
+        for start in limits
+        for end in limits
+        for step in (-(2**63), -(2**31), -2, -1, 1, 2)
+    ]
+    total = 0
+    for start, end, step in triples:
+        numbers = range(start, end, step)
+        total += len(str(numbers))
+    return total
+
+
 print(never_bound_before(list(range(5000)), 4500))
 print(never_bound_before(list(range(5000)), -1))
 print(bound_halfway(4000))
 print(deleted(3000))
+print(comprehension_then_loop())
