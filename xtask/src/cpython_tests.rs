@@ -135,7 +135,10 @@ fn run(python: &Path, module: &str, compiled: bool) -> Result<ModuleRun> {
     }
     if compiled {
         // The launcher runs isolated but would switch Martlet on as well; `execv` passes it on.
-        command.env("MARTLET", "1").env("MARTLET_ALWAYS", "1");
+        command
+            .env("MARTLET", "1")
+            .env("MARTLET_ALWAYS", "1")
+            .env("MARTLET_EFFORT", "none");
     }
     let outcome = watch(&command, LIMIT)?;
     let results = if report.exists() {

@@ -1,9 +1,16 @@
 //! The differential harness: CPython is the oracle.
 //!
-//! Every program of `crates/python/tests/differential/` runs plain, under Martlet's defaults,
-//! with everything compiled at its first call, and with every k-th guard forced to exit. Standard
-//! output, standard error (so tracebacks, word for word) and exit status must be those of the
-//! plain run; and something must have been compiled, or the comparison would prove nothing.
+//! Every program of `crates/python/tests/differential/` runs in these modes:
+//!
+//! - *plain*, which is what the others are compared with;
+//! - *default*, as a user runs it;
+//! - *always*: everything, the standard library included, is compiled at its first call, on the
+//!   caller's thread, with the least effort, since that is much code;
+//! - *own*: the same with the usual effort, but of the program's own functions only;
+//! - *exit every k*: as *own*, and every k-th guard is forced to exit.
+//!
+//! Standard output, standard error (so tracebacks, word for word) and exit status must be those of
+//! the plain run; and something must have been compiled, or the comparison would prove nothing.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -16,11 +23,23 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 
 use crate::package::Package;
-use crate::process::{End, Outcome, step, watch};
+use crate::process::{self, End, Outcome, step, watch};
 use crate::python::Python;
 use crate::workspace::Workspace;
 
-const LIMIT: Duration = Duration::from_secs(40);
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// Prints the qualified names of all code objects of a file, with commas between them.
+const NAMES: &str = "\
+import sys
+def names(code):
+    yield code.co_qualname
+    for constant in code.co_consts:
+        if hasattr(constant, 'co_qualname'):
+            yield from names(constant)
+with open(sys.argv[1]) as file:
+    print(','.join(sorted(set(names(compile(file.read(), sys.argv[1], 'exec'))))))
+";
 
 /// How a program is run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,12 +47,14 @@ pub(crate) enum Mode {
     Plain,
     Default,
     Always,
+    Own,
     ExitEvery(u32),
 }
 
-const COMPARED: [Mode; 5] = [
+const COMPARED: [Mode; 6] = [
     Mode::Default,
     Mode::Always,
+    Mode::Own,
     Mode::ExitEvery(1),
     Mode::ExitEvery(2),
     Mode::ExitEvery(7),
@@ -48,7 +69,8 @@ impl FromStr for Mode {
             None if name == "plain" => Ok(Self::Plain),
             None if name == "default" => Ok(Self::Default),
             None if name == "always" => Ok(Self::Always),
-            _ => bail!("the modes are plain, default, always and exit-K"),
+            None if name == "own" => Ok(Self::Own),
+            _ => bail!("the modes are plain, default, always, own and exit-K"),
         }
     }
 }
@@ -59,6 +81,7 @@ impl fmt::Display for Mode {
             Self::Plain => f.write_str("plain"),
             Self::Default => f.write_str("default"),
             Self::Always => f.write_str("always"),
+            Self::Own => f.write_str("own"),
             Self::ExitEvery(k) => write!(f, "exit every {k}"),
         }
     }
@@ -189,7 +212,7 @@ fn compare(python: &Path, program: &Path, modes: &[Mode]) -> Result<Vec<String>>
     for &mode in modes {
         let (outcome, compiled) = run(python, program, mode)?;
         problems.extend(difference(&expected, &outcome).map(|text| format!("  {mode}: {text}")));
-        if mode == Mode::Always && compiled == 0 {
+        if matches!(mode, Mode::Always | Mode::Own) && compiled == 0 {
             problems.push(format!("  {mode}: nothing was compiled"));
         }
     }
@@ -215,14 +238,28 @@ fn run(python: &Path, program: &Path, mode: Mode) -> Result<(Outcome, usize)> {
             .args(["-m", "martlet"])
             .env("MARTLET_STATS", stats.path());
     }
-    if matches!(mode, Mode::Always | Mode::ExitEvery(_)) {
+    if matches!(mode, Mode::Always | Mode::Own | Mode::ExitEvery(_)) {
         command.env("MARTLET_ALWAYS", "1").env("MARTLET_SYNC", "1");
+    }
+    if mode == Mode::Always {
+        command.env("MARTLET_EFFORT", "none");
+    }
+    if matches!(mode, Mode::Own | Mode::ExitEvery(_)) {
+        command.env("MARTLET_ONLY", own_names(python, program)?);
     }
     if let Mode::ExitEvery(k) = mode {
         command.env("MARTLET_EXIT_EVERY", k.to_string());
     }
     let outcome = watch(command.arg(program), LIMIT)?;
     Ok((outcome, compiled(stats.path())))
+}
+
+/// The names of the program's functions, as `MARTLET_ONLY` takes them.
+fn own_names(python: &Path, program: &Path) -> Result<String> {
+    let mut command = Command::new(python);
+    command.args(["-I", "-c", NAMES]).arg(program);
+    let names = process::output(command.env_remove("MARTLET"))?;
+    Ok(names.trim().to_owned())
 }
 
 /// How many functions the statistics of a run name as compiled; 0 if there are none to read.
