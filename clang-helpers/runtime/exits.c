@@ -397,6 +397,11 @@ sync_locals(F root, const uint32_t *at, union value *values)
             value = PyLong_FromLongLong(kind == 4 ? values[k].bits : (int64_t)k);
         }
         else if (kind == 5) {
+            O old = root->localsplus[i];
+            if (old != NULL && Py_IS_TYPE(old, &PyFloat_Type) && old->ob_refcnt == 1) {
+                ((PyFloatObject *)old)->ob_fval = values[k].real;
+                continue;
+            }
             value = PyFloat_FromDouble(values[k].real);
         }
         else if (kind == 6) {
@@ -411,6 +416,35 @@ sync_locals(F root, const uint32_t *at, union value *values)
         Py_XSETREF(root->localsplus[i], value);
     }
     return 0;
+}
+
+/* Where the frame records of a record stand, whose word behind the doubles is `at`. */
+static const uint32_t *
+frames_of(const uint32_t *at)
+{
+    const uint32_t *frames = at + 1;
+    for (uint32_t i = 0; i < at[0]; i++) {
+        frames += 2 + frames[1];
+    }
+    return frames + 1;
+}
+
+/* Boxes the raw locals that the exit's record names into the frame. Their old contents are quiet, and no borrowed
+ * reference to them is alive. MARTLET_GO_ON, or NULL without memory, an exception set. */
+O
+martlet_sync_frame(TS ts, F root, struct martlet_unit *unit, uint32_t index, ...)
+{
+    (void)ts;
+    const uint32_t *at = unit->exits + unit->exits[1 + index];
+    uint32_t n_values = at[1];
+    union value values[n_values + 1];
+    O boxes[n_values + 1];
+    uint8_t moved[n_values + 1];
+    va_list list;
+    va_start(list, index);
+    at = read_values(at, list, values, boxes, moved);
+    va_end(list);
+    return sync_locals(root, frames_of(at), values) < 0 ? NULL : MARTLET_GO_ON;
 }
 
 /* The eval breaker asks for something at a back edge or at a function's start: brings the frame up to date, handles it,
@@ -428,12 +462,7 @@ martlet_poll_frame(TS ts, F root, struct martlet_unit *unit, uint32_t index, ...
     va_start(list, index);
     at = read_values(at, list, values, boxes, moved);
     va_end(list);
-    /* Behind n_virtuals stand the virtual objects; the frames come after them. */
-    const uint32_t *frames = at + 1;
-    for (uint32_t i = 0; i < at[0]; i++) {
-        frames += 2 + frames[1];
-    }
-    bool raised = sync_locals(root, frames + 1, values) < 0 || _Py_HandlePending(ts) < 0;
+    bool raised = sync_locals(root, frames_of(at), values) < 0 || _Py_HandlePending(ts) < 0;
     if (!raised && unit->valid && root->frame_obj == NULL) {
         return MARTLET_GO_ON;
     }

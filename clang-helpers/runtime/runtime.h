@@ -88,6 +88,7 @@ MARTLET_RUNTIME O martlet_stay(TS ts, F frame);
 /* exits.c */
 MARTLET_RUNTIME O martlet_exit(TS ts, F frame, struct martlet_unit *unit, uint32_t index, ...);
 MARTLET_RUNTIME O martlet_poll_frame(TS ts, F frame, struct martlet_unit *unit, uint32_t index, ...);
+MARTLET_RUNTIME O martlet_sync_frame(TS ts, F frame, struct martlet_unit *unit, uint32_t index, ...);
 MARTLET_RUNTIME bool martlet_exit_due(uint32_t k);
 
 /* unwind.c */

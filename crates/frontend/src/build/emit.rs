@@ -8,6 +8,9 @@ use crate::hir::{
 };
 use martlet_snapshot::{ObjId, Object, VirtualKind};
 
+/// So many raw locals are boxed by a call each; more of them by one call together.
+const MAX_SYNCED_SINGLY: usize = 2;
+
 impl Builder<'_> {
     /// Appends an operation that neither raises nor exits.
     pub(super) fn emit(&mut self, op: Op, args: Vec<Value>, ty: Type) -> Value {
@@ -31,6 +34,12 @@ impl Builder<'_> {
     pub(super) fn emit_raising(&mut self, op: Op, args: Vec<Value>, ty: Type) -> Option<Value> {
         let state = self.make_state(&self.frames.clone(), self.offset);
         let result = self.append(op, args, Some(state), ty);
+        self.end_checked(state);
+        result
+    }
+
+    /// Ends the block behind an operation that may have raised, and begins the next.
+    fn end_checked(&mut self, state: StateId) {
         let ok = self.func.add_block(self.offset);
         let raised = self.func.add_block(self.offset);
         self.func.blocks[raised].term = Term::Raise { state };
@@ -46,7 +55,6 @@ impl Builder<'_> {
             },
         });
         self.block = ok;
-        result
     }
 
     fn append(
@@ -445,8 +453,32 @@ impl Builder<'_> {
         self.emit_raising(Op::SyncLocal(local), vec![value], Type::ANY);
     }
 
+    /// Brings the frame's memory up to date by one call, out of line.
+    pub(super) fn sync_frame(&mut self) {
+        let is_dirty = |local: &Local| matches!(local, Local::Raw { synced: false, .. });
+        if !self.frames[0].locals.iter().any(is_dirty) {
+            return;
+        }
+        let mut frames = self.frames.clone();
+        frames[0].stack.clear();
+        let locals = self.make_state(&frames, self.offset);
+        let state = self.make_state(&self.frames.clone(), self.offset);
+        self.append(Op::SyncFrame, vec![], Some(locals), Type::ANY);
+        self.end_checked(state);
+        for local in &mut self.frames[0].locals {
+            if let Local::Raw { synced, .. } = local {
+                *synced = true;
+            }
+        }
+    }
+
     /// Brings the frame's memory up to date for whoever may look at it.
     pub(super) fn sync_locals(&mut self) {
+        let is_dirty = |local: &&Local| matches!(local, Local::Raw { synced: false, .. });
+        if self.frames[0].locals.iter().filter(is_dirty).count() > MAX_SYNCED_SINGLY {
+            self.sync_frame();
+            return;
+        }
         for local in 0..self.frames[0].locals.len() {
             if let Local::Raw {
                 value,

@@ -99,6 +99,9 @@ pub enum Op {
     /// `value: raw ->`: boxes the value into local n, whose old content is quiet; writes into that where only the slot
     /// refers to it. Raises without memory.
     SyncLocal(u32),
+    /// `->`: boxes every raw local that its state names into the frame's memory, by one call, out of line. The state's
+    /// stack is empty: it is not an exit. Raises without memory.
+    SyncFrame,
     /// `->`: sets local n to NULL and releases the old content.
     ClearLocal {
         /// The local.
@@ -322,6 +325,7 @@ impl Op {
             | Self::Extract(_) => Rep::Obj,
             Self::StoreLocal { .. }
             | Self::SyncLocal(_)
+            | Self::SyncFrame
             | Self::ClearLocal { .. }
             | Self::SetIp(_)
             | Self::Guard(_)
@@ -356,6 +360,14 @@ impl Op {
         match self {
             Self::LoadLocal(_) => Effects {
                 reads: Memory::FRAME,
+                ..none
+            },
+            // Whatever was lent by any local is lent no more.
+            Self::SyncFrame => Effects {
+                reads: Memory::all(),
+                writes: Memory::all(),
+                may_raise: true,
+                may_run: true,
                 ..none
             },
             Self::SyncLocal(_) => Effects {
@@ -565,6 +577,7 @@ pub fn operand_count(op: &Op, args: &[Value]) -> Option<usize> {
         | Op::Null
         | Op::LoadLocal(_)
         | Op::ClearLocal { .. }
+        | Op::SyncFrame
         | Op::TakeStack(_)
         | Op::SetIp(_)
         | Op::CheckValid

@@ -320,6 +320,7 @@ ops! {
         LoadLocal { 0 local: u32 } = "load_local";
         StoreLocal { local local: u32, old old: Type } = "store_local";
         SyncLocal { 0 local: u32 } = "sync_local";
+        SyncFrame {} = "sync_frame";
         ClearLocal { local local: u32, old old: Type } = "clear_local";
         TakeStack { 0 item: u32 } = "take_stack";
         SetIp { 0 offset: u32 } = "set_ip";

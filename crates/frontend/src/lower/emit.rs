@@ -372,6 +372,20 @@ impl<'a, 'ctx> Emitter<'a, 'ctx> {
         Ok(())
     }
 
+    /// Boxes raw locals into the frame's memory, out of line.
+    pub(super) fn sync_frame(&mut self, inst: Inst) -> Result<(), Refusal> {
+        let func = self.func;
+        let state = func.insts[inst]
+            .state
+            .ok_or(Refusal::NoState(inst.to_string()))?;
+        let (record, values) = exits::describe(func, self, state, None, "sync", false)?;
+        let index = self.status().const_int(self.records.len() as u64, false);
+        self.records.push(record);
+        let result = self.call_exit_routine("martlet_sync_frame", index, &values)?;
+        self.failed = Some(Failure::Null(result));
+        Ok(())
+    }
+
     /// Calls a routine that takes an exit's index and values.
     fn call_exit_routine(
         &mut self,

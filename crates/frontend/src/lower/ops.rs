@@ -51,6 +51,10 @@ impl<'ctx> Emitter<'_, 'ctx> {
             | Op::GuardCode(_)
             | Op::Guard(_)
             | Op::CheckValid => self.guard_operation(inst)?,
+            Op::SyncFrame => {
+                self.sync_frame(inst)?;
+                None
+            }
             Op::Poll => {
                 self.poll(inst)?;
                 None

@@ -277,6 +277,7 @@ impl Builder<'_> {
         self.rarely_run(Op::DropQuiet(local), |b, runs| {
             let old = if runs { old } else { Type::of(Kind::QUIET) };
             if runs {
+                b.sync_frame();
                 b.before_run();
             }
             act(b, old);
