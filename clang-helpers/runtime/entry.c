@@ -55,9 +55,25 @@ martlet_interpret(TS ts, F frame)
     return MARTLET_SENTINEL;
 }
 
+/* Whether the arguments stand on the value stack of the interpreter's CALL that made this very call. It will release
+ * them when we return, but a Python function that the interpreter runs inline owns its arguments: where it drops one,
+ * that dies. So they are taken from there, and Nones put in their place. A bound method's self is not on that stack. */
+static inline bool
+may_take(TS ts, O callable, O const *args)
+{
+    F caller = ts->current_frame;
+    if (caller == NULL || caller->owner == FRAME_OWNED_BY_CSTACK) {
+        return false;
+    }
+    PyCodeObject *code = (PyCodeObject *)caller->f_executable;
+    O const *stack = caller->localsplus + code->co_nlocalsplus;
+    return args >= stack + 2 && args < stack + code->co_stacksize + 1
+           && (args[-1] == callable || (args[-1] == NULL && args[-2] == callable));
+}
+
 /* Pushes a frame for a call with exactly the positional arguments; NULL when the data stack's chunk is full. */
 static inline F
-push_simple(TS ts, PyFunctionObject *func, PyCodeObject *code, O const *args)
+push_simple(TS ts, PyFunctionObject *func, PyCodeObject *code, O const *args, bool take)
 {
     PyObject **top = ts->datastack_top;
     int size = code->co_framesize;
@@ -78,7 +94,13 @@ push_simple(TS ts, PyFunctionObject *func, PyCodeObject *code, O const *args)
     frame->stacktop = code->co_nlocalsplus;
     int n_args = code->co_argcount;
     for (int i = 0; i < n_args; i++) {
-        frame->localsplus[i] = Py_NewRef(args[i]);
+        frame->localsplus[i] = args[i];
+        if (take) {
+            ((O *)args)[i] = Py_None;
+        }
+        else {
+            Py_INCREF(args[i]);
+        }
     }
     for (int i = n_args; i < code->co_nlocalsplus; i++) {
         frame->localsplus[i] = NULL;
@@ -88,13 +110,20 @@ push_simple(TS ts, PyFunctionObject *func, PyCodeObject *code, O const *args)
 
 /* Pushes a frame for any call, as the interpreter does. NULL with an exception set. */
 static __attribute__((noinline)) F
-push_general(TS ts, PyFunctionObject *func, O const *args, Py_ssize_t n_args, O kwnames)
+push_general(TS ts, PyFunctionObject *func, O const *args, Py_ssize_t n_args, O kwnames, bool take)
 {
     Py_ssize_t n_total = n_args + (kwnames == NULL ? 0 : PyTuple_GET_SIZE(kwnames));
+    O taken[n_total + 1];
     for (Py_ssize_t i = 0; i < n_total; i++) {
-        Py_INCREF(args[i]);
+        taken[i] = args[i];
+        if (take) {
+            ((O *)args)[i] = Py_None;
+        }
+        else {
+            Py_INCREF(args[i]);
+        }
     }
-    F frame = _PyEvalFramePushAndInit(ts, (PyFunctionObject *)Py_NewRef(func), NULL, args, (size_t)n_args, kwnames);
+    F frame = _PyEvalFramePushAndInit(ts, (PyFunctionObject *)Py_NewRef(func), NULL, taken, (size_t)n_args, kwnames);
     if (frame != NULL) {
         PyCodeObject *code = (PyCodeObject *)func->func_code;
         frame->instr_ptr = _PyCode_CODE(code) + code->_co_firsttraceable;
@@ -118,7 +147,16 @@ interpret_call(O callable, O const *args, size_t nargsf, O kwnames, TS ts)
     else if (record == NULL ? !martlet_always : record->refused || !record->entered) {
         func->vectorcall = martlet_plain_vectorcall;
     }
-    return martlet_plain_vectorcall(callable, args, nargsf, kwnames);
+    if (ts->interp->eval_frame != NULL || !(((PyCodeObject *)func->func_code)->co_flags & CO_OPTIMIZED)) {
+        return martlet_plain_vectorcall(callable, args, nargsf, kwnames);
+    }
+    Py_ssize_t n_args = PyVectorcall_NARGS(nargsf);
+    F frame = push_general(ts, func, args, n_args, kwnames, may_take(ts, callable, args));
+    if (frame == NULL) {
+        return NULL;
+    }
+    frame->instr_ptr = _PyCode_CODE((PyCodeObject *)func->func_code);
+    return _PyEval_EvalFrameDefault(ts, frame, 0);
 }
 
 /* Handles pending events as RESUME does, in the new frame, and then runs it. */
@@ -158,11 +196,12 @@ martlet_vectorcall(O callable, O const *args, size_t nargsf, O kwnames)
         return interpret_call(callable, args, nargsf, kwnames, ts);
     }
     F frame = NULL;
+    bool take = may_take(ts, callable, args);
     if (MARTLET_LIKELY(record->simple && kwnames == NULL && n_args == code->co_argcount)) {
-        frame = push_simple(ts, func, code, args);
+        frame = push_simple(ts, func, code, args, take);
     }
     if (MARTLET_UNLIKELY(frame == NULL)) {
-        frame = push_general(ts, func, args, n_args, kwnames);
+        frame = push_general(ts, func, args, n_args, kwnames, take);
         if (frame == NULL) {
             return NULL;
         }

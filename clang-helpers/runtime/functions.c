@@ -95,7 +95,17 @@ martlet_request_extra(void)
 MARTLET_RUNTIME int
 martlet_set_record(PyCodeObject *code, struct martlet_record *record)
 {
-    return PyUnstable_Code_SetExtra((O)code, martlet_extra_index, record);
+    bool ours_alone = code->co_extra == NULL;
+    if (PyUnstable_Code_SetExtra((O)code, martlet_extra_index, record) < 0) {
+        return -1;
+    }
+    /* Room was made for all users there are, and all their free functions would be called when the code dies: also those
+     * who never put anything there, and do not expect to hear of it. They get room when they ask. */
+    struct martlet_extra *extra = (struct martlet_extra *)code->co_extra;
+    if (ours_alone && extra != NULL) {
+        extra->size = martlet_extra_index + 1;
+    }
+    return 0;
 }
 
 static int

@@ -87,14 +87,20 @@ martlet_run_call(O callable, O args)
 
 /* Runs a program given on the command line, in the namespace of `__main__`. */
 MARTLET_RUNTIME int
-martlet_run_command(const char *source, O globals)
+martlet_run_command(const char *source)
 {
     PyCompilerFlags flags = _PyCompilerFlags_INIT;
     flags.cf_flags |= PyCF_IGNORE_COOKIE;
     struct hidden h = hide();
-    O code = Py_CompileStringExFlags(source, "<string>", Py_file_input, &flags, -1);
-    O result = code == NULL ? NULL : PyEval_EvalCode(code, globals, globals);
+    O result = NULL;
+    O module = PyImport_AddModuleRef("__main__");
+    O code = module == NULL ? NULL : Py_CompileStringExFlags(source, "<string>", Py_file_input, &flags, -1);
+    if (code != NULL) {
+        O globals = PyModule_GetDict(module);
+        result = PyEval_EvalCode(code, globals, globals);
+    }
     Py_XDECREF(code);
+    Py_XDECREF(module);
     if (result == NULL) {
         print_exception();
     }

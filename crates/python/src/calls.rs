@@ -204,6 +204,10 @@ pub(crate) fn ask(
                 entry.raw.set(|it| it.refused = 1);
             }
             entry.refusal = Some(refusal.clone());
+            let qualname = entry.qualname.clone();
+            if state.options.log {
+                eprintln!("martlet: {qualname} not compiled: {refusal}");
+            }
         }
     }
     result

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyTuple};
+use pyo3::types::PyTuple;
 
 use crate::inspect::{Inspection, function_behind};
 use crate::raw::{Addr, functions, launch};
@@ -169,8 +169,8 @@ fn run_call(callable: &Bound<'_, PyAny>, args: &Bound<'_, PyTuple>) -> i32 {
 
 /// Runs a program given as text; the result as of `run_file`.
 #[pyfunction]
-fn run_command(source: &[u8], globals: &Bound<'_, PyDict>) -> PyResult<i32> {
-    Ok(launch::run_command(&CString::new(source)?, globals))
+fn run_command(gil: Python<'_>, source: &[u8]) -> PyResult<i32> {
+    Ok(launch::run_command(gil, &CString::new(source)?))
 }
 
 /// Runs the program that stands on stdin; the result as of `run_file`.

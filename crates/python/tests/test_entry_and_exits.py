@@ -62,6 +62,29 @@ class EntryTest(unittest.TestCase):
         self.assertEqual(frame.f_locals, {"look": keep})
         self.assertEqual(frame.f_code.co_name, "f")
 
+    def test_an_argument_dies_where_the_function_drops_it(self):
+        f = fresh("def f(a, b): a = None; return b")
+        install(f, "ENTER(); Py_SETREF(LOCAL(0), Py_NewRef(Py_None)); AT(%d);"
+                   " return PyObject_CallNoArgs(LOCAL(1));" % offset_of(f, "RETURN_VALUE"))
+
+        class Noisy:
+            def __del__(self):
+                died.append(self)
+
+        class Holder:
+            method = f
+
+        died = []
+        for call in (lambda: f(Noisy(), died.copy), lambda: f(b=died.copy, a=Noisy())):
+            died.clear()
+            self.assertEqual(len(call()), 1)
+        holder = Holder()
+        bound, self_before = holder.method, sys.getrefcount(holder)
+        for _ in range(10):
+            self.assertEqual(bound(died.copy), died)
+            self.assertEqual(holder.method(died.copy), died)
+        self.assertEqual(sys.getrefcount(holder), self_before)
+
     def test_recursion_is_limited_as_in_the_interpreter(self):
         f = fresh("def f(self): return self(self)")
         install(f, "ENTER(); AT(2); O r = PyObject_CallOneArg(LOCAL(0), LOCAL(0));"

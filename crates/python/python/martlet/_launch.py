@@ -1,6 +1,6 @@
 """Runs a program as `python` would: the same `__main__`, `sys.argv`, `sys.path[0]`, exit status and tracebacks.
 
-The program runs in the interpreter's own `__main__` module, emptied of what `-m` put there, on an empty stack of frames.
+The program runs in a `__main__` module of its own, on an empty stack of frames.
 """
 
 import sys
@@ -54,17 +54,16 @@ def fail(message):
 
 
 def fresh_main():
-    """The namespace of `__main__`, as it is when the interpreter has just started."""
+    """Another `__main__`, as it is when the interpreter has just started. Nothing here may hold it or its namespace:
+    at the end of the program they die as they would without us."""
     import builtins
     from importlib.machinery import BuiltinImporter
 
-    namespace = sys.modules["__main__"].__dict__
-    namespace.clear()
-    namespace.update(
-        __name__="__main__", __doc__=None, __package__=None, __loader__=BuiltinImporter, __spec__=None,
-        __annotations__={}, __builtins__=builtins,
-    )
-    return namespace
+    module = type(sys)("__main__")
+    module.__annotations__ = {}
+    module.__builtins__ = builtins
+    module.__loader__ = BuiltinImporter
+    sys.modules["__main__"] = module
 
 
 def set_path(first):
@@ -88,9 +87,10 @@ def run_command(source, argv):
     sys.argv[:] = argv
     set_path("")
     linecache._register_code("<string>", source, "<string>")
-    text, namespace = source.encode("utf-8", "surrogateescape"), fresh_main()
+    text = source.encode("utf-8", "surrogateescape")
+    fresh_main()
     martlet.enable()
-    return _martlet.run_command(text, namespace)
+    return _martlet.run_command(text)
 
 
 def run_script(script, argv):

@@ -176,6 +176,6 @@ unsafe extern "C" {
 
     pub(crate) fn martlet_run_file(file: *mut libc::FILE, name: *const c_char) -> c_int;
     pub(crate) fn martlet_run_call(callable: *mut PyObject, args: *mut PyObject) -> c_int;
-    pub(crate) fn martlet_run_command(source: *const c_char, globals: *mut PyObject) -> c_int;
+    pub(crate) fn martlet_run_command(source: *const c_char) -> c_int;
     pub(crate) fn martlet_run_stdin() -> c_int;
 }

@@ -5,7 +5,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyTuple};
+use pyo3::types::PyTuple;
 
 use super::{Gil, c};
 
@@ -29,9 +29,9 @@ pub(crate) fn run_call(callable: &Bound<'_, PyAny>, args: &Bound<'_, PyTuple>) -
 }
 
 /// Runs a program given as text likewise.
-pub(crate) fn run_command(source: &CStr, globals: &Bound<'_, PyDict>) -> i32 {
-    // SAFETY: a C string and a live dictionary.
-    unsafe { c::martlet_run_command(source.as_ptr(), globals.as_ptr()) }
+pub(crate) fn run_command(_gil: Gil<'_>, source: &CStr) -> i32 {
+    // SAFETY: a C string.
+    unsafe { c::martlet_run_command(source.as_ptr()) }
 }
 
 /// Runs the program that stands on stdin likewise.
