@@ -2,7 +2,7 @@
 
 use super::{Builder, Flow, Result};
 use crate::build::Refusal;
-use crate::build::frame::{Field, Item};
+use crate::build::frame::{Field, Item, Local};
 use crate::build::info::behind_loop;
 use crate::bytecode::{Instr, Opcode, Special};
 use crate::hir::{Cond, Field as Raw, HelperId, Kind, Op, Rep, Target, Term, Type, Value};
@@ -175,8 +175,13 @@ impl Builder<'_> {
         let frames = self.frames.clone();
         let boxes = self.boxes.clone();
         self.block = done;
-        self.drop_item(&iterator);
-        self.leave(behind)?;
+        if self.begins_a_nest() {
+            // Else every combination of loops that ran and loops that did not would be a version of what follows.
+            self.exit("empty_loop");
+        } else {
+            self.drop_item(&iterator);
+            self.leave(behind)?;
+        }
         self.frames = frames;
         self.boxes = boxes;
         self.block = body;
@@ -184,6 +189,20 @@ impl Builder<'_> {
         self.push(advanced);
         self.push(item);
         Ok(Flow::Next)
+    }
+
+    /// Whether the loop at hand is in its first iteration, as its unbound variable tells, in a function of several loops.
+    fn begins_a_nest(&self) -> bool {
+        let info = &self.infos[self.frame().code];
+        let variable = info
+            .code
+            .index_at(self.start)
+            .and_then(|index| info.code.insts.get(index + 1));
+        let unbound = variable.is_some_and(|store| {
+            store.opcode == Opcode::StoreFast
+                && matches!(&self.frame().locals[store.arg as usize], Local::Memory { ty, .. } if ty.kinds == Kind::NULL)
+        });
+        unbound && info.loop_headers.len() > 1 && self.may_speculate()
     }
 
     /// Goes to another bytecode from a block that ends there.

@@ -194,7 +194,7 @@ impl Builder<'_> {
         let item = self.unboxed_by_hint(local, item);
         let value = self.value(&item)?;
         if self.func.rep(value) != Rep::Obj && !self.infos[0].identity_matters {
-            let ran = !self.memory_type(local).is_quiet() && self.clear_local(local, next);
+            let ran = self.make_way(local, next);
             self.frame_mut().locals[local as usize] = Local::Raw {
                 value,
                 synced: false,
@@ -234,6 +234,22 @@ impl Builder<'_> {
         self.replace_memory(local, known, next, |b, old| {
             b.emit_unit(Op::StoreLocal { local, old }, vec![value])
         })
+    }
+
+    /// A number takes the place of what the local's memory holds. Whether Python code may have run.
+    fn make_way(&mut self, local: u32, next: Option<u32>) -> bool {
+        if self.memory_type(local).is_quiet() {
+            return false;
+        }
+        if !self.may_speculate() {
+            return self.clear_local(local, next);
+        }
+        // That this was the last reference to an object is rare.
+        let quiet = self.emit(Op::DropQuiet(local), vec![], Type::of(Kind::BOOL));
+        self.guard(quiet, true);
+        let old = Type::of(Kind::QUIET);
+        self.emit_unit(Op::ClearLocal { local, old }, vec![]);
+        false
     }
 
     /// Sets a local to NULL.
