@@ -13,6 +13,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::package::Package;
 use crate::process::{self, End, step, watch};
+use crate::stats;
 use crate::workspace::Workspace;
 
 /// The modules that must pass exactly as under the plain interpreter.
@@ -89,7 +90,11 @@ pub(crate) fn cpython_tests(workspace: &Workspace, names: &[String]) -> Result<E
         let compiled = run(&python, module, true)?;
         let differences = compare(&plain, &compiled);
         if differences.is_empty() {
-            println!("{module}: {} tests, no difference", plain.results.len());
+            println!(
+                "{module}: {} tests, {} functions compiled, no difference",
+                plain.results.len(),
+                compiled.compiled
+            );
         } else {
             println!("{module}: {} differences", differences.len());
             for line in differences {
@@ -115,6 +120,7 @@ pub(crate) fn cpython_tests(workspace: &Workspace, names: &[String]) -> Result<E
 /// What one run of a module left behind.
 struct ModuleRun {
     end: End,
+    compiled: usize,
     results: Results,
     tail: String,
 }
@@ -122,6 +128,7 @@ struct ModuleRun {
 fn run(python: &Path, module: &str, compiled: bool) -> Result<ModuleRun> {
     let folder = tempfile::tempdir()?;
     let report = folder.path().join("results.xml");
+    let stats = folder.path().join("stats.json");
     let mut command = Command::new(python);
     command
         .args(["-I", "-c", LAUNCH])
@@ -138,7 +145,8 @@ fn run(python: &Path, module: &str, compiled: bool) -> Result<ModuleRun> {
         command
             .env("MARTLET", "1")
             .env("MARTLET_ALWAYS", "1")
-            .env("MARTLET_EFFORT", "none");
+            .env("MARTLET_EFFORT", "none")
+            .env("MARTLET_STATS", &stats);
     }
     let outcome = watch(&command, LIMIT)?;
     let results = if report.exists() {
@@ -163,6 +171,7 @@ fn run(python: &Path, module: &str, compiled: bool) -> Result<ModuleRun> {
     let lines: Vec<&str> = output.lines().collect();
     Ok(ModuleRun {
         end: outcome.end,
+        compiled: stats::compiled(&stats),
         results,
         tail: lines[lines.len().saturating_sub(12)..].join("\n    | "),
     })
@@ -175,6 +184,9 @@ fn compare(plain: &ModuleRun, compiled: &ModuleRun) -> Vec<String> {
             "ended with {}, plain with {}\n    | {}",
             compiled.end, plain.end, compiled.tail
         ));
+    }
+    if compiled.compiled == 0 {
+        differences.push("nothing was compiled".to_owned());
     }
     if compiled.results.is_empty() {
         return differences;
@@ -208,8 +220,19 @@ mod tests {
                 .iter()
                 .map(|(name, result)| ((*name).to_owned(), (*result).to_owned()))
                 .collect(),
+            compiled: 1,
             tail: String::new(),
         }
+    }
+
+    #[test]
+    fn a_run_that_compiled_nothing_proves_nothing() {
+        let plain = module(0, &[("a", "ok")]);
+        let idle = ModuleRun {
+            compiled: 0,
+            ..module(0, &[("a", "ok")])
+        };
+        assert_eq!(compare(&plain, &idle), ["nothing was compiled"]);
     }
 
     #[test]

@@ -25,6 +25,7 @@ use anyhow::{Context, Result, bail};
 use crate::package::Package;
 use crate::process::{self, End, Outcome, step, watch};
 use crate::python::Python;
+use crate::stats::compiled;
 use crate::workspace::Workspace;
 
 const LIMIT: Duration = Duration::from_secs(60);
@@ -260,15 +261,6 @@ fn own_names(python: &Path, program: &Path) -> Result<String> {
     command.args(["-I", "-c", NAMES]).arg(program);
     let names = process::output(command.env_remove("MARTLET"))?;
     Ok(names.trim().to_owned())
-}
-
-/// How many functions the statistics of a run name as compiled; 0 if there are none to read.
-fn compiled(stats: &Path) -> usize {
-    let stats: serde_json::Value = std::fs::read_to_string(stats)
-        .ok()
-        .and_then(|text| serde_json::from_str(&text).ok())
-        .unwrap_or_default();
-    stats["compiled"].as_array().map_or(0, Vec::len)
 }
 
 /// What differs first, if anything does.

@@ -18,6 +18,7 @@ mod package;
 mod process;
 mod python;
 mod run;
+mod stats;
 mod test;
 mod tidy;
 mod tools;
