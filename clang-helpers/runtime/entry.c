@@ -14,6 +14,9 @@ vectorcallfunc martlet_plain_vectorcall;
 uint8_t martlet_always;
 uint8_t martlet_enabled;
 
+/* At least one function was given back because the C stack was low. */
+static uint8_t martlet_suspended;
+
 /* Below this many C calls left, Python-to-Python calls go through the interpreter, which does not nest in C. */
 #define LOW_C_RECURSION 4000
 
@@ -140,9 +143,7 @@ interpret_call(O callable, O const *args, size_t nargsf, O kwnames, TS ts)
     if (martlet_enabled && martlet_stack_low(ts)) {
         /* The interpreter calls a function with its own vectorcall without nesting in C. */
         func->vectorcall = martlet_plain_vectorcall;
-        if (record != NULL) {
-            record->suspended = 1;
-        }
+        martlet_suspended = 1;
     }
     else if (record == NULL ? !martlet_always : record->refused || !record->entered) {
         func->vectorcall = martlet_plain_vectorcall;
@@ -157,6 +158,17 @@ interpret_call(O callable, O const *args, size_t nargsf, O kwnames, TS ts)
     }
     frame->instr_ptr = _PyCode_CODE((PyCodeObject *)func->func_code);
     return _PyEval_EvalFrameDefault(ts, frame, 0);
+}
+
+/* Whether functions were given back because the C stack was low, and it is not low any more. Says so once. */
+MARTLET_RUNTIME bool
+martlet_may_resume(void)
+{
+    if (!martlet_suspended || martlet_stack_low(_PyThreadState_GET())) {
+        return false;
+    }
+    martlet_suspended = 0;
+    return true;
 }
 
 /* Handles pending events as RESUME does, in the new frame, and then runs it. */

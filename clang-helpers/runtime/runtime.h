@@ -28,7 +28,6 @@ struct martlet_record {
     uint8_t asked;         /* a version that is entered as a function was asked for */
     uint8_t eager;         /* to be compiled at the next call */
     uint8_t refused;       /* never asked for again */
-    uint8_t suspended;     /* at least one function was given back because the C stack was low */
     uint8_t simple;        /* positional parameters only, an ordinary function */
     uint32_t n_loops;
     struct martlet_loop *loops;

@@ -15,10 +15,16 @@ const AT_LATEST: Duration = Duration::from_millis(20);
 /// When the fork was, until threads may come back.
 static FORKED: Mutex<Option<Instant>> = Mutex::new(None);
 static UNDER_WAY: AtomicBool = AtomicBool::new(false);
+/// A thread other than the process's first one has forked: in the child it is the first one, and may just return.
+static BY_A_THREAD: AtomicBool = AtomicBool::new(false);
 
 /// Before the fork: our threads end.
 pub(crate) fn before(gil: Gil<'_>) {
     UNDER_WAY.store(true, Ordering::Release);
+    if !is_first_thread() {
+        // Relaxed: our threads are started after this, and only they read it.
+        BY_A_THREAD.store(true, Ordering::Relaxed);
+    }
     frames::remember_fork(gil);
     hotness::stop_sampler(false);
     with(gil, |state| {
@@ -51,6 +57,25 @@ fn wait_for_its_end(gil: Gil<'_>) {
     if let Some(interpreter) = with(gil, |state| state.interpreter) {
         hotness::wake(interpreter);
     }
+}
+
+fn is_first_thread() -> bool {
+    std::fs::read_link("/proc/thread-self")
+        .ok()
+        .and_then(|path| path.file_name()?.to_str()?.parse().ok())
+        .is_none_or(|thread: u32| thread == std::process::id())
+}
+
+/// Whether the first thread of this process has returned, as it may in the child of a thread that forked. Such a process
+/// ends with its last thread: that must not be one of ours that waits.
+pub(crate) fn main_thread_is_gone() -> bool {
+    BY_A_THREAD.load(Ordering::Relaxed)
+        && std::fs::read_to_string("/proc/self/stat").is_ok_and(|stat| {
+            let state = stat
+                .rsplit_once(')')
+                .and_then(|(_, rest)| rest.split_whitespace().next());
+            matches!(state, Some("Z" | "X"))
+        })
 }
 
 /// Whether threads must stay away.

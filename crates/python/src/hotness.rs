@@ -14,7 +14,7 @@ use martlet_snapshot::{EntryPoint, Seen};
 use crate::calls::{MAX_ATTEMPTS, ask, avoided, mode};
 use crate::raw::code::{Code, instructions_with_args};
 use crate::raw::frames::{Interpreter, Sight};
-use crate::raw::{Gil, c, frames};
+use crate::raw::{Gil, c, frames, functions};
 use crate::snapshot::Scene;
 use crate::state::{State, with};
 use crate::{fork, install, tools};
@@ -140,6 +140,7 @@ pub(crate) fn sampled(gil: Gil<'_>) {
             in_use = depth == 0 && sight.at_start();
         }
         install::drain(gil, state);
+        functions::resume_functions(gil);
         state.collect(gil);
     });
     sampler_may_run(gil);
@@ -352,6 +353,9 @@ fn run(interpreter: Interpreter) {
             // The last call has not come back: no Python code runs, or it is inside of some C function.
             if asked.elapsed() > IDLE {
                 pause = IDLE;
+                if fork::main_thread_is_gone() {
+                    return;
+                }
             }
             continue;
         }

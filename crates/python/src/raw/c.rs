@@ -39,7 +39,6 @@ pub(crate) struct Record {
     pub(crate) asked: u8,
     pub(crate) eager: u8,
     pub(crate) refused: u8,
-    pub(crate) suspended: u8,
     pub(crate) simple: u8,
     pub(crate) n_loops: u32,
     pub(crate) loops: *const Loop,
@@ -168,6 +167,7 @@ unsafe extern "C" {
     pub(crate) fn martlet_request_extra() -> c_int;
     pub(crate) fn martlet_set_record(code: *mut PyObject, record: *mut Record) -> c_int;
     pub(crate) fn martlet_enter_functions();
+    pub(crate) fn martlet_may_resume() -> bool;
     pub(crate) fn martlet_leave_functions();
     pub(crate) fn martlet_enter_function(func: *mut PyObject);
     pub(crate) fn martlet_learn_vectorcall(fresh: *mut PyObject);

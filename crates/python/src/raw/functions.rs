@@ -39,6 +39,16 @@ pub(crate) fn enter_functions(_gil: Gil<'_>) {
     unsafe { c::martlet_enter_functions() };
 }
 
+/// Gives entries again that were taken back while the C stack was low, once it is not.
+pub(crate) fn resume_functions(_gil: Gil<'_>) {
+    // SAFETY: the GIL is held.
+    unsafe {
+        if c::martlet_may_resume() {
+            c::martlet_enter_functions();
+        }
+    }
+}
+
 /// Takes the entry from every function whose code does not want it.
 pub(crate) fn leave_functions(_gil: Gil<'_>) {
     // SAFETY: the GIL is held.

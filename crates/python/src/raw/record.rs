@@ -25,7 +25,6 @@ impl RawRecord {
             asked: 0,
             eager: 0,
             refused: 0,
-            suspended: 0,
             simple: u8::from(simple),
             n_loops: 0,
             loops: std::ptr::null(),
