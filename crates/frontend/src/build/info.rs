@@ -45,7 +45,7 @@ fn joins(code: &Code) -> (HashSet<u32>, HashSet<u32>) {
     for instr in &code.insts {
         if let Some(target) = instr.jump_target() {
             let target = if instr.opcode == Opcode::ForIter {
-                behind_loop(&code, target)
+                behind_loop(code, target)
             } else {
                 target
             };
@@ -98,14 +98,14 @@ fn hints(code: &Code, snapshot: &CodeSnapshot) -> Vec<Kind> {
     // Which local each stack item was loaded from, within straight-line code.
     let mut origins: Vec<Option<u32>> = Vec::new();
     let mut note = |local: Option<&Option<u32>>, kind: Kind| {
-        if let Some(Some(local)) = local {
-            if let Some(hint) = hints.get_mut(*local as usize) {
-                *hint = if *hint == Kind::ANY {
-                    kind
-                } else {
-                    *hint | kind
-                };
-            }
+        if let Some(Some(local)) = local
+            && let Some(hint) = hints.get_mut(*local as usize)
+        {
+            *hint = if *hint == Kind::ANY {
+                kind
+            } else {
+                *hint | kind
+            };
         }
     };
     for instr in &code.insts {
