@@ -145,6 +145,7 @@ fn run(python: &Path, module: &str, compiled: bool) -> Result<ModuleRun> {
         command
             .env("MARTLET", "1")
             .env("MARTLET_ALWAYS", "1")
+            .env("MARTLET_SYNC", "1")
             .env("MARTLET_EFFORT", "none")
             .env("MARTLET_STATS", &stats);
     }
