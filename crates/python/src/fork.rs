@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::hotness;
-use crate::raw::{Gil, frames};
+use crate::raw::{Gil, dl, frames};
 use crate::state::with;
 
 /// Threads come back after this time, even if the thread that forked is not seen to go on.
@@ -66,16 +66,32 @@ fn is_first_thread() -> bool {
         .is_none_or(|thread: u32| thread == std::process::id())
 }
 
-/// Whether the first thread of this process has returned, as it may in the child of a thread that forked. Such a process
-/// ends with its last thread: that must not be one of ours that waits.
-pub(crate) fn main_thread_is_gone() -> bool {
-    BY_A_THREAD.load(Ordering::Relaxed)
-        && std::fs::read_to_string("/proc/self/stat").is_ok_and(|stat| {
-            let state = stat
-                .rsplit_once(')')
-                .and_then(|(_, rest)| rest.split_whitespace().next());
-            matches!(state, Some("Z" | "X"))
+/// The child of a thread that forked ends with its last thread, which calls `exit(0)`. Threads of ours do not count:
+/// when no other is left, this does not return.
+pub(crate) fn end_if_deserted() {
+    if BY_A_THREAD.load(Ordering::Relaxed) && main_thread_is_gone() && only_ours_are_left() {
+        dl::end_process();
+    }
+}
+
+fn main_thread_is_gone() -> bool {
+    std::fs::read_to_string("/proc/self/stat").is_ok_and(|stat| {
+        let state = stat
+            .rsplit_once(')')
+            .and_then(|(_, rest)| rest.split_whitespace().next());
+        matches!(state, Some("Z" | "X"))
+    })
+}
+
+fn only_ours_are_left() -> bool {
+    let main = std::process::id().to_string();
+    std::fs::read_dir("/proc/self/task").is_ok_and(|tasks| {
+        tasks.flatten().all(|task| {
+            task.file_name().to_str() == Some(&main)
+                || std::fs::read_to_string(task.path().join("comm"))
+                    .is_ok_and(|name| name.starts_with("martlet-"))
         })
+    })
 }
 
 /// Whether threads must stay away.

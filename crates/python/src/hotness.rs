@@ -353,9 +353,7 @@ fn run(interpreter: Interpreter) {
             // The last call has not come back: no Python code runs, or it is inside of some C function.
             if asked.elapsed() > IDLE {
                 pause = IDLE;
-                if fork::main_thread_is_gone() {
-                    return;
-                }
+                fork::end_if_deserted();
             }
             continue;
         }

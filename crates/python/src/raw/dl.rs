@@ -192,6 +192,14 @@ pub(crate) fn default_loop_target() -> DefaultTarget {
     unsafe { DefaultTarget::new(c::martlet_stay as *const ()) }
 }
 
+/// Ends the process as its last thread's return would, but for static destructors: a compile may be under way.
+pub(crate) fn end_process() -> ! {
+    // SAFETY: flushing takes locks of its own.
+    unsafe { libc::fflush(std::ptr::null_mut()) };
+    // SAFETY: always.
+    unsafe { libc::_exit(0) }
+}
+
 /// Blocks all signals on a thread of ours: they are for the program's threads.
 pub(crate) fn block_signals() {
     let mut set = std::mem::MaybeUninit::uninit();

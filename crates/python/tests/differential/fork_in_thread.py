@@ -2,6 +2,9 @@
 
 import os
 import threading
+import warnings
+
+warnings.simplefilter("ignore")
 
 
 def work(n):
