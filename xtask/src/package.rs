@@ -172,6 +172,8 @@ fn pth(python: &Python, lib: &Path) -> String {
             folder.to_string_lossy()
         );
     }
-    text += "import os; os.environ.get('MARTLET', '0') in ('', '0') or __import__('martlet').enable()\n";
+    // Not in a subinterpreter, whose number is not 0: extension modules of our kind cannot be loaded there.
+    text += "import os; os.environ.get('MARTLET', '0') in ('', '0') \
+             or __import__('_interpreters').get_current()[0] or __import__('martlet').enable()\n";
     text
 }
