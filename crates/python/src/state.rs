@@ -3,6 +3,7 @@
 //! Whoever is at it may call into the interpreter, and that may call back (a function dies, a class dies). Such news
 //! waits in a queue, and is worked off before the GIL can pass on.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -151,20 +152,21 @@ pub(crate) fn tell(gil: Gil<'_>, news: News) {
 impl State {
     /// The entry of a live code object, made if there is none.
     pub(crate) fn entry(&mut self, gil: Gil<'_>, addr: Addr) -> PyResult<&mut CodeEntry> {
-        if !self.codes.contains_key(&addr) {
-            let code = code::Code::new(gil, addr);
-            let entry = CodeEntry {
-                raw: RawRecord::attach(gil, addr, code.is_simple())?,
-                function: None,
-                doors: Vec::new(),
-                heat: Heat::default(),
-                qualname: code.qualname(gil).into(),
-                refusal: None,
-                avoid: Vec::new(),
-            };
-            self.codes.insert(addr, entry);
+        match self.codes.entry(addr) {
+            Entry::Occupied(known) => Ok(known.into_mut()),
+            Entry::Vacant(place) => {
+                let code = code::Code::new(gil, addr);
+                Ok(place.insert(CodeEntry {
+                    raw: RawRecord::attach(gil, addr, code.is_simple())?,
+                    function: None,
+                    doors: Vec::new(),
+                    heat: Heat::default(),
+                    qualname: code.qualname(gil).into(),
+                    refusal: None,
+                    avoid: Vec::new(),
+                }))
+            }
         }
-        Ok(self.codes.get_mut(&addr).expect("inserted above"))
     }
 
     /// The identity of a live code object, made if there is none.
