@@ -33,7 +33,7 @@ impl Builder<'_> {
         if self.infos[code].loop_headers.contains(&offset) {
             self.speculate_at_header();
         }
-        self.forget_details();
+        self.forget_details(offset);
         let shape: Shape = self
             .frames
             .iter()
@@ -72,8 +72,9 @@ impl Builder<'_> {
 
     /// Shapes do not tell apart what only multiplies versions: whether the memory of a variable agrees with its raw
     /// value at the moment, and whether one that holds objects is still unbound.
-    fn forget_details(&mut self) {
+    fn forget_details(&mut self, offset: u32) {
         let info = &self.infos[0];
+        let in_loop = info.loop_headers.contains(&offset);
         for (index, local) in self.frames[0].locals.iter_mut().enumerate() {
             if !info.assigned[index] {
                 continue;
@@ -81,7 +82,7 @@ impl Builder<'_> {
             match local {
                 Local::Raw { synced, .. } => *synced = false,
                 Local::Memory { ty, .. }
-                    if ty.kinds == Kind::NULL && !is_number(info.hints[index]) =>
+                    if in_loop && ty.kinds == Kind::NULL && !is_number(info.hints[index]) =>
                 {
                     *ty = Type::of(Kind::all());
                 }

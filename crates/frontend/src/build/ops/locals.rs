@@ -194,11 +194,14 @@ impl Builder<'_> {
         let item = self.unboxed_by_hint(local, item);
         let value = self.value(&item)?;
         if self.func.rep(value) != Rep::Obj && !self.infos[0].identity_matters {
-            let ran = self.make_way(local, next);
+            let ran = self.make_way(local);
             self.frame_mut().locals[local as usize] = Local::Raw {
                 value,
                 synced: false,
             };
+            if let (true, Some(next)) = (ran, next) {
+                self.after_run(next);
+            }
             return Ok(ran);
         }
         let value = self.boxed(value);
@@ -237,12 +240,12 @@ impl Builder<'_> {
     }
 
     /// A number takes the place of what the local's memory holds. Whether Python code may have run.
-    fn make_way(&mut self, local: u32, next: Option<u32>) -> bool {
+    fn make_way(&mut self, local: u32) -> bool {
         if self.memory_type(local).is_quiet() {
             return false;
         }
         if !self.may_speculate() {
-            return self.clear_local(local, next);
+            return self.clear_local(local, None);
         }
         // That this was the last reference to an object is rare.
         let quiet = self.emit(Op::DropQuiet(local), vec![], Type::of(Kind::BOOL));
