@@ -333,9 +333,7 @@ impl Builder<'_> {
         self.frames = frames;
         self.boxes = boxes;
         self.block = body;
-        let item = self
-            .emit_exiting(Op::GuardNotNull, vec![item], Type::ANY)
-            .expect("the same reference");
+        // Not NULL here, but that must not become a guard: its exit would take the item away.
         self.push_value(item);
         self.after_run(instr.end);
         Ok(Flow::Next)
