@@ -9,6 +9,7 @@ use crate::raw::code::Code;
 use crate::raw::{Addr, Gil, c, dl, frames, functions};
 use crate::snapshot::{self, Scene};
 use crate::state::{State, cell_of, point_of, with};
+use crate::tools;
 
 /// So many times a version of one entry is asked for; after that it is left to the interpreter.
 pub(crate) const MAX_ATTEMPTS: u32 = 5;
@@ -64,7 +65,15 @@ pub(crate) fn loop_seen(gil: Gil<'_>, addr: Addr, header: u32) {
             return;
         }
         let code = Code::new(gil, addr);
-        if refused_early(state, &code, &code.qualname(gil), EntryPoint::Loop(header)).is_some() {
+        if refused_early(
+            gil,
+            state,
+            &code,
+            &code.qualname(gil),
+            EntryPoint::Loop(header),
+        )
+        .is_some()
+        {
             close_loop(state, addr, header);
             return;
         }
@@ -215,14 +224,15 @@ pub(crate) fn ask(
 
 /// What is known to be refused before anybody is asked.
 fn refused_early(
-    state: &State,
+    gil: Gil<'_>,
+    state: &mut State,
     code: &Code,
     qualname: &str,
     entry: EntryPoint,
 ) -> Option<&'static str> {
     if state.options.off {
         Some("switched off")
-    } else if state.tools {
+    } else if tools::are_at_work(gil, state) {
         Some("tools")
     } else if code.is_suspendable() {
         Some("generator or coroutine")
@@ -244,7 +254,7 @@ fn try_ask(
 ) -> Result<(), Refusal> {
     let code = Code::new(gil, addr);
     let qualname = code.qualname(gil);
-    let refused = refused_early(state, &code, &qualname, scene.entry);
+    let refused = refused_early(gil, state, &code, &qualname, scene.entry);
     if let Some(reason) = refused {
         *state.refused.entry(reason).or_default() += 1;
         return Err(Refusal::new(reason, qualname));
@@ -256,7 +266,7 @@ fn try_ask(
         EntryPoint::Loop(header) => (point_of(header), 1),
     };
     let source = snapshot::take(gil, state, addr, function.id().0, scene).map_err(internal)?;
-    crate::tools::listen(gil, state);
+    tools::listen(gil, state);
     let work = Work::new(source).at(point).priority(priority);
     let engine = state.engine.clone();
     if now || state.options.sync {

@@ -11,6 +11,7 @@ use crate::calls::close_loop;
 use crate::compiler::{Meta, SLOTS};
 use crate::raw::{Gil, dl, unit};
 use crate::state::{State, cell_of, header_of};
+use crate::tools;
 
 /// Installs whatever compile threads have finished.
 pub(crate) fn drain(gil: Gil<'_>, state: &mut State) {
@@ -63,7 +64,7 @@ pub(crate) fn fill(
     version: &Arc<Version<Meta>>,
     code: &Code,
 ) -> Result<(), Refusal> {
-    if state.tools {
+    if tools::are_at_work(gil, state) {
         return Err(Refusal::new("tools", ""));
     }
     let id = version.id();

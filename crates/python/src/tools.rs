@@ -10,6 +10,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 static LISTENING: AtomicBool = AtomicBool::new(false);
 static ARRIVED: AtomicBool = AtomicBool::new(false);
+/// An audit event is being heard: the tool that it tells of is not there yet.
+static HEARING: AtomicBool = AtomicBool::new(false);
 
 /// Installs the audit hook, with the first request: it makes every audited event of the process a little slower.
 pub(crate) fn listen(gil: Gil<'_>, state: &mut State) {
@@ -18,12 +20,25 @@ pub(crate) fn listen(gil: Gil<'_>, state: &mut State) {
     }
 }
 
+/// Whether tools are at work, also those that came before anybody listened: then everything is left as when they come.
+pub(crate) fn are_at_work(gil: Gil<'_>, state: &mut State) -> bool {
+    if !state.tools && frames::tools_are_on(gil) {
+        ARRIVED.store(true, Ordering::Release);
+        state.tools = true;
+        leave(gil, state, "tools");
+    }
+    state.tools
+}
+
 /// An audit event says that a tool comes (or goes): at once every version falls, and entries are taken back.
 pub(crate) fn arrived(gil: Gil<'_>) {
     if monitoring::is_busy(gil) {
         return;
     }
     ARRIVED.store(true, Ordering::Release);
+    // What is released, and events that are switched off, may run Python code, where a sample is taken: it must not
+    // conclude that there is no tool.
+    HEARING.store(true, Ordering::Release);
     with(gil, |state| {
         if state.tools {
             return;
@@ -31,6 +46,7 @@ pub(crate) fn arrived(gil: Gil<'_>) {
         state.tools = true;
         leave(gil, state, "tools");
     });
+    HEARING.store(false, Ordering::Release);
     hotness::sampler_may_run(gil);
 }
 
@@ -55,7 +71,10 @@ pub(crate) fn leave(gil: Gil<'_>, state: &mut State, reason: &'static str) {
 
 /// With every sample: have the tools gone?
 pub(crate) fn look(gil: Gil<'_>) {
-    if !ARRIVED.load(Ordering::Acquire) || frames::tools_are_on(gil) {
+    if !ARRIVED.load(Ordering::Acquire)
+        || HEARING.load(Ordering::Acquire)
+        || frames::tools_are_on(gil)
+    {
         return;
     }
     ARRIVED.store(false, Ordering::Release);

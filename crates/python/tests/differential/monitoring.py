@@ -1,6 +1,7 @@
 """sys.monitoring switched on in mid-loop: lines, calls, returns, branches, raises."""
 
 import sys
+import time
 
 TOOL = 3
 events = []
@@ -53,3 +54,6 @@ for _ in range(2):
     events.clear()
     monitoring.free_tool_id(TOOL)
 print(loop(30), events)
+# Soon it is noticed that the tool has gone.
+time.sleep(0.2)
+print(loop(30), loop(31), events)
