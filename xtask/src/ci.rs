@@ -52,7 +52,9 @@ pub(crate) fn ci(workspace: &Workspace) -> Result<ExitCode> {
             cargo(&["package", "--list", "--allow-dirty", "-p", package])
         });
     }
-    steps.run("documentation", || cargo(&["doc", "--no-deps"]));
+    steps.run("documentation", || {
+        cargo(&["doc", "--no-deps", "--workspace"])
+    });
     steps.run("benchmark smoke run", || {
         succeeds(bench::python::smoke(workspace)?)
     });

@@ -275,7 +275,8 @@ fn requests_of_the_interpreter_become_objects() {
             continue;
         }
         let name = path.file_stem().unwrap().to_string_lossy().into_owned();
-        let mut request: Request = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+        let mut request: Request =
+            serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
         let shown = wanted.as_deref() == Some(&name);
         if shown {
             request.mode.dump = vec![Stage::Hir, Stage::IrOpt, Stage::Asm];

@@ -75,19 +75,31 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Makes the state, unless it is there.
+/// Why there is no state although it was asked for.
+static UNAVAILABLE: Mutex<Option<String>> = Mutex::new(None);
+
+/// Why nothing can be compiled in this process, if that is so.
+pub(crate) fn unavailable() -> Option<String> {
+    lock(&UNAVAILABLE).clone()
+}
+
+/// Makes the state, unless it is there. Where the system gives no executable memory there is none: everything is
+/// interpreted, and [`unavailable`] says why.
 ///
 /// # Errors
-/// Where the system gives no executable memory, or the interpreter no room for our records.
+/// Where the interpreter has no room for our records.
 pub(crate) fn initialise(gil: Gil<'_>) -> PyResult<()> {
     if STATE.try_with(gil, |it| it.is_some()) != Some(false) {
         return Ok(());
     }
     let options = Options::from_env();
-    let runtime = Runtime::builder()
-        .perf_map(options.perf_map)
-        .build()
-        .map_err(|it| pyo3::exceptions::PyOSError::new_err(it.to_string()))?;
+    let runtime = match Runtime::builder().perf_map(options.perf_map).build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            *lock(&UNAVAILABLE) = Some(error.to_string());
+            return Ok(());
+        }
+    };
     functions::initialise(gil)?;
     let mut engine_options = martlet_engine::Options::default();
     engine_options.fuel = options.fuel;

@@ -7,8 +7,9 @@ use std::sync::{Mutex, PoisonError};
 use serde_json::{Value, json};
 
 use crate::compiler::{Meta, Remote};
+use crate::options::Options;
 use crate::raw::Gil;
-use crate::state::{State, with};
+use crate::state::{State, unavailable, with};
 
 /// Exits of versions that are gone, by reason.
 static EXITS: Mutex<BTreeMap<String, u64>> = Mutex::new(BTreeMap::new());
@@ -31,7 +32,30 @@ fn add_exits(meta: &Meta, sums: &mut BTreeMap<String, u64>) {
 
 /// The statistics, or null before anything was set up.
 pub(crate) fn collect(gil: Gil<'_>) -> Value {
-    with(gil, |state| gather(gil, state)).unwrap_or(Value::Null)
+    with(gil, |state| gather(gil, state)).unwrap_or_else(|| match unavailable() {
+        Some(reason) => nothing_but(&reason),
+        None => Value::Null,
+    })
+}
+
+/// The statistics of a process in which nothing can be compiled.
+fn nothing_but(reason: &str) -> Value {
+    let none = json!({});
+    let tally = json!({"live": 0, "retired": 0, "freed": 0});
+    json!({
+        "compiled": [],
+        "compiles": 0,
+        "refused": {reason: 1},
+        "relinks": 0,
+        "invalidated": none,
+        "exits": none,
+        "versions": tally,
+        "code_bytes": tally,
+        "ir_functions_live": 0,
+        "machine_share": 0.0,
+        "samples": 0,
+        "compile": {"bytecodes": 0, "frontend_ns": 0, "optimise_ns": 0, "emit_ns": 0, "link_ns": 0},
+    })
 }
 
 fn gather(gil: Gil<'_>, state: &mut State) -> Value {
@@ -147,7 +171,8 @@ pub(crate) fn table(stats: &Value) -> String {
 
 /// At the end of the program: the statistics go where the options want them.
 pub(crate) fn report(gil: Gil<'_>) {
-    let Some(Some(target)) = with(gil, |state| state.options.stats.clone()) else {
+    let wanted = with(gil, |state| state.options.stats.clone());
+    let Some(target) = wanted.unwrap_or_else(|| Options::from_env().stats) else {
         return;
     };
     let stats = collect(gil);

@@ -47,10 +47,11 @@ pub unsafe extern "C" fn martlet_compiler_compile(
 ) -> i32 {
     // SAFETY: the caller's promise.
     let compiler = unsafe { &*compiler };
-    // SAFETY: the caller's promise; an empty slice must not be made of NULL.
+    // An empty slice must not be made of NULL.
     let request = if len == 0 {
         &[]
     } else {
+        // SAFETY: the caller's promise.
         unsafe { std::slice::from_raw_parts(request, len) }
     };
     let (code, bytes) = match catch_unwind(AssertUnwindSafe(|| compiler.compile(request))) {

@@ -1,5 +1,15 @@
 """sys.monitoring switched on in mid-loop: lines, calls, returns, branches, raises."""
 
+
+def before_any_tool(n):
+    total = 0
+    for i in range(n):
+        total += i
+    return total
+
+
+print(before_any_tool(50), before_any_tool(60))
+
 import sys
 import time
 

@@ -34,7 +34,7 @@ def spin():
     n = 0
     while not done.is_set():
         n += 1
-    seen.append(n > 0)
+    seen.append(n >= 0)
 
 
 spinner = threading.Thread(target=spin)

@@ -1,5 +1,15 @@
 """Functions that are new to every turn are traced, each call of them, also before anything was compiled."""
 
+
+def before_any_tool(n):
+    total = 0
+    for i in range(n):
+        total += i
+    return total
+
+
+print(before_any_tool(50), before_any_tool(60))
+
 import sys
 
 SOURCE = """
