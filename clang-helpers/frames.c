@@ -67,8 +67,11 @@ MARTLET_CALL int martlet_local_sync_int(TS ts, F frame, uint32_t i, int64_t v)
     O old = frame->localsplus[i];
     uint64_t magnitude = v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
     bool small = (uint64_t)(v - MARTLET_SMALL_MIN) < MARTLET_SMALL_COUNT;
-    if (magnitude >> PyLong_SHIFT == 0 && !small && old != NULL && Py_IS_TYPE(old, &PyLong_Type) &&
-        old->ob_refcnt == 1 && martlet_inline_int_is_compact(old)) {
+    bool compact = old != NULL && Py_IS_TYPE(old, &PyLong_Type) && martlet_inline_int_is_compact(old);
+    if (compact && martlet_inline_int_compact_value(old) == v) {
+        return 0;
+    }
+    if (magnitude >> PyLong_SHIFT == 0 && !small && compact && old->ob_refcnt == 1) {
         PyLongObject *block = (PyLongObject *)old;
         block->long_value.lv_tag = 1 << NON_SIZE_BITS | (v < 0 ? SIGN_NEGATIVE : 0);
         block->long_value.ob_digit[0] = (digit)magnitude;

@@ -382,38 +382,37 @@ martlet_exit(TS ts, F root, struct martlet_unit *unit, uint32_t index, ...)
     return leave(ts, root, unit, at, n_values, values, boxes, moved, raised);
 }
 
+/* frames.c of the helpers. */
+int martlet_local_sync_int(TS ts, F frame, uint32_t i, int64_t v);
+int martlet_local_sync_float(TS ts, F frame, uint32_t i, double v);
+int martlet_local_sync_bool(TS ts, F frame, uint32_t i, bool v);
+
 /* Boxes the raw locals of the root, whose frame record is `at`, into its memory, and says where it is. -1 without
  * memory, an exception set. */
 static int
-sync_locals(F root, const uint32_t *at, union value *values)
+sync_locals(TS ts, F root, const uint32_t *at, union value *values)
 {
     root->instr_ptr = _PyCode_CODE((PyCodeObject *)root->f_executable) + at[2];
     at += 4;
     uint32_t n = *at++;
     for (uint32_t i = 0; i < n; i++) {
         uint32_t kind = KIND(at[i]), k = PAYLOAD(at[i]);
-        O value;
+        int status;
         if (kind == 4 || kind == 9) {
-            value = PyLong_FromLongLong(kind == 4 ? values[k].bits : (int64_t)k);
+            status = martlet_local_sync_int(ts, root, i, kind == 4 ? values[k].bits : (int64_t)k);
         }
         else if (kind == 5) {
-            O old = root->localsplus[i];
-            if (old != NULL && Py_IS_TYPE(old, &PyFloat_Type) && old->ob_refcnt == 1) {
-                ((PyFloatObject *)old)->ob_fval = values[k].real;
-                continue;
-            }
-            value = PyFloat_FromDouble(values[k].real);
+            status = martlet_local_sync_float(ts, root, i, values[k].real);
         }
         else if (kind == 6) {
-            value = Py_NewRef(values[k].bits & 1 ? Py_True : Py_False);
+            status = martlet_local_sync_bool(ts, root, i, values[k].bits & 1);
         }
         else {
             continue;
         }
-        if (value == NULL) {
+        if (status < 0) {
             return -1;
         }
-        Py_XSETREF(root->localsplus[i], value);
     }
     return 0;
 }
@@ -434,7 +433,6 @@ frames_of(const uint32_t *at)
 O
 martlet_sync_frame(TS ts, F root, struct martlet_unit *unit, uint32_t index, ...)
 {
-    (void)ts;
     const uint32_t *at = unit->exits + unit->exits[1 + index];
     uint32_t n_values = at[1];
     union value values[n_values + 1];
@@ -444,7 +442,7 @@ martlet_sync_frame(TS ts, F root, struct martlet_unit *unit, uint32_t index, ...
     va_start(list, index);
     at = read_values(at, list, values, boxes, moved);
     va_end(list);
-    return sync_locals(root, frames_of(at), values) < 0 ? NULL : MARTLET_GO_ON;
+    return sync_locals(ts, root, frames_of(at), values) < 0 ? NULL : MARTLET_GO_ON;
 }
 
 /* The eval breaker asks for something at a back edge or at a function's start: brings the frame up to date, handles it,
@@ -462,7 +460,7 @@ martlet_poll_frame(TS ts, F root, struct martlet_unit *unit, uint32_t index, ...
     va_start(list, index);
     at = read_values(at, list, values, boxes, moved);
     va_end(list);
-    bool raised = sync_locals(root, frames_of(at), values) < 0 || _Py_HandlePending(ts) < 0;
+    bool raised = sync_locals(ts, root, frames_of(at), values) < 0 || _Py_HandlePending(ts) < 0;
     if (!raised && unit->valid && root->frame_obj == NULL) {
         return MARTLET_GO_ON;
     }

@@ -16,7 +16,9 @@ pub(super) struct CodeInfo {
     /// What each local probably holds: from a frame that was looked at, else from what its uses specialised to.
     pub(super) hints: Vec<Kind>,
     /// Which locals are stored to.
-    pub(super) assigned: Vec<bool>,
+    assigned: Vec<bool>,
+    /// Loops, inner ones first: header, end, and which locals are stored to inside.
+    loops: Vec<(u32, u32, Vec<bool>)>,
     /// Whether the program compares identities of values that may be numbers: boxes then stay boxes.
     pub(super) identity_matters: bool,
 }
@@ -25,7 +27,8 @@ impl CodeInfo {
     pub(super) fn new(code: Code, snapshot: &CodeSnapshot) -> Self {
         let (joins, loop_headers) = joins(&code);
         let hints = hints(&code, snapshot);
-        let assigned = assigned(&code, snapshot);
+        let assigned = assigned(&code, snapshot, 0..u32::MAX);
+        let loops = loops(&code, snapshot);
         let identity_matters = identity_matters(&code);
         Self {
             code,
@@ -33,6 +36,7 @@ impl CodeInfo {
             loop_headers,
             hints,
             assigned,
+            loops,
             identity_matters,
         }
     }
@@ -68,9 +72,29 @@ fn joins(code: &Code) -> (HashSet<u32>, HashSet<u32>) {
     (joins, loop_headers)
 }
 
-fn assigned(code: &Code, snapshot: &CodeSnapshot) -> Vec<bool> {
-    let mut assigned = vec![false; snapshot.n_locals as usize];
+fn loops(code: &Code, snapshot: &CodeSnapshot) -> Vec<(u32, u32, Vec<bool>)> {
+    let mut ends: HashMap<u32, u32> = HashMap::new();
     for instr in &code.insts {
+        if let Some(header) = instr.jump_target().filter(|target| *target <= instr.start) {
+            let end = ends.entry(header).or_default();
+            *end = instr.end.max(*end);
+        }
+    }
+    let mut loops: Vec<_> = ends
+        .into_iter()
+        .map(|(header, end)| (header, end, assigned(code, snapshot, header..end)))
+        .collect();
+    loops.sort_by_key(|(header, end, _)| (end - header, *header));
+    loops
+}
+
+fn assigned(code: &Code, snapshot: &CodeSnapshot, range: std::ops::Range<u32>) -> Vec<bool> {
+    let mut assigned = vec![false; snapshot.n_locals as usize];
+    for instr in code
+        .insts
+        .iter()
+        .filter(|instr| range.contains(&instr.start))
+    {
         let stored = match instr.opcode {
             Opcode::StoreFast | Opcode::DeleteFast | Opcode::LoadFastAndClear => {
                 [Some(instr.arg), None]
@@ -86,6 +110,17 @@ fn assigned(code: &Code, snapshot: &CodeSnapshot) -> Vec<bool> {
         }
     }
     assigned
+}
+
+impl CodeInfo {
+    /// Which locals are stored to around a bytecode: in the innermost loop that it is in, or anywhere.
+    pub(super) fn assigned_around(&self, offset: u32) -> &[bool] {
+        let around = self
+            .loops
+            .iter()
+            .find(|(header, end, _)| (*header..*end).contains(&offset));
+        around.map_or(&self.assigned, |(_, _, assigned)| assigned)
+    }
 }
 
 /// Where an exhausted loop goes on: behind END_FOR and POP_TOP, which FOR_ITER skips.

@@ -74,9 +74,10 @@ impl Builder<'_> {
     /// value at the moment, and whether one that holds objects is still unbound.
     fn forget_details(&mut self, offset: u32) {
         let info = &self.infos[0];
+        let assigned = info.assigned_around(offset);
         let in_loop = info.loop_headers.contains(&offset);
         for (index, local) in self.frames[0].locals.iter_mut().enumerate() {
-            if !info.assigned[index] {
+            if !assigned[index] {
                 continue;
             }
             match local {
