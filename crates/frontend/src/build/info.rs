@@ -128,6 +128,10 @@ pub(super) fn behind_loop(code: &Code, target: u32) -> u32 {
     code.behind_loop(target).unwrap_or(target)
 }
 
+/// `CO_FAST_CELL` and `CO_FAST_FREE` of `pycore_code.h`.
+const CELL: u8 = 0x40;
+const FREE: u8 = 0x80;
+
 fn hints(code: &Code, snapshot: &CodeSnapshot) -> Vec<Kind> {
     let mut hints = vec![Kind::ANY; snapshot.n_locals as usize];
     // Which local each stack item was loaded from, within straight-line code.
@@ -189,6 +193,12 @@ fn hints(code: &Code, snapshot: &CodeSnapshot) -> Vec<Kind> {
         let kind = Kind::from_seen(*seen);
         if kind.is_single() {
             *hint = kind;
+        }
+    }
+    // What stands in the slot of a variable that closures share is a cell, whatever was seen there before it was made.
+    for (hint, kind) in hints.iter_mut().zip(&snapshot.local_kinds) {
+        if kind & (CELL | FREE) != 0 {
+            *hint = Kind::ANY;
         }
     }
     hints
