@@ -1,7 +1,7 @@
 //! The Python extension module: martlet on an unmodified CPython 3.13.
 //!
-//! One function's way: [`hotness`] finds it hot, [`snapshot`] copies what is known of it, the engine has it compiled,
-//! [`install`] leads its entry to the machine code. [`raw`] and `clang-helpers/runtime` know the interpreter's
+//! One function's way: `hotness` finds it hot, `snapshot` copies what is known of it, the engine has it compiled,
+//! `install` leads its entry to the machine code. `raw` and `clang-helpers/runtime` know the interpreter's
 //! structures; nobody else does.
 
 mod calls;
