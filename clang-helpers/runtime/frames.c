@@ -42,18 +42,29 @@ martlet_look(struct martlet_sight *sights, uint32_t room)
     return n;
 }
 
-/* Calls `found` for every frame of every thread in which machine code runs. */
+typedef void (*martlet_found)(void *context, PyCodeObject *code, uint16_t mark);
+
+static void
+walk_stack(F frame, martlet_found found, void *context)
+{
+    for (; frame != NULL; frame = frame->previous) {
+        if (frame->owner != FRAME_OWNED_BY_CSTACK && (frame->return_offset & 0x8000)
+            && PyCode_Check(frame->f_executable)) {
+            found(context, (PyCodeObject *)frame->f_executable, frame->return_offset);
+        }
+    }
+}
+
+/* Calls `found` for every frame of every thread in which machine code runs, the launcher's hidden ones included. */
 MARTLET_RUNTIME void
 martlet_walk_inside(void (*found)(void *context, PyCodeObject *code, uint16_t mark), void *context)
 {
     PyInterpreterState *interp = _PyThreadState_GET()->interp;
     for (TS ts = PyInterpreterState_ThreadHead(interp); ts != NULL; ts = PyThreadState_Next(ts)) {
-        for (F frame = ts->current_frame; frame != NULL; frame = frame->previous) {
-            if (frame->owner != FRAME_OWNED_BY_CSTACK && (frame->return_offset & 0x8000)
-                && PyCode_Check(frame->f_executable)) {
-                found(context, (PyCodeObject *)frame->f_executable, frame->return_offset);
-            }
-        }
+        walk_stack(ts->current_frame, found, context);
+    }
+    for (uint32_t i = 0; i < martlet_n_hidden; i++) {
+        walk_stack(martlet_hidden_frames[i], found, context);
     }
 }
 

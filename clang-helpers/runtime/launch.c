@@ -10,6 +10,11 @@ struct hidden {
     int depth;
 };
 
+/* The stacks of frames that are hidden, for who asks which versions are still inside. Launchers do not nest this deep;
+ * one that does hides nothing. */
+F martlet_hidden_frames[MARTLET_MAX_HIDDEN];
+uint32_t martlet_n_hidden;
+
 /* The program starts on an empty stack of frames, and with the recursion limit that it would have there. */
 static struct hidden
 hide(void)
@@ -17,6 +22,11 @@ hide(void)
     struct hidden h = {_PyThreadState_GET(), NULL, 0};
     h.frame = h.ts->current_frame;
     h.depth = h.ts->py_recursion_limit - h.ts->py_recursion_remaining;
+    if (martlet_n_hidden == MARTLET_MAX_HIDDEN) {
+        h.depth = -1;
+        return h;
+    }
+    martlet_hidden_frames[martlet_n_hidden++] = h.frame;
     h.ts->current_frame = NULL;
     h.ts->py_recursion_remaining += h.depth;
     return h;
@@ -25,6 +35,10 @@ hide(void)
 static void
 show(struct hidden h)
 {
+    if (h.depth < 0) {
+        return;
+    }
+    martlet_n_hidden--;
     h.ts->current_frame = h.frame;
     h.ts->py_recursion_remaining -= h.depth;
 }

@@ -84,6 +84,11 @@ MARTLET_RUNTIME bool martlet_stack_low(TS ts);
 /* loops.c */
 MARTLET_RUNTIME O martlet_stay(TS ts, F frame);
 
+/* launch.c */
+#define MARTLET_MAX_HIDDEN 8
+extern MARTLET_RUNTIME F martlet_hidden_frames[MARTLET_MAX_HIDDEN];
+extern MARTLET_RUNTIME uint32_t martlet_n_hidden;
+
 /* exits.c */
 MARTLET_RUNTIME O martlet_exit(TS ts, F frame, struct martlet_unit *unit, uint32_t index, ...);
 MARTLET_RUNTIME O martlet_poll_frame(TS ts, F frame, struct martlet_unit *unit, uint32_t index, ...);
