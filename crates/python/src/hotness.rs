@@ -34,8 +34,8 @@ const FIRST: Duration = Duration::from_millis(2);
 const FUNCTION_HEAT: u32 = 4;
 /// Least heat of one activation in one loop at which the loop is entered.
 const LOOP_HEAT: u32 = 6;
-/// Compiling has to pay: so many code units ask for one more heat. A unit costs some 0.3 ms to compile, on another
-/// thread; heat is half a millisecond of the interpreter's time.
+/// Compiling has to pay: so many code units ask for one more heat, which is half a millisecond of the interpreter's
+/// time. A unit costs some 0.3 ms to compile; that it is on another thread is why less evidence than that is asked for.
 const UNITS_PER_HEAT: u32 = 4;
 /// Heat of code that runs in the interpreter although there is a version, at which another one is asked for.
 const AGAIN_HEAT: u32 = 16;
