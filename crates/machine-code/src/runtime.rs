@@ -184,14 +184,14 @@ impl Runtime {
         report
     }
 
-    /// Repairs the runtime in a child of a fork, on the thread that forked, before it is used there: patched stubs are
-    /// not inherited and trap by a segmentation fault until this was called. Cells and code need no repair.
+    /// Repairs the runtime in a child of a fork, on the thread that forked, before it or anything made from it is used
+    /// or dropped there: until then patched stubs lead where the parent relinks them. Cells and code need no repair.
     ///
     /// With [`Builder::atfork`] this happens by itself. Without it, no other thread may be inside a function of this
     /// crate while the process forks.
     ///
     /// # Errors
-    /// If the stubs cannot be mapped.
+    /// If the stubs cannot be mapped. Those are inaccessible: calling one is a segmentation fault.
     pub fn after_fork_in_child(&self) -> Result<(), Error> {
         fork::repair(&mut self.0.lock(), &*self.0.os)
     }

@@ -5,7 +5,7 @@ mod support;
 use std::time::{Duration, Instant};
 
 use martlet_machine_code::{Runtime, Strategy};
-use support::process::fork;
+use support::process::{fill_gaps_above, fork};
 use support::*;
 
 fn forking_runtime() -> Runtime {
@@ -108,4 +108,17 @@ fn without_handlers_the_child_repairs_its_stubs() {
         || ()
     ));
     assert_eq!(call(&entry), 1);
+}
+
+/// What is mapped first in a child must not come to stand where the stubs are.
+#[test]
+fn the_addresses_of_stubs_stay_taken_in_a_child() {
+    let runtime = forking_runtime();
+    let inside = entry(&runtime, 2, Strategy::IndirectCell).pin();
+    // The highest gap that is large enough is chosen: so from now on one below the runtime's memory.
+    fill_gaps_above(inside.as_ptr().addr());
+    let entry = entry(&runtime, 1, Strategy::PatchedStub);
+    let code = publish(&runtime, id(1, 1), &returns(1));
+    entry.relink(&code).expect("the same identity");
+    assert!(fork(|| call(&entry) == 1, || ()));
 }

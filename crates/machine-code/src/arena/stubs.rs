@@ -22,8 +22,9 @@ const TRAPS: u64 = u64::from_le_bytes([TRAP; 8]);
 /// All patched stubs of an arena. A stub is named by its executable address.
 pub(super) struct Stubs {
     range: Block,
-    /// The writable views of the chunks mapped so far, in address order of the executable ones.
-    views: Vec<usize>,
+    /// The writable views of the chunks mapped so far, in address order of the executable ones. `None`: a child could
+    /// not map its own, and the chunk is inaccessible.
+    views: Vec<Option<usize>>,
     free: Vec<usize>,
 }
 
@@ -44,7 +45,9 @@ impl Stubs {
     /// Frees a stub and makes it traps.
     pub(super) fn give(&mut self, stub: usize) {
         self.store(stub, TRAPS);
-        self.free.push(stub);
+        if self.views[(stub - self.range.start) / CHUNK].is_some() {
+            self.free.push(stub);
+        }
     }
 
     /// Writes the jump to `target`, which lies in the same arena. Threads see it at the latest after a
@@ -63,24 +66,32 @@ impl Stubs {
         if start + CHUNK > self.range.end() {
             return Ok(false);
         }
-        self.views.push(os.map_stubs(start, CHUNK)?);
+        self.views.push(Some(os.map_stubs(start, CHUNK)?));
         self.fill(start);
         self.free.extend((start..start + CHUNK).step_by(SIZE).rev());
         Ok(true)
     }
 
-    /// In a child after a fork: maps all chunks anew, full of traps.
+    /// In a child after a fork: maps all chunks anew, full of traps. A chunk for which that fails is lost.
     pub(super) fn remap(&mut self, os: &dyn Os) -> Result<(), Error> {
+        let mut outcome = Ok(());
         for idx in 0..self.views.len() {
             let start = self.range.start + idx * CHUNK;
-            self.views[idx] = os.map_stubs(start, CHUNK)?;
+            // The old view was the parent's. Something else may stand at its address by now.
+            self.views[idx] = os
+                .map_stubs(start, CHUNK)
+                .map_err(|error| outcome = Err(error))
+                .ok();
             self.fill(start);
         }
-        Ok(())
+        let (start, views) = (self.range.start, &self.views);
+        self.free
+            .retain(|stub| views[(stub - start) / CHUNK].is_some());
+        outcome
     }
 
     pub(super) fn unmap_views(&mut self, os: &dyn Os) {
-        for view in self.views.drain(..) {
+        for view in self.views.drain(..).flatten() {
             os.unmap_view(view, CHUNK);
         }
     }
@@ -94,9 +105,11 @@ impl Stubs {
 
     fn store(&self, address: usize, word: u64) {
         let offset = address - self.range.start;
-        let view = self.views[offset / CHUNK] + offset % CHUNK;
+        let Some(view) = self.views[offset / CHUNK] else {
+            return;
+        };
         // SAFETY: the view is mapped as long as it is listed, and is accessed by whole words only.
-        let place = unsafe { raw::word(view) };
+        let place = unsafe { raw::word(view + offset % CHUNK) };
         // Release: what the new target relies on was written before; pairs with the instruction fetch.
         place.store(word, Ordering::Release);
     }

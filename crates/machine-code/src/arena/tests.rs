@@ -116,3 +116,15 @@ fn stubs_are_recycled_before_new_ones_are_mapped() {
     }
     assert_eq!(fake.take_calls(), ["map_stubs"]);
 }
+
+#[test]
+fn stubs_that_a_child_cannot_map_are_lost() {
+    let (mut arena, fake) = arena(MB);
+    let lost = arena.take_stub().expect("there is room");
+    fake.fail_at(Some(0));
+    arena.remap_stubs().expect_err("the mapping fails");
+    fake.fail_at(None);
+    arena.give_stub(lost);
+    // There is room for one chunk.
+    arena.take_stub().expect_err("it cannot be written");
+}

@@ -86,14 +86,14 @@ impl Os for Linux {
     }
 
     fn map_stubs(&self, start: usize, len: usize) -> Result<usize, Error> {
-        let view = map(0, len, PROT_READ | PROT_WRITE, MAP_SHARED, "map stubs")?;
-        if let Err(error) = second_view(view, start, len) {
-            unmap(view, len);
-            // What `second_view` left at `start` is made inaccessible again.
-            self.decommit(start, len)?;
-            return Err(error);
-        }
-        Ok(view)
+        let view = map(0, len, PROT_READ | PROT_WRITE, MAP_SHARED, "map stubs");
+        view.and_then(|view| {
+            second_view(view, start, len)
+                .inspect_err(|_| unmap(view, len))
+                .map(|()| view)
+        })
+        // What stood at `start`, or was left there, is made inaccessible.
+        .or_else(|error| self.decommit(start, len).and(Err(error)))
     }
 
     fn unmap_view(&self, view: usize, len: usize) {
@@ -152,7 +152,12 @@ fn unmap(start: usize, len: usize) {
     debug_assert_eq!(result, 0, "munmap({start:#x}, {len:#x})");
 }
 
-/// Makes the pages at `view` visible at `start` too, executable there, and keeps both views out of children.
+/// Makes the pages at `view` visible at `start` too, executable there, and keeps the writable view out of children.
+///
+/// Children do inherit the executable one, although they have no use for it: it holds the addresses until the child
+/// puts its own stubs there. Without it there would be a gap in the child's address space, where the system may place
+/// whatever is mapped first: in a tight layout just the view through which the new stubs are to be written, for that
+/// is as large as the gap. `mremap` would refuse to move it onto itself, or take the place of another runtime's view.
 fn second_view(view: usize, start: usize, len: usize) -> Result<(), Error> {
     let old = ptr::with_exposed_provenance_mut::<c_void>(view);
     let new = ptr::with_exposed_provenance_mut::<c_void>(start);
@@ -165,11 +170,9 @@ fn second_view(view: usize, start: usize, len: usize) -> Result<(), Error> {
     if unsafe { libc::mprotect(new, len, PROT_READ | PROT_EXEC) } != 0 {
         return Err(last_error("make stubs executable"));
     }
-    for range in [old, new] {
-        // SAFETY: both ranges are mapped, and children do without them.
-        if unsafe { libc::madvise(range, len, MADV_DONTFORK) } != 0 {
-            return Err(last_error("keep stubs out of children"));
-        }
+    // SAFETY: the range is mapped, and children do without it.
+    if unsafe { libc::madvise(old, len, MADV_DONTFORK) } != 0 {
+        return Err(last_error("keep the view of stubs out of children"));
     }
     Ok(())
 }

@@ -18,8 +18,9 @@
 //! let us write into a file of its own.
 //!
 //! Patched stubs are different: rewriting an instruction under running threads takes one atomic 8-byte store, which a
-//! file write does not promise. They stand in small shared regions with two views, which a child does *not* inherit
-//! (`MADV_DONTFORK`); it builds its own from private records (see the `fork` module).
+//! file write does not promise. They stand in small shared regions with two views. A child does not inherit the
+//! writable one (`MADV_DONTFORK`), and puts stubs of its own in the place of the executable one, from private records
+//! (see the `fork` module).
 
 use crate::Error;
 
@@ -42,8 +43,8 @@ pub(crate) trait Os: Send + Sync {
     fn decommit(&self, start: usize, len: usize) -> Result<(), Error>;
     /// Writes to committed executable memory: every `(address, bytes)` in order.
     fn write_code(&self, writes: &[(usize, &[u8])]) -> Result<(), Error>;
-    /// Backs `len` bytes at `start` with shared executable memory that a child does not inherit.
-    /// Returns the start of its writable view.
+    /// Backs `len` bytes at `start` with shared executable memory, in the place of what is mapped there.
+    /// Returns the start of its writable view, which a child does not inherit. On an error the range is inaccessible.
     fn map_stubs(&self, start: usize, len: usize) -> Result<usize, Error>;
     /// Removes a writable view made by [`Os::map_stubs`].
     fn unmap_view(&self, view: usize, len: usize);

@@ -1,4 +1,4 @@
-//! Child processes.
+//! Child processes and their address space.
 
 use std::time::{Duration, Instant};
 
@@ -38,5 +38,21 @@ fn wait(pid: libc::pid_t) -> i32 {
             unsafe { libc::kill(pid, libc::SIGKILL) };
         }
         std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// Maps small pieces, for good, until the system places one below `address`.
+pub(crate) fn fill_gaps_above(address: usize) {
+    const LEN: usize = 64 << 10;
+    loop {
+        // SAFETY: the kernel chooses unused addresses.
+        let piece = unsafe {
+            let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+            libc::mmap(std::ptr::null_mut(), LEN, libc::PROT_NONE, flags, -1, 0)
+        };
+        assert_ne!(piece, libc::MAP_FAILED, "mmap");
+        if piece.addr() < address {
+            return;
+        }
     }
 }
