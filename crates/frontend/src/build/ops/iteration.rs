@@ -4,7 +4,7 @@ use super::{Builder, Flow, Result};
 use crate::build::Refusal;
 use crate::build::frame::{Field, Item, Local};
 use crate::build::info::behind_loop;
-use crate::bytecode::{Instr, Opcode, Special};
+use crate::bytecode::{Code, Instr, Opcode, Special};
 use crate::hir::{Cond, Field as Raw, HelperId, Kind, Op, Rep, Target, Term, Type, Value};
 use martlet_snapshot::VirtualKind;
 
@@ -191,18 +191,14 @@ impl Builder<'_> {
         Ok(Flow::Next)
     }
 
-    /// Whether the loop at hand is in its first iteration, as its unbound variable tells, in a function of several loops.
+    /// Whether the loop at hand is in its first iteration, as an unbound variable tells, in a function of several loops.
     fn begins_a_nest(&self) -> bool {
         let info = &self.infos[self.frame().code];
-        let variable = info
-            .code
-            .index_at(self.start)
-            .and_then(|index| info.code.insts.get(index + 1));
-        let unbound = variable.is_some_and(|store| {
-            store.opcode == Opcode::StoreFast
-                && matches!(&self.frame().locals[store.arg as usize], Local::Memory { ty, .. } if ty.kinds == Kind::NULL)
-        });
-        unbound && info.loop_headers.len() > 1 && self.may_speculate()
+        let locals = &self.frame().locals;
+        let is_unbound = |local: u32| matches!(&locals[local as usize], Local::Memory { ty, .. } if ty.kinds == Kind::NULL);
+        info.loop_headers.len() > 1
+            && self.may_speculate()
+            && targets(&info.code, self.start).any(is_unbound)
     }
 
     /// Goes to another bytecode from a block that ends there.
@@ -338,4 +334,19 @@ impl Builder<'_> {
         self.after_run(instr.end);
         Ok(Flow::Next)
     }
+}
+
+/// The variables that the FOR_ITER at `offset` gives its item to, or what the item is unpacked into.
+fn targets(code: &Code, offset: u32) -> impl Iterator<Item = u32> {
+    let behind = code.index_at(offset).map_or(code.insts.len(), |k| k + 1);
+    code.insts[behind..]
+        .iter()
+        .map_while(|instr| match instr.opcode {
+            Opcode::UnpackSequence => Some([None, None]),
+            Opcode::StoreFast => Some([Some(instr.arg), None]),
+            Opcode::StoreFastStoreFast => Some([Some(instr.arg >> 4), Some(instr.arg & 15)]),
+            _ => None,
+        })
+        .flatten()
+        .flatten()
 }
