@@ -61,3 +61,13 @@ fn avoided_sites_are_generic() {
     let text = build(&request).expect("still compiled").to_string();
     assert!(text.contains("call.martlet_binary_op"), "{text}");
 }
+
+#[test]
+fn early_returns_of_callees_need_no_call() {
+    let text = build(&request("fib")).expect("compiled").to_string();
+    let tests = text.matches("int_cmp.lt").count();
+    assert!(
+        tests > 2,
+        "the test of the callee stands in its caller:\n{text}"
+    );
+}

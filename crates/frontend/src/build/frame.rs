@@ -3,7 +3,7 @@
 //! The builder interprets bytecode over [`Frame`]s. A *shape* is what of a frame decides how code behind it looks:
 //! representations, kinds, virtual objects; never a constant. Blocks are versioned by shape (see `versions`).
 
-use crate::hir::{Func, Kind, Rep, Type, Value};
+use crate::hir::{Func, Kind, Op, Rep, Type, Value};
 use martlet_snapshot::VirtualKind;
 
 /// A stack item, or a local of an inlined frame.
@@ -60,6 +60,17 @@ pub(super) struct Frame {
     pub(super) stack: Vec<Item>,
     /// While a callee is inlined: offset of the call's opcode, and where it returns to.
     pub(super) call: Option<(u32, u32)>,
+    /// For an inlined frame of which only the head stands here.
+    pub(super) head: Option<Head>,
+}
+
+/// How the head of a function is left: by the call that it stands for.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Head {
+    /// The call.
+    pub(super) call: Op,
+    /// Its arguments.
+    pub(super) args: Vec<Item>,
 }
 
 /// Shape of an item.

@@ -5,7 +5,8 @@
 //! versioning; Chevalier-Boisvert and Feeley, ECOOP 2015). So a loop whose accumulator starts as an int and goes on as a
 //! float is peeled once, and joins keep types. After a few versions of a block, shapes are joined.
 //!
-//! Calls of small leaf functions are inlined by pushing another abstract frame; the shape covers all frames.
+//! Calls of small leaf functions are inlined by pushing another abstract frame; the shape covers all frames. Of functions
+//! that may return early the head is inlined, and where it does not return the call is made after all.
 //! `frame` has the abstract state, `emit` makes instructions and frame states, `versions` decides which block a jump
 //! goes to, `ops` has a file a family of bytecodes.
 
@@ -109,6 +110,8 @@ struct Builder<'a> {
     avoid: HashSet<(u32, u32)>,
     /// Codes with such a site are not inlined.
     avoid_codes: HashSet<u32>,
+    /// Code and offset behind calls whose callee's head was inlined: joins that the code itself does not tell of.
+    returns: HashSet<(usize, u32)>,
 }
 
 impl<'a> Builder<'a> {
@@ -132,6 +135,7 @@ impl<'a> Builder<'a> {
             affordable: 40 + request.codes[0].code.len() as u32 / 2,
             avoid: request.avoid.iter().copied().collect(),
             avoid_codes: request.avoid.iter().map(|(code, _)| *code).collect(),
+            returns: HashSet::new(),
         }
     }
 
@@ -175,6 +179,7 @@ impl<'a> Builder<'a> {
             locals,
             stack: Vec::new(),
             call: None,
+            head: None,
         });
         let EntryPoint::Loop(header) = self.request.entry else {
             return Ok(0);
@@ -226,13 +231,15 @@ impl<'a> Builder<'a> {
                 self.exit("handlers");
                 return Ok(());
             }
+            if self.ends_head(instr) {
+                return self.leave_head();
+            }
             match self.instruction(instr)? {
                 Flow::Next => offset = instr.end,
                 Flow::Goto(next) => offset = next,
                 Flow::Ended => return Ok(()),
             }
-            let joins = &infos[self.frame().code].joins;
-            if joins.contains(&offset) {
+            if self.is_join(offset) {
                 return self.jump(offset);
             }
         }
@@ -282,6 +289,12 @@ impl<'a> Builder<'a> {
         self.frames
             .last_mut()
             .expect("there is always the root frame")
+    }
+
+    /// Whether more than one way leads to an offset in the frame at hand.
+    fn is_join(&self, offset: u32) -> bool {
+        let code = self.frame().code;
+        self.infos[code].joins.contains(&offset) || self.returns.contains(&(code, offset))
     }
 
     fn is_inlined(&self) -> bool {

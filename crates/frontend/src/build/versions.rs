@@ -27,8 +27,11 @@ impl Builder<'_> {
     pub(super) fn jump(&mut self, offset: u32) -> Result<(), Refusal> {
         self.begin(offset, offset);
         let code = self.frame().code;
-        if !self.infos[code].joins.contains(&offset) && offset != 0 {
+        if !self.is_join(offset) && offset != 0 {
             return self.continue_at(offset);
+        }
+        if self.frame().head.is_some() {
+            return self.leave_head();
         }
         if self.infos[code].loop_headers.contains(&offset) {
             self.speculate_at_header();
@@ -264,6 +267,7 @@ impl Builder<'_> {
             locals,
             stack,
             call: shape.call,
+            head: None,
         }
     }
 

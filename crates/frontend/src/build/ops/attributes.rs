@@ -119,7 +119,7 @@ impl Builder<'_> {
 
     /// Calls a helper that gives a callable and the object it is bound to, or NULL.
     fn push_pair(&mut self, instr: &Instr, helper: HelperId, args: Vec<Value>) -> Result {
-        if !self.may_call_out() {
+        if !self.may_call_out()? {
             return Ok(Flow::Ended);
         }
         let pair = self.call_helper(helper, args).expect("a pair");

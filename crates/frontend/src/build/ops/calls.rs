@@ -1,17 +1,11 @@
-//! Calls: known builtins understood, small leaf functions inlined, known functions called through their cell, the rest
-//! by the calling protocol.
+//! Calls: known builtins understood, the rest by the calling protocol. Python functions: see `inlining`.
 
 use super::{Builder, Flow, Result};
 use crate::build::Refusal;
-use crate::build::frame::{Field, Frame, Item, Local};
+use crate::build::frame::{Field, Item};
 use crate::bytecode::{Instr, Opcode};
 use crate::hir::{Cond, HelperId, Kind, Op, Rep, Type, Value};
-use martlet_snapshot::{FunctionInfo, ObjId, Object, VirtualKind};
-
-/// Code units of a function that is inlined.
-const INLINE_UNITS: usize = 80;
-/// Frames deep that functions are inlined.
-const INLINE_DEPTH: usize = 3;
+use martlet_snapshot::{ObjId, Object, VirtualKind};
 
 impl Builder<'_> {
     pub(super) fn calling(&mut self, instr: &Instr) -> Result {
@@ -285,133 +279,4 @@ impl Builder<'_> {
         self.block = next;
         result
     }
-
-    fn python_function(
-        &mut self,
-        instr: &Instr,
-        function: Value,
-        info: &FunctionInfo,
-        args: &[Item],
-    ) -> std::result::Result<Option<Flow>, Refusal> {
-        if let Some(code) = self.inlinable(info.code) {
-            self.inline(instr, function, info, code, args)?;
-            return Ok(Some(Flow::Goto(0)));
-        }
-        if !info.direct {
-            return Ok(None);
-        }
-        if !self.may_call_out() {
-            return Ok(Some(Flow::Ended));
-        }
-        // Raw locals among the arguments are boxed into their own memory first, and taken from there.
-        self.before_run();
-        let mut operands = vec![function];
-        for arg in args {
-            operands.push(self.obj(arg)?);
-        }
-        let op = Op::CallDirect {
-            code: info.code,
-            n_locals: info.n_locals,
-            frame_size: info.frame_size,
-        };
-        let result = self
-            .emit_raising(op, operands, Type::ANY)
-            .expect("a result");
-        self.push_value(result);
-        self.after_run(instr.end);
-        Ok(Some(Flow::Next))
-    }
-
-    /// The index of a code object whose body may stand in its caller's: small, and nothing in it can be observed.
-    fn inlinable(&self, code: ObjId) -> Option<usize> {
-        let Some(Object::Code(Some(index))) = self.object(code) else {
-            return None;
-        };
-        let snapshot = &self.request.codes[*index as usize];
-        let is_leaf = self.infos[*index as usize]
-            .code
-            .insts
-            .iter()
-            .all(|instr| is_leaf_opcode(instr.opcode));
-        let recursive = self
-            .frames
-            .iter()
-            .any(|frame| frame.code == *index as usize);
-        (is_leaf
-            && !recursive
-            && self.frames.len() < INLINE_DEPTH
-            && snapshot.code.len() / 2 <= INLINE_UNITS
-            && !self.avoid_codes.contains(index))
-        .then_some(*index as usize)
-    }
-
-    fn inline(
-        &mut self,
-        instr: &Instr,
-        function: Value,
-        info: &FunctionInfo,
-        code: usize,
-        args: &[Item],
-    ) -> std::result::Result<(), Refusal> {
-        let mut locals: Vec<Local> = Vec::new();
-        for arg in args {
-            // Two frames may hold it: an object that was not made is made.
-            let item = match arg {
-                Item::Virtual(..) => Item::Val(self.obj(arg)?),
-                other => other.clone(),
-            };
-            locals.push(Local::Inlined(item));
-        }
-        locals.resize(
-            self.request.codes[code].n_locals as usize,
-            Local::Inlined(Item::Null),
-        );
-        self.frame_mut().call = Some((instr.offset, instr.end));
-        self.frames.push(Frame {
-            code,
-            function: Some(function),
-            locals,
-            stack: Vec::new(),
-            call: None,
-        });
-        if !self.func.inlined.contains(&info.code) {
-            self.func.inlined.push(info.code);
-        }
-        Ok(())
-    }
-}
-
-/// Whether an inlined body may have this: nothing that looks at frames or must run Python code.
-fn is_leaf_opcode(opcode: Opcode) -> bool {
-    use Opcode::*;
-    matches!(
-        opcode,
-        Nop | Resume
-            | LoadFast
-            | LoadFastCheck
-            | LoadFastLoadFast
-            | StoreFast
-            | StoreFastLoadFast
-            | StoreFastStoreFast
-            | LoadConst
-            | PopTop
-            | Copy
-            | Swap
-            | BinaryOp
-            | UnaryNegative
-            | UnaryInvert
-            | UnaryNot
-            | CompareOp
-            | ToBool
-            | PopJumpIfFalse
-            | PopJumpIfTrue
-            | PopJumpIfNone
-            | PopJumpIfNotNone
-            | JumpForward
-            | BinarySubscr
-            | BuildTuple
-            | UnpackSequence
-            | ReturnValue
-            | ReturnConst
-    )
 }

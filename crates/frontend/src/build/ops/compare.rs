@@ -115,7 +115,7 @@ impl Builder<'_> {
         let container = self.pop()?;
         let item = self.pop()?;
         let (container, item) = (self.obj(&container)?, self.obj(&item)?);
-        if !self.may_call_out() {
+        if !self.may_call_out()? {
             return Ok(Flow::Ended);
         }
         let mut bit = self

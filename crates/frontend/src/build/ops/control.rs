@@ -121,7 +121,7 @@ impl Builder<'_> {
             return Err(Refusal::new("bytecode", "RAISE_VARARGS of more than two"));
         }
         let items = self.pop_n(instr.arg)?;
-        if !self.may_call_out() {
+        if !self.may_call_out()? {
             return Ok(Flow::Ended);
         }
         let mut args = Vec::new();

@@ -131,7 +131,7 @@ impl Builder<'_> {
             self.unpack_known(instr, *value, kind);
             return Ok(Flow::Next);
         }
-        if !self.may_call_out() {
+        if !self.may_call_out()? {
             return Ok(Flow::Ended);
         }
         let sequence = self.obj(&item)?;
@@ -209,7 +209,7 @@ impl Builder<'_> {
 
     fn unpack_ex(&mut self, instr: &Instr) -> Result {
         let item = self.pop()?;
-        if !self.may_call_out() {
+        if !self.may_call_out()? {
             return Ok(Flow::Ended);
         }
         let sequence = self.obj(&item)?;

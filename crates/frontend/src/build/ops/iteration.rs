@@ -284,7 +284,7 @@ impl Builder<'_> {
     }
 
     fn next_by_protocol(&mut self, instr: &Instr, behind: u32) -> Result {
-        if !self.may_call_out() {
+        if !self.may_call_out()? {
             return Ok(Flow::Ended);
         }
         let top = self.frame().stack.len() - 1;

@@ -411,7 +411,7 @@ impl Builder<'_> {
     }
 
     fn cell_access(&mut self, instr: &Instr) -> Result {
-        if !self.may_call_out() {
+        if !self.may_call_out()? {
             return Ok(Flow::Ended);
         }
         let local = instr.arg;

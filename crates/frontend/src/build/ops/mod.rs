@@ -9,6 +9,7 @@ mod calls;
 mod compare;
 mod control;
 mod displays;
+mod inlining;
 mod items;
 mod iteration;
 mod locals;
@@ -74,19 +75,24 @@ impl Builder<'_> {
         Ok(Flow::Ended)
     }
 
-    /// Whether Python code may run here: not in an inlined frame, which nobody could see. Otherwise exits.
-    fn may_call_out(&mut self) -> bool {
+    /// Whether Python code may run here: not in an inlined frame, which nobody could see. Otherwise ends the block:
+    /// a head is left for the call, anything else exits.
+    fn may_call_out(&mut self) -> std::result::Result<bool, Refusal> {
+        if self.frame().head.is_some() {
+            self.leave_head()?;
+            return Ok(false);
+        }
         if self.is_inlined() {
             self.frames.clone_from(&self.before.clone());
             self.exit("inlined");
-            return false;
+            return Ok(false);
         }
-        true
+        Ok(true)
     }
 
     /// Calls a helper that does the whole bytecode: operands are off the stack, the result is pushed.
     fn generic(&mut self, instr: &Instr, helper: HelperId, args: Vec<Value>) -> Result {
-        if !self.may_call_out() {
+        if !self.may_call_out()? {
             return Ok(Flow::Ended);
         }
         let result = self.call_helper(helper, args);

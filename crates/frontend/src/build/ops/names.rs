@@ -115,7 +115,7 @@ impl Builder<'_> {
             }
             _ => (HelperId::LoadGlobal, vec![name]),
         };
-        if !self.may_call_out() {
+        if !self.may_call_out()? {
             return Ok(Flow::Ended);
         }
         let value = self.call_helper(helper, args).expect("a value");

@@ -1,0 +1,260 @@
+//! Calls of known Python functions: small leaf functions are inlined, of others the head up to an early return, and the
+//! rest is called through its cell.
+
+use super::{Builder, Flow};
+use crate::build::Refusal;
+use crate::build::frame::{Frame, Head, Item, Local};
+use crate::bytecode::{Code, Instr, Opcode};
+use crate::hir::{Op, Type, Value};
+use martlet_snapshot::{FunctionInfo, ObjId, Object};
+
+/// Code units of a function that is inlined.
+const INLINE_UNITS: usize = 80;
+/// Frames deep that functions are inlined.
+const INLINE_DEPTH: usize = 3;
+/// Instructions on the way from a function's start to an early return, where its head is inlined.
+const HEAD_INSTRUCTIONS: usize = 12;
+
+impl Builder<'_> {
+    pub(super) fn python_function(
+        &mut self,
+        instr: &Instr,
+        function: Value,
+        info: &FunctionInfo,
+        args: &[Item],
+    ) -> Result<Option<Flow>, Refusal> {
+        if let Some(code) = self.inlinable(info.code) {
+            self.inline(instr, function, info.code, code, args, None)?;
+            return Ok(Some(Flow::Goto(0)));
+        }
+        if !info.direct {
+            return Ok(None);
+        }
+        let call = Op::CallDirect {
+            code: info.code,
+            n_locals: info.n_locals,
+            frame_size: info.frame_size,
+        };
+        if let Some(code) = self.has_head(info.code) {
+            let args = self.made(args)?;
+            let head = Head {
+                call,
+                args: args.clone(),
+            };
+            self.inline(instr, function, info.code, code, &args, Some(head))?;
+            return Ok(Some(Flow::Goto(0)));
+        }
+        if !self.may_call_out()? {
+            return Ok(Some(Flow::Ended));
+        }
+        self.call_directly(instr, call, function, args)?;
+        Ok(Some(Flow::Next))
+    }
+
+    /// Calls through the callee's cell; the operands are off the stack, the result is pushed.
+    fn call_directly(
+        &mut self,
+        instr: &Instr,
+        call: Op,
+        function: Value,
+        args: &[Item],
+    ) -> Result<(), Refusal> {
+        // Raw locals among the arguments are boxed into their own memory first, and taken from there.
+        self.before_run();
+        let mut operands = vec![function];
+        for arg in args {
+            operands.push(self.obj(arg)?);
+        }
+        let result = self
+            .emit_raising(call, operands, Type::ANY)
+            .expect("a result");
+        self.push_value(result);
+        self.after_run(instr.end);
+        Ok(())
+    }
+
+    /// The index of a code object whose body may stand in its caller's: small, and nothing in it can be observed.
+    fn inlinable(&self, code: ObjId) -> Option<usize> {
+        let Some(Object::Code(Some(index))) = self.object(code) else {
+            return None;
+        };
+        let snapshot = &self.request.codes[*index as usize];
+        let is_leaf = self.infos[*index as usize]
+            .code
+            .insts
+            .iter()
+            .all(|instr| is_leaf_opcode(instr.opcode));
+        let recursive = self
+            .frames
+            .iter()
+            .any(|frame| frame.code == *index as usize);
+        (is_leaf
+            && !recursive
+            && self.frames.len() < INLINE_DEPTH
+            && snapshot.code.len() / 2 <= INLINE_UNITS
+            && !self.avoid_codes.contains(index))
+        .then_some(*index as usize)
+    }
+
+    /// The index of a code object that may return early, before it does anything that must be seen.
+    fn has_head(&self, code: ObjId) -> Option<usize> {
+        let Some(Object::Code(Some(index))) = self.object(code) else {
+            return None;
+        };
+        let info = &self.infos[*index as usize];
+        (!self.is_inlined()
+            && !self.avoid_codes.contains(index)
+            && returns_early(&info.code, 0, HEAD_INSTRUCTIONS))
+        .then_some(*index as usize)
+    }
+
+    /// Arguments that two frames may hold: an object that was not made is made.
+    fn made(&mut self, args: &[Item]) -> Result<Vec<Item>, Refusal> {
+        let made = args.iter().map(|arg| match arg {
+            Item::Virtual(..) => Ok(Item::Val(self.obj(arg)?)),
+            other => Ok(other.clone()),
+        });
+        made.collect()
+    }
+
+    fn inline(
+        &mut self,
+        instr: &Instr,
+        function: Value,
+        callee: ObjId,
+        code: usize,
+        args: &[Item],
+        head: Option<Head>,
+    ) -> Result<(), Refusal> {
+        let args = self.made(args)?;
+        let mut locals: Vec<Local> = args.into_iter().map(Local::Inlined).collect();
+        locals.resize(
+            self.request.codes[code].n_locals as usize,
+            Local::Inlined(Item::Null),
+        );
+        if head.is_some() {
+            // Both ways through the callee go on there.
+            self.returns.insert((self.frame().code, instr.end));
+        }
+        self.frame_mut().call = Some((instr.offset, instr.end));
+        self.frames.push(Frame {
+            code,
+            function: Some(function),
+            locals,
+            stack: Vec::new(),
+            call: None,
+            head,
+        });
+        if !self.func.inlined.contains(&callee) {
+            self.func.inlined.push(callee);
+        }
+        Ok(())
+    }
+
+    /// Where an inlined head ends without having returned: nothing has happened yet, the function is called after all.
+    pub(in crate::build) fn leave_head(&mut self) -> Result<(), Refusal> {
+        let callee = self.frames.pop().expect("an inlined frame");
+        let (Some(head), Some(function)) = (callee.head, callee.function) else {
+            unreachable!("only called for heads");
+        };
+        let (offset, return_to) = self.frame_mut().call.take().expect("a call is under way");
+        let infos = self.infos.clone();
+        let instr = infos[self.frame().code]
+            .code
+            .at(offset)
+            .ok_or_else(|| Refusal::new("bytecode", "a call at no instruction"))?;
+        let depth = self.frame().stack.len();
+        self.push_value(function);
+        self.push(Item::Null);
+        for arg in &head.args {
+            self.push(arg.clone());
+        }
+        self.begin(instr.start, instr.offset);
+        self.frame_mut().stack.truncate(depth);
+        self.call_directly(instr, head.call, function, &head.args)?;
+        self.jump(return_to)
+    }
+
+    /// Whether the frame at hand is a head that does not go on at this instruction.
+    pub(in crate::build) fn ends_head(&self, instr: &Instr) -> bool {
+        self.frame().head.is_some() && !is_head_opcode(instr.opcode)
+    }
+}
+
+/// Whether some way from an instruction leads to a return, behind a branch, without leaving what a head may hold.
+fn returns_early(code: &Code, from: usize, budget: usize) -> bool {
+    let Some(instr) = code.insts.get(from) else {
+        return false;
+    };
+    if budget == 0 || !is_head_opcode(instr.opcode) {
+        return false;
+    }
+    if matches!(instr.opcode, Opcode::ReturnValue | Opcode::ReturnConst) {
+        return true;
+    }
+    let jumped = instr
+        .jump_target()
+        .and_then(|target| code.index_at(target))
+        .is_some_and(|target| target > from && returns_early(code, target, budget - 1));
+    jumped || returns_early(code, from + 1, budget - 1)
+}
+
+/// Whether the head of a function may have this: it changes nothing, not even the frame's locals.
+fn is_head_opcode(opcode: Opcode) -> bool {
+    use Opcode::*;
+    matches!(
+        opcode,
+        Nop | Resume
+            | LoadFast
+            | LoadFastLoadFast
+            | LoadConst
+            | Copy
+            | Swap
+            | BinaryOp
+            | UnaryNegative
+            | UnaryNot
+            | CompareOp
+            | ToBool
+            | PopJumpIfFalse
+            | PopJumpIfTrue
+            | PopJumpIfNone
+            | PopJumpIfNotNone
+            | ReturnValue
+            | ReturnConst
+    )
+}
+
+/// Whether an inlined body may have this: nothing that looks at frames or must run Python code.
+fn is_leaf_opcode(opcode: Opcode) -> bool {
+    use Opcode::*;
+    matches!(
+        opcode,
+        Nop | Resume
+            | LoadFast
+            | LoadFastCheck
+            | LoadFastLoadFast
+            | StoreFast
+            | StoreFastLoadFast
+            | StoreFastStoreFast
+            | LoadConst
+            | PopTop
+            | Copy
+            | Swap
+            | BinaryOp
+            | UnaryNegative
+            | UnaryInvert
+            | UnaryNot
+            | CompareOp
+            | ToBool
+            | PopJumpIfFalse
+            | PopJumpIfTrue
+            | PopJumpIfNone
+            | PopJumpIfNotNone
+            | JumpForward
+            | BinarySubscr
+            | BuildTuple
+            | UnpackSequence
+            | ReturnValue
+            | ReturnConst
+    )
+}
