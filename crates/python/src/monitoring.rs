@@ -6,6 +6,7 @@
 use pyo3::prelude::*;
 
 use crate::raw::guarded::Guarded;
+use crate::raw::objects::of_sys;
 use crate::raw::{Addr, Gil, functions};
 
 /// The name under which the id is claimed; known to `frames.c` too.
@@ -44,7 +45,7 @@ pub(crate) fn switch(gil: Gil<'_>, code: Addr, on: bool) {
 }
 
 fn arm(gil: Gil<'_>, code: &Bound<'_, PyAny>) -> PyResult<()> {
-    let monitoring = gil.import("sys")?.getattr("monitoring")?;
+    let monitoring = of_sys(gil, c"monitoring")?;
     let events = monitoring.getattr("events")?.getattr("JUMP")?;
     let tool = match CLAIM.try_with(gil, |it| it.tool).flatten() {
         Some(tool) => tool,
@@ -71,7 +72,7 @@ fn arm(gil: Gil<'_>, code: &Bound<'_, PyAny>) -> PyResult<()> {
 
 fn disarm(gil: Gil<'_>, code: &Bound<'_, PyAny>) -> PyResult<()> {
     if let Some(Some(tool)) = CLAIM.try_with(gil, |it| it.tool) {
-        let monitoring = gil.import("sys")?.getattr("monitoring")?;
+        let monitoring = of_sys(gil, c"monitoring")?;
         monitoring.call_method1("set_local_events", (tool, code, 0))?;
     }
     Ok(())
@@ -84,7 +85,7 @@ pub(crate) fn release(gil: Gil<'_>, codes: &[Addr]) {
     };
     CLAIM.try_with(gil, |it| it.busy = true);
     let result = (|| -> PyResult<()> {
-        let monitoring = gil.import("sys")?.getattr("monitoring")?;
+        let monitoring = of_sys(gil, c"monitoring")?;
         for code in codes {
             monitoring.call_method1("set_local_events", (tool, code.object(gil), 0))?;
         }

@@ -10,11 +10,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use martlet_engine::machine_code::Runtime;
 use martlet_engine::{Door, Engine, EntryPoint, Function, FunctionId, Refusal};
 use pyo3::prelude::*;
+use pyo3::types::PyString;
 
 use crate::compiler::{Meta, Remote};
 use crate::hotness::Heat;
 use crate::options::Options;
 use crate::raw::guarded::Guarded;
+use crate::raw::objects::of_sys;
 use crate::raw::record::RawRecord;
 use crate::raw::{Addr, Gil, code, frames, functions, unit};
 use crate::tables::{Table, Tables};
@@ -56,6 +58,8 @@ pub(crate) struct State {
     pub(crate) entries_changed: bool,
     /// Refusals of our own, before the engine was asked.
     pub(crate) refused: BTreeMap<&'static str, u64>,
+    /// `sys.modules`, and the name in it that says that stacks may be switched under us.
+    greenlet: (Py<PyAny>, Py<PyString>),
 }
 
 static STATE: Guarded<Option<State>> = Guarded::new(None);
@@ -130,6 +134,10 @@ pub(crate) fn initialise(gil: Gil<'_>) -> PyResult<()> {
         samples: (0, 0),
         entries_changed: false,
         refused: BTreeMap::new(),
+        greenlet: (
+            of_sys(gil, c"modules")?.unbind(),
+            PyString::new(gil, "greenlet").unbind(),
+        ),
     };
     STATE.try_with(gil, |it| *it = Some(state));
     Ok(())
@@ -266,11 +274,8 @@ impl State {
 
     /// Frees what is retired and nobody is inside of.
     pub(crate) fn collect(&mut self, gil: Gil<'_>) -> usize {
-        let stacks_move = gil
-            .import("sys")
-            .and_then(|it| it.getattr("modules"))
-            .and_then(|it| it.contains("greenlet"))
-            .unwrap_or(true);
+        let (modules, greenlet) = &self.greenlet;
+        let stacks_move = modules.bind(gil).contains(greenlet).unwrap_or(true);
         let inside = frames::inside(gil);
         let by_id = &self.by_id;
         let collected = self.engine.collect(&|id| {

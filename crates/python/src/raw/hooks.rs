@@ -1,9 +1,11 @@
 //! What the C side calls. A panic must not cross into C: it is printed, and the interpreter goes on.
+//!
+//! Neither does an exception: none of the hooks can raise one, and the interpreter may be raising one of its own.
 
 use std::ffi::{c_int, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use pyo3::ffi::PyObject;
+use pyo3::ffi::{self, PyObject};
 
 use super::{Addr, Gil, c, objects};
 use crate::{calls, hotness, lifecycle, tools};
@@ -22,10 +24,13 @@ pub(crate) fn table() -> c::Hooks {
 
 /// Runs `f` with the GIL, which the C side holds.
 fn with_gil(f: impl FnOnce(Gil<'_>)) {
-    let _ = catch_unwind(AssertUnwindSafe(|| {
-        // SAFETY: every hook is called with the GIL held.
-        f(unsafe { Gil::assume_attached() });
-    }));
+    // SAFETY: every hook is called with the GIL held.
+    let gil = unsafe { Gil::assume_attached() };
+    // SAFETY: a new reference or NULL.
+    let raised = unsafe { ffi::PyErr_GetRaisedException() };
+    let _ = catch_unwind(AssertUnwindSafe(|| f(gil)));
+    // SAFETY: the reference is handed over; NULL clears what a panic may have left.
+    unsafe { ffi::PyErr_SetRaisedException(raised) };
 }
 
 unsafe extern "C" fn first_call(func: *mut PyObject, args: *const *mut PyObject, n_args: isize) {

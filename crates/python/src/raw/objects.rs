@@ -12,6 +12,14 @@ use super::{Gil, c};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Addr(pub(crate) usize);
 
+/// An attribute of the module `sys`. (To import `sys` would call what the program made of `__import__`.)
+pub(crate) fn of_sys<'py>(gil: Gil<'py>, name: &CStr) -> PyResult<Bound<'py, PyAny>> {
+    // SAFETY: a borrowed reference, or NULL without an exception.
+    let found =
+        unsafe { Bound::from_borrowed_ptr_or_opt(gil, ffi::PySys_GetObject(name.as_ptr())) };
+    found.ok_or_else(|| pyo3::exceptions::PyAttributeError::new_err("a lost attribute of sys"))
+}
+
 /// What [`describe`] says.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Kind {
