@@ -3,11 +3,16 @@
 //! Each module runs twice through `python -m test`, in a process of its own with SIGINT at its
 //! default (a shell's background job would ignore it), a limit on its address space and one on
 //! its time. The results are compared test by test through the JUnit file that `test` writes.
+//!
+//! In the second run every function of every process is compiled at its first call, those of the library and of
+//! `test` itself included; many modules start dozens of processes. Therefore what a function's request was answered is
+//! shared between processes (`MARTLET_CACHE`, a folder that lives as long as this command), and code is generated with
+//! little effort (`MARTLET_EFFORT=none`: helpers are called, not inlined) unless that variable says otherwise.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Command, ExitCode};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
@@ -83,49 +88,71 @@ pub(crate) fn cpython_tests(workspace: &Workspace, names: &[String]) -> Result<E
     } else {
         names.iter().map(String::as_str).collect()
     };
+    let cache = tempfile::tempdir()?;
+    let effort = std::env::var("MARTLET_EFFORT").unwrap_or_else(|_| "none".to_owned());
+    let compiling = Compiling {
+        cache: cache.path(),
+        effort: &effort,
+    };
+    let mut rows = Vec::new();
     let mut differing = Vec::new();
     for (index, module) in modules.iter().enumerate() {
         step(&format!("{}/{} {module}", index + 1, modules.len()));
-        let plain = run(&python, module, false)?;
-        let compiled = run(&python, module, true)?;
+        let plain = run(&python, module, None)?;
+        let compiled = run(&python, module, Some(&compiling))?;
         let differences = compare(&plain, &compiled);
-        if differences.is_empty() {
-            println!(
-                "{module}: {} tests, {} functions compiled, no difference",
-                plain.results.len(),
-                compiled.compiled
-            );
-        } else {
-            println!("{module}: {} differences", differences.len());
-            for line in differences {
-                println!("    {line}");
-            }
+        let row = format!(
+            "{module:22} {:5} {:9} {:7.1} {:10.1} {:11}",
+            plain.results.len(),
+            compiled.compiled,
+            plain.time.as_secs_f64(),
+            compiled.time.as_secs_f64(),
+            differences.len()
+        );
+        println!("{row}");
+        rows.push(row);
+        for line in &differences {
+            println!("    {line}");
+        }
+        if !differences.is_empty() {
             differing.push(*module);
         }
     }
+    println!(
+        "\n{:22} {:>5} {:>9} {:>7} {:>10} {:>11}",
+        "module", "tests", "functions", "plain s", "compiled s", "differences"
+    );
+    rows.iter().for_each(|row| println!("{row}"));
+    let n = modules.len();
     if differing.is_empty() {
-        println!("cpython-tests: {} modules, no difference", modules.len());
+        println!("cpython-tests: {n} modules, no difference, effort {effort}");
         Ok(ExitCode::SUCCESS)
     } else {
-        println!(
-            "cpython-tests: {} of {} modules differ: {}",
-            differing.len(),
-            modules.len(),
-            differing.join(" ")
-        );
+        let names = differing.join(" ");
+        let n_differing = differing.len();
+        println!("cpython-tests: {n_differing} of {n} modules differ, effort {effort}: {names}");
         Ok(ExitCode::FAILURE)
     }
+}
+
+/// How the second run of a module compiles.
+struct Compiling<'a> {
+    /// Where the processes of all runs share what the compiler answers.
+    cache: &'a Path,
+    /// As in `MARTLET_EFFORT`.
+    effort: &'a str,
 }
 
 /// What one run of a module left behind.
 struct ModuleRun {
     end: End,
+    time: Duration,
     compiled: usize,
     results: Results,
     tail: String,
 }
 
-fn run(python: &Path, module: &str, compiled: bool) -> Result<ModuleRun> {
+fn run(python: &Path, module: &str, compiling: Option<&Compiling<'_>>) -> Result<ModuleRun> {
     let folder = tempfile::tempdir()?;
     let report = folder.path().join("results.xml");
     let stats = folder.path().join("stats.json");
@@ -140,16 +167,19 @@ fn run(python: &Path, module: &str, compiled: bool) -> Result<ModuleRun> {
     for name in ["PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE", "MARTLET"] {
         command.env_remove(name);
     }
-    if compiled {
+    if let Some(compiling) = compiling {
         // The launcher runs isolated but would switch Martlet on as well; `execv` passes it on.
         command
             .env("MARTLET", "1")
             .env("MARTLET_ALWAYS", "1")
             .env("MARTLET_SYNC", "1")
-            .env("MARTLET_EFFORT", "none")
+            .env("MARTLET_EFFORT", compiling.effort)
+            .env("MARTLET_CACHE", compiling.cache)
             .env("MARTLET_STATS", &stats);
     }
+    let start = Instant::now();
     let outcome = watch(&command, LIMIT)?;
+    let time = start.elapsed();
     let results = if report.exists() {
         let mut reader = Command::new(python);
         reader
@@ -160,7 +190,7 @@ fn run(python: &Path, module: &str, compiled: bool) -> Result<ModuleRun> {
     } else {
         Results::new()
     };
-    if !compiled && results.is_empty() {
+    if compiling.is_none() && results.is_empty() {
         bail!(
             "the plain interpreter reports no test of {module} ({})\n{}{}",
             outcome.end,
@@ -172,6 +202,7 @@ fn run(python: &Path, module: &str, compiled: bool) -> Result<ModuleRun> {
     let lines: Vec<&str> = output.lines().collect();
     Ok(ModuleRun {
         end: outcome.end,
+        time,
         compiled: stats::compiled(&stats),
         results,
         tail: lines[lines.len().saturating_sub(12)..].join("\n    | "),
@@ -221,6 +252,7 @@ mod tests {
                 .iter()
                 .map(|(name, result)| ((*name).to_owned(), (*result).to_owned()))
                 .collect(),
+            time: Duration::ZERO,
             compiled: 1,
             tail: String::new(),
         }

@@ -19,6 +19,7 @@ use crate::dumps;
 use crate::options::Options;
 use crate::raw::dl::{Library, own_path};
 use crate::raw::unit::Header;
+use crate::replies::Place;
 use crate::stats;
 use crate::tables::Token;
 
@@ -95,17 +96,17 @@ impl Remote {
 
     /// Its shared object, opened or found open.
     fn library(&self) -> Result<&Library, Refusal> {
-        let open = || {
-            let path = match &self.options.compiler {
-                Some(path) => path.clone(),
-                None => beside_this_extension(),
-            };
-            Library::open(&path).map_err(|it| Refusal::new(reasons::NO_COMPILER, it))
-        };
+        let open =
+            || Library::open(&self.path()).map_err(|it| Refusal::new(reasons::NO_COMPILER, it));
         self.library
             .get_or_init(open)
             .as_ref()
             .map_err(Clone::clone)
+    }
+
+    fn path(&self) -> PathBuf {
+        let given = self.options.compiler.clone();
+        given.unwrap_or_else(beside_this_extension)
     }
 
     /// The shared object, if it is open and in order.
@@ -134,7 +135,21 @@ impl Remote {
         Ok(reply?.dumps)
     }
 
+    /// The reply to a request: a kept one, or the compiler's.
     fn ask(&self, request: &Request) -> Result<Reply, Refusal> {
+        let Some(folder) = &self.options.cache else {
+            return self.ask_compiler(request);
+        };
+        let place = Place::new(folder, &self.path(), request);
+        if let Some(reply) = place.find() {
+            return Ok(reply);
+        }
+        let reply = self.ask_compiler(request)?;
+        place.keep(&reply);
+        Ok(reply)
+    }
+
+    fn ask_compiler(&self, request: &Request) -> Result<Reply, Refusal> {
         let bytes = encode(request);
         let reply = {
             let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);

@@ -17,6 +17,7 @@ mod module;
 mod monitoring;
 mod options;
 mod raw;
+mod replies;
 mod snapshot;
 mod state;
 mod stats;

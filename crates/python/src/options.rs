@@ -39,6 +39,8 @@ pub(crate) struct Options {
     pub(crate) max_units: u32,
     /// `MARTLET_COMPILER=path`: the compiler's shared object; by default it lies beside this extension.
     pub(crate) compiler: Option<PathBuf>,
+    /// `MARTLET_CACHE=folder`: what the compiler answered is kept there, and taken from there.
+    pub(crate) cache: Option<PathBuf>,
 }
 
 impl Options {
@@ -73,6 +75,7 @@ impl Options {
             perf_map: text("MARTLET_PERF").is_some_and(|it| it == "map"),
             max_units: number("MARTLET_MAX_UNITS").unwrap_or(0) as u32,
             compiler: text("MARTLET_COMPILER").map(PathBuf::from),
+            cache: text("MARTLET_CACHE").map(PathBuf::from),
         }
     }
 

@@ -166,7 +166,6 @@ impl<'a, 'py> Builder<'a, 'py> {
             exception_table: bytes(view.exception_table)?,
             line_table: bytes(view.line_table)?,
             local_kinds: bytes(view.local_kinds)?,
-            adaptive: adaptive.iter().flat_map(|it| it.to_le_bytes()).collect(),
             ..CodeSnapshot::default()
         };
         snapshot.local_names = self
@@ -184,6 +183,8 @@ impl<'a, 'py> Builder<'a, 'py> {
                 .push((str_of(self.gil, item).unwrap_or_default(), id));
         }
         snapshot.sites = self.sites(code, &base, &adaptive, dicts)?;
+        let adaptive = Code::without_addresses(adaptive, &base);
+        snapshot.adaptive = adaptive.iter().flat_map(|it| it.to_le_bytes()).collect();
         snapshot.code = base;
         self.codes.push(snapshot);
         self.code_addrs.push(code.addr());

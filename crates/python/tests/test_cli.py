@@ -197,11 +197,11 @@ class CommandLine(unittest.TestCase):
         code = "import os, signal\nwhile True:\n    os.kill(os.getpid(), signal.SIGINT)"
         self.assertIn("KeyboardInterrupt", self.same("-c", code).stderr)
 
-    def statistics(self, **options):
+    def statistics(self, switches=None, **options):
         """Run the hot program, check its output, and return its statistics."""
         self.write("hot.py", HOT)
         path = os.path.join(self.folder, "stats.json")
-        env = {"MARTLET_STATS": path, "MARTLET_ALWAYS": "1", "MARTLET_SYNC": "1"}
+        env = {"MARTLET_STATS": path, "MARTLET_ALWAYS": "1", "MARTLET_SYNC": "1"} | (switches or {})
         martlet = self.run_python(("-m", "martlet", "hot.py"), env=env, **options)
         self.assertEqual(martlet.returncode, 0, martlet.stderr)
         self.assertEqual(martlet.stdout, self.run_python(("hot.py",)).stdout)
@@ -211,6 +211,18 @@ class CommandLine(unittest.TestCase):
     def test_statistics_name_what_was_compiled(self):
         statistics = self.statistics()
         self.assertTrue(any("hot" in name for name in statistics["compiled"]), statistics)
+
+    def test_processes_share_replies(self):
+        cache = os.path.join(self.folder, "cache")
+        os.mkdir(cache)
+        first, second = (self.statistics({"MARTLET_CACHE": cache}) for _ in range(2))
+        self.assertEqual(first["compiled"], second["compiled"])
+        self.assertGreater(first["compile"]["emit_ns"], 0)
+        self.assertEqual(second["compile"]["emit_ns"], 0)
+        for name in os.listdir(cache):
+            os.truncate(os.path.join(cache, name), 100)
+        third = self.statistics({"MARTLET_CACHE": cache})
+        self.assertGreater(third["compile"]["emit_ns"], 0)
 
     def test_executable_memory_refused(self):
         statistics = self.statistics(preexec_fn=refuse_executable_memory)

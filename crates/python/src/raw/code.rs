@@ -13,9 +13,12 @@ const VARIADIC_FLAGS: u32 = 0x4 | 0x8;
 /// `CO_GENERATOR | CO_COROUTINE | CO_ITERABLE_COROUTINE | CO_ASYNC_GENERATOR`.
 const SUSPENDABLE_FLAGS: u32 = 0x20 | 0x80 | 0x100 | 0x200;
 
-/// `EXTENDED_ARG` and `LOAD_GLOBAL` of 3.13 (`opcode_ids.h`).
+/// `EXTENDED_ARG`, `LOAD_ATTR` and `LOAD_GLOBAL` of 3.13 (`opcode_ids.h`).
 const EXTENDED_ARG: u8 = 71;
+const LOAD_ATTR: u8 = 82;
 const LOAD_GLOBAL: u8 = 91;
+/// Units from `LOAD_ATTR` to the descriptor in its cache (`_PyLoadMethodCache` of `pycore_code.h`).
+const LOAD_ATTR_DESCR: usize = 6;
 
 /// A live code object, looked at under the GIL.
 pub(crate) struct Code {
@@ -105,6 +108,17 @@ impl Code {
                         builtins.as_ptr(),
                     );
                 }
+            }
+        }
+        units
+    }
+
+    /// Takes the addresses out of what [`Code::adaptive`] made: [`Code::site`] has told what they are of, and nothing that
+    /// leaves the process names one.
+    pub(crate) fn without_addresses(mut units: Vec<u16>, base: &[u8]) -> Vec<u16> {
+        for (at, _) in instructions_with_args(base) {
+            if base[2 * at] == LOAD_ATTR {
+                units[at + LOAD_ATTR_DESCR..][..4].fill(0);
             }
         }
         units
