@@ -190,13 +190,30 @@ MARTLET_COLD F martlet_frame_push_slow(TS ts, O function)
     return frame;
 }
 
+/* What a frame that was just made says of itself, as one word: the interpreter's fields in their order. */
+struct frame_head {
+    int stacktop;
+    uint16_t return_offset;
+    char owner;
+    char unused;
+};
+_Static_assert(offsetof(struct _PyInterpreterFrame, return_offset) - offsetof(struct _PyInterpreterFrame, stacktop) ==
+                       offsetof(struct frame_head, return_offset) &&
+                   offsetof(struct _PyInterpreterFrame, owner) - offsetof(struct _PyInterpreterFrame, stacktop) ==
+                       offsetof(struct frame_head, owner) &&
+                   offsetof(struct _PyInterpreterFrame, localsplus) -
+                           offsetof(struct _PyInterpreterFrame, stacktop) ==
+                       sizeof(struct frame_head),
+               "stacktop, return_offset and owner are one word");
+
 /* A frame for a call of `function` with exactly the parameters it has, none of them collected into a tuple or dict.
  * All locals are NULL; the frame is not linked yet. `n_locals` and `frame_size` (in words) are the code object's.
  * NULL = RecursionError or MemoryError. Source: _PyFrame_PushUnchecked. */
 MARTLET_HOT F martlet_frame_push(TS ts, O function, uint32_t n_locals, uint32_t frame_size)
 {
+    /* Without a chunk, top and limit are NULL: there is no room. */
     O *top = ts->datastack_top;
-    if (MARTLET_UNLIKELY(ts->py_recursion_remaining <= 0 || top == NULL ||
+    if (MARTLET_UNLIKELY(ts->py_recursion_remaining <= 0 ||
                          (Py_ssize_t)frame_size >= ts->datastack_limit - top)) {
         return martlet_frame_push_slow(ts, function);
     }
@@ -213,9 +230,8 @@ MARTLET_HOT F martlet_frame_push(TS ts, O function, uint32_t n_locals, uint32_t 
     frame->f_locals = NULL;
     frame->frame_obj = NULL;
     frame->instr_ptr = _PyCode_CODE(code) + code->_co_firsttraceable;
-    frame->stacktop = (int)n_locals;
-    frame->return_offset = 0;
-    frame->owner = FRAME_OWNED_BY_THREAD;
+    struct frame_head head = {(int)n_locals, 0, FRAME_OWNED_BY_THREAD, 0};
+    memcpy(&frame->stacktop, &head, sizeof head);
     for (uint32_t i = 0; i < n_locals; i++) {
         frame->localsplus[i] = NULL;
     }
