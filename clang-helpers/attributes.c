@@ -49,6 +49,72 @@ MARTLET_INLINE bool has_type_version(O v, uint32_t type_version)
     return Py_TYPE(v)->tp_version_tag == type_version;
 }
 
+/* Entry `hint` of a dict if its key is `name` and it has a value; NULL otherwise. */
+MARTLET_INLINE O *hinted_entry(PyDictObject *dict, O name, uint32_t hint)
+{
+    PyDictKeysObject *keys = dict->ma_keys;
+    if (MARTLET_UNLIKELY(hint >= (size_t)keys->dk_nentries || !DK_IS_UNICODE(keys) || dict->ma_values != NULL)) {
+        return NULL;
+    }
+    PyDictUnicodeEntry *entry = &DK_UNICODE_ENTRIES(keys)[hint];
+    if (MARTLET_UNLIKELY(entry->me_key != name || entry->me_value == NULL)) {
+        return NULL;
+    }
+    return &entry->me_value;
+}
+
+/* Probes: what an inline cache of CPython's finds, borrowed; NULL (no exception) where the cache does not hold. They
+ * change nothing and run nothing. */
+
+/* The value at `index` of v's inline values. Source: LOAD_ATTR_INSTANCE_VALUE. */
+MARTLET_HELPER O martlet_probe_instance_value(O v, uint32_t type_version, uint32_t index)
+{
+    if (MARTLET_UNLIKELY(!has_type_version(v, type_version))) {
+        return NULL;
+    }
+    PyDictValues *values = _PyObject_InlineValues(v);
+    return MARTLET_LIKELY(values->valid) ? values->values[index] : NULL;
+}
+
+/* The value `offset` bytes into v (`__slots__`). Source: LOAD_ATTR_SLOT. */
+MARTLET_HELPER O martlet_probe_slot(O v, uint32_t type_version, uint32_t offset)
+{
+    return MARTLET_LIKELY(has_type_version(v, type_version)) ? *(O *)((char *)v + offset) : NULL;
+}
+
+/* The value of `name` at entry `hint` of v's dict. Source: LOAD_ATTR_WITH_HINT. */
+MARTLET_HELPER O martlet_probe_with_hint(O v, O name, uint32_t type_version, uint32_t hint)
+{
+    PyDictObject *dict = MARTLET_LIKELY(has_type_version(v, type_version)) ? _PyObject_GetManagedDict(v) : NULL;
+    O *entry = dict != NULL ? hinted_entry(dict, name, hint) : NULL;
+    return entry != NULL ? *entry : NULL;
+}
+
+/* The value at `index` of a module's dict. Source: LOAD_ATTR_MODULE. */
+MARTLET_HELPER O martlet_probe_module_value(O v, uint32_t keys_version, uint32_t index)
+{
+    if (MARTLET_UNLIKELY(!Py_IS_TYPE(v, &PyModule_Type))) {
+        return NULL;
+    }
+    PyDictKeysObject *keys = ((PyDictObject *)((PyModuleObject *)v)->md_dict)->ma_keys;
+    return MARTLET_LIKELY(keys->dk_version == keys_version) ? DK_UNICODE_ENTRIES(keys)[index].me_value : NULL;
+}
+
+/* `method`, where v is an object with inline values and its class is the one that has it. Source:
+ * LOAD_ATTR_METHOD_WITH_VALUES. */
+MARTLET_HELPER O martlet_probe_method_with_values(O v, uint32_t type_version, uint32_t keys_version, O method)
+{
+    bool hit = has_type_version(v, type_version) && _PyObject_InlineValues(v)->valid &&
+               ((PyHeapTypeObject *)Py_TYPE(v))->ht_cached_keys->dk_version == keys_version;
+    return MARTLET_LIKELY(hit) ? method : NULL;
+}
+
+/* `method`, where v's class is the one that has it and its objects have no dict. Source: LOAD_ATTR_METHOD_NO_DICT. */
+MARTLET_HELPER O martlet_probe_method_no_dict(O v, uint32_t type_version, O method)
+{
+    return MARTLET_LIKELY(has_type_version(v, type_version)) ? method : NULL;
+}
+
 /* A new reference to a cached value, or the generic way if there is none. */
 MARTLET_INLINE O found_or_generic(O value, O v, O name)
 {
@@ -71,20 +137,6 @@ MARTLET_HELPER O martlet_get_attr_instance_value(TS ts, O v, O name, uint32_t ty
         }
     }
     return found_or_generic(value, v, name);
-}
-
-/* Entry `hint` of a dict if its key is `name` and it has a value; NULL otherwise. */
-MARTLET_INLINE O *hinted_entry(PyDictObject *dict, O name, uint32_t hint)
-{
-    PyDictKeysObject *keys = dict->ma_keys;
-    if (MARTLET_UNLIKELY(hint >= (size_t)keys->dk_nentries || !DK_IS_UNICODE(keys) || dict->ma_values != NULL)) {
-        return NULL;
-    }
-    PyDictUnicodeEntry *entry = &DK_UNICODE_ENTRIES(keys)[hint];
-    if (MARTLET_UNLIKELY(entry->me_key != name || entry->me_value == NULL)) {
-        return NULL;
-    }
-    return &entry->me_value;
 }
 
 /* v.name where the value stands at entry `hint` of the object's dict; new. Source: LOAD_ATTR_WITH_HINT. */

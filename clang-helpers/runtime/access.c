@@ -69,10 +69,20 @@ dict_entry(O dict, uint32_t keys_version, uint32_t index)
     return DK_UNICODE_ENTRIES(keys)[index].me_value;
 }
 
-/* Live classes by version, valid while one snapshot is taken. Open addressing; when it is full, some are missing. */
-#define INDEX_SIZE 4096
-static PyTypeObject *type_index[INDEX_SIZE];
+/* Live classes by version, valid while one snapshot is taken. Open addressing; where it is crowded, some are missing. */
+#define INDEX_BITS 14
+#define INDEX_PROBES 32
+static PyTypeObject *type_index[1 << INDEX_BITS];
 static bool index_is_made;
+
+/* The k-th place where a version is looked for. Versions of built-in classes and of others each run from a round number
+ * on: a multiplicative hash (Knuth) keeps them out of each other's way. */
+static PyTypeObject **
+index_place(uint32_t version, uint32_t k)
+{
+    uint32_t hash = version * 2654435769u >> (32 - INDEX_BITS);
+    return &type_index[(hash + k) % (1 << INDEX_BITS)];
+}
 
 /* Forgets the index of classes: to be called first in every snapshot. */
 MARTLET_RUNTIME void
@@ -99,8 +109,8 @@ static void
 index_type(PyTypeObject *type, int depth)
 {
     if (type->tp_version_tag != 0) {
-        for (uint32_t i = 0; i < 16; i++) {
-            PyTypeObject **slot = &type_index[(type->tp_version_tag + i) % INDEX_SIZE];
+        for (uint32_t k = 0; k < INDEX_PROBES; k++) {
+            PyTypeObject **slot = index_place(type->tp_version_tag, k);
             if (*slot == type) {
                 return; /* reached by another base, with all below it */
             }
@@ -129,8 +139,8 @@ type_with_version(uint32_t version)
         index_type(&PyBaseObject_Type, 0);
         index_is_made = true;
     }
-    for (uint32_t i = 0; i < 16; i++) {
-        PyTypeObject *type = type_index[(version + i) % INDEX_SIZE];
+    for (uint32_t k = 0; k < INDEX_PROBES; k++) {
+        PyTypeObject *type = *index_place(version, k);
         if (type != NULL && type->tp_version_tag == version) {
             return type;
         }
@@ -147,7 +157,7 @@ live_descriptor(PyCodeObject *code, uint32_t name_index, uint32_t type_version, 
         return NULL;
     }
     PyTypeObject *type = type_with_version(type_version);
-    if (type == NULL || !(type->tp_flags & Py_TPFLAGS_VALID_VERSION_TAG)) {
+    if (type == NULL) {
         return NULL;
     }
     return _PyType_Lookup(type, PyTuple_GET_ITEM(code->co_names, name_index)) == cached ? cached : NULL;

@@ -33,7 +33,8 @@ pub enum Ret {
     Immortal,
     /// A new reference, or NULL without saying which of exhaustion and exception it is (`martlet_iter_next`).
     NewOrNull,
-    /// A borrowed reference or NULL, no exception (probes). Lent by the globals or builtins dictionary.
+    /// A borrowed reference or NULL, no exception (probes). Lent by a dictionary or by the attributes of an object or
+    /// class, until Python code may run.
     BorrowedOrNull,
     /// `int`: 0, or -1 with an exception set.
     Status,
@@ -195,6 +196,12 @@ helpers! {
     LoadAssertionError = "martlet_load_assertion_error" () [] -> Immortal TYPE "";
     // Attributes.
     GetAttr = "martlet_get_attr" () [Obj, Obj] -> New ANY "run";
+    ProbeInstanceValue = "martlet_probe_instance_value" () [Obj, Const32, Const32] -> BorrowedOrNull ANY "";
+    ProbeSlot = "martlet_probe_slot" () [Obj, Const32, Const32] -> BorrowedOrNull ANY "";
+    ProbeWithHint = "martlet_probe_with_hint" () [Obj, Obj, Const32, Const32] -> BorrowedOrNull ANY "";
+    ProbeModuleValue = "martlet_probe_module_value" () [Obj, Const32, Const32] -> BorrowedOrNull ANY "";
+    ProbeMethodWithValues = "martlet_probe_method_with_values" () [Obj, Const32, Const32, Obj] -> BorrowedOrNull ANY "";
+    ProbeMethodNoDict = "martlet_probe_method_no_dict" () [Obj, Const32, Obj] -> BorrowedOrNull ANY "";
     GetAttrInstanceValue = "martlet_get_attr_instance_value" (ts) [Obj, Obj, Const32, Const32] -> New ANY "run";
     GetAttrWithHint = "martlet_get_attr_with_hint" (ts) [Obj, Obj, Const32, Const32] -> New ANY "run";
     GetAttrSlot = "martlet_get_attr_slot" (ts) [Obj, Obj, Const32, Const32] -> New ANY "run";

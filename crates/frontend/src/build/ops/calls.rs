@@ -65,11 +65,22 @@ impl Builder<'_> {
         let args = self.pop_n(instr.arg)?;
         let bound = self.pop()?;
         let callable = self.pop()?;
-        if let (Item::Val(function), Item::Null, true) = (&callable, &bound, self.may_speculate())
+        if let Item::Val(function) = &callable
             && let Some(id) = self.func.ty(*function).object
-            && let Some(flow) = self.known_call(instr, *function, id, &args)?
+            && self.may_speculate()
         {
-            return Ok(flow);
+            let flow = if bound == Item::Null {
+                self.known_call(instr, *function, id, &args)?
+            } else if self.kinds(&bound).contains(Kind::NULL) {
+                None
+            } else {
+                let mut with_self = vec![bound.clone()];
+                with_self.extend(args.iter().cloned());
+                self.known_call(instr, *function, id, &with_self)?
+            };
+            if let Some(flow) = flow {
+                return Ok(flow);
+            }
         }
         let mut items = vec![callable, bound];
         items.extend(args);

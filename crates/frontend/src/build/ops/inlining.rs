@@ -4,7 +4,7 @@
 use super::{Builder, Flow};
 use crate::build::Refusal;
 use crate::build::frame::{Frame, Head, Item, Local};
-use crate::bytecode::{Code, Instr, Opcode};
+use crate::bytecode::{Code, Instr, Opcode, Special};
 use crate::hir::{Op, Type, Value};
 use martlet_snapshot::{FunctionInfo, ObjId, Object};
 
@@ -83,7 +83,7 @@ impl Builder<'_> {
             .code
             .insts
             .iter()
-            .all(|instr| is_leaf_opcode(instr.opcode));
+            .all(|instr| is_leaf_opcode(instr.opcode) || reads_attribute(instr));
         let recursive = self
             .frames
             .iter()
@@ -177,7 +177,7 @@ impl Builder<'_> {
 
     /// Whether the frame at hand is a head that does not go on at this instruction.
     pub(in crate::build) fn ends_head(&self, instr: &Instr) -> bool {
-        self.frame().head.is_some() && !is_head_opcode(instr.opcode)
+        self.frame().head.is_some() && !may_be_in_head(instr)
     }
 }
 
@@ -186,7 +186,7 @@ fn returns_early(code: &Code, from: usize, budget: usize) -> bool {
     let Some(instr) = code.insts.get(from) else {
         return false;
     };
-    if budget == 0 || !is_head_opcode(instr.opcode) {
+    if budget == 0 || !may_be_in_head(instr) {
         return false;
     }
     if matches!(instr.opcode, Opcode::ReturnValue | Opcode::ReturnConst) {
@@ -199,11 +199,23 @@ fn returns_early(code: &Code, from: usize, budget: usize) -> bool {
     jumped || returns_early(code, from + 1, budget - 1)
 }
 
-/// Whether the head of a function may have this: it changes nothing, not even the frame's locals.
-fn is_head_opcode(opcode: Opcode) -> bool {
-    use Opcode::*;
+/// Whether it loads an attribute from where an inline cache has found it: that runs no code.
+fn reads_attribute(instr: &Instr) -> bool {
     matches!(
-        opcode,
+        instr.special,
+        Some(
+            Special::LoadAttrInstanceValue { .. }
+                | Special::LoadAttrSlot { .. }
+                | Special::LoadAttrWithHint { .. }
+        )
+    ) && instr.arg & 1 == 0
+}
+
+/// Whether the head of a function may have this: it changes nothing, not even the frame's locals.
+fn may_be_in_head(instr: &Instr) -> bool {
+    use Opcode::*;
+    let known = matches!(
+        instr.opcode,
         Nop | Resume
             | LoadFast
             | LoadFastLoadFast
@@ -221,7 +233,8 @@ fn is_head_opcode(opcode: Opcode) -> bool {
             | PopJumpIfNotNone
             | ReturnValue
             | ReturnConst
-    )
+    );
+    known || reads_attribute(instr)
 }
 
 /// Whether an inlined body may have this: nothing that looks at frames or must run Python code.
