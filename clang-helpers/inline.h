@@ -35,7 +35,8 @@ extern struct martlet_stack martlet_stack;
 /* Slow paths that more than one file calls. */
 O martlet_int_box_slow(int64_t value);
 O martlet_float_box_slow(double value);
-void martlet_int_free_slow(O v);
+MARTLET_LEAF void martlet_int_free(O v);
+MARTLET_LEAF void martlet_float_free(TS ts, O v);
 void martlet_dealloc(O v);
 void martlet_ints_check_allocator(void);
 struct martlet_int_ok martlet_int_unbox_slow(O v);
@@ -112,15 +113,7 @@ MARTLET_INLINE void martlet_inline_int_decref(O v)
 {
     if (MARTLET_LIKELY(!martlet_inline_is_immortal(v))) {
         if (--v->ob_refcnt == 0) {
-            PyLongObject *block = (PyLongObject *)v;
-            if (MARTLET_UNLIKELY(martlet_ints.n_free >= martlet_ints.limit ||
-                                 block->long_value.lv_tag >= (3 << NON_SIZE_BITS))) {
-                martlet_int_free_slow(v);
-                return;
-            }
-            block->long_value.lv_tag = (uintptr_t)martlet_ints.free;
-            martlet_ints.free = block;
-            martlet_ints.n_free++;
+            martlet_int_free(v);
         }
     }
 }
@@ -146,14 +139,7 @@ MARTLET_INLINE void martlet_inline_float_decref(TS ts, O v)
 {
     if (MARTLET_LIKELY(!martlet_inline_is_immortal(v))) {
         if (--v->ob_refcnt == 0) {
-            struct _Py_float_freelist *list = &ts->interp->object_state.freelists.floats;
-            if (MARTLET_UNLIKELY((unsigned)list->numfree >= PyFloat_MAXFREELIST)) {
-                _PyFloat_ExactDealloc(v); /* list full, or closed for good at finalisation */
-                return;
-            }
-            list->numfree++;
-            v->ob_type = (PyTypeObject *)list->items;
-            list->items = (PyFloatObject *)v;
+            martlet_float_free(ts, v);
         }
     }
 }

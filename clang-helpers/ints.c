@@ -38,10 +38,19 @@ MARTLET_COLD O martlet_int_box_slow(int64_t value)
     return (O)block;
 }
 
-/* Frees an int whose last reference is gone: the freelist is full or closed, or the block has three digits. */
-MARTLET_COLD void martlet_int_free_slow(O v)
+/* Frees an int whose last reference is gone, into the helpers' own freelist unless that is full or closed, or the
+ * block has three digits. */
+MARTLET_LEAF void martlet_int_free(O v)
 {
-    PyObject_Free(v);
+    PyLongObject *block = (PyLongObject *)v;
+    if (MARTLET_UNLIKELY(martlet_ints.n_free >= martlet_ints.limit ||
+                         block->long_value.lv_tag >= (3 << NON_SIZE_BITS))) {
+        PyObject_Free(v);
+        return;
+    }
+    block->long_value.lv_tag = (uintptr_t)martlet_ints.free;
+    martlet_ints.free = block;
+    martlet_ints.n_free++;
 }
 
 /* The value of v, an exact int. ok = 0: it does not fit int64_t. Source: PyLong_AsLongLongAndOverflow. */

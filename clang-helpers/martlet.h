@@ -55,6 +55,8 @@ typedef struct _PyInterpreterFrame *F;
 #define MARTLET_COLD __attribute__((visibility("default"), cold, noinline))
 /* As MARTLET_COLD for functions that are called often but are too large to inline. */
 #define MARTLET_CALL __attribute__((visibility("default"), noinline))
+/* As MARTLET_CALL for small functions that are called at very many places: nearly all registers outlive the call. */
+#define MARTLET_LEAF __attribute__((visibility("default"), noinline, preserve_most))
 /* A small function of this folder that has no life of its own: always folded into its callers. */
 #define MARTLET_INLINE static inline __attribute__((always_inline))
 

@@ -12,8 +12,7 @@
 MARTLET_CALL void martlet_dealloc(O v)
 {
     if (Py_IS_TYPE(v, &PyLong_Type)) {
-        v->ob_refcnt = 1;
-        martlet_inline_int_decref(v);
+        martlet_int_free(v);
     } else {
         _Py_Dealloc(v);
     }
@@ -49,10 +48,23 @@ MARTLET_CALL void martlet_xrelease(O v)
     martlet_inline_xdecref(v);
 }
 
-/* Releases a reference to v, an exact float; runs no Python. Source: _PyFloat_ExactDealloc. */
+/* Releases a reference to v, an exact float; runs no Python. */
 MARTLET_HELPER void martlet_decref_float(TS ts, O v)
 {
     martlet_inline_float_decref(ts, v);
+}
+
+/* Frees a float whose last reference is gone. CPython's own freelist. Source: _PyFloat_ExactDealloc. */
+MARTLET_LEAF void martlet_float_free(TS ts, O v)
+{
+    struct _Py_float_freelist *list = &ts->interp->object_state.freelists.floats;
+    if (MARTLET_UNLIKELY((unsigned)list->numfree >= PyFloat_MAXFREELIST)) {
+        _PyFloat_ExactDealloc(v); /* list full, or closed for good at finalisation */
+        return;
+    }
+    list->numfree++;
+    v->ob_type = (PyTypeObject *)list->items;
+    list->items = (PyFloatObject *)v;
 }
 
 /* Releases a reference to v, an exact int (not a bool); runs no Python. The block goes to the helpers' own freelist. */
