@@ -253,23 +253,36 @@ finish_inlined(TS ts, F frame, bool raised)
     return _PyEval_EvalFrameDefault(ts, frame, 0);
 }
 
-/* Reads the values of an exit from its arguments. `at` is the record; returns the word behind the list of doubles. */
-static const uint32_t *
-read_values(const uint32_t *at, va_list list, union value *values, O *boxes, uint8_t *moved)
+/* How many values the record at `at` has, at home and passed. */
+static uint32_t
+count_values(const uint32_t *at)
 {
-    uint32_t n_values = at[1];
-    const uint32_t *doubles = at + 2;
-    for (uint32_t i = 0; i < n_values; i++) {
+    return at[1] + at[2 + at[1]];
+}
+
+/* Reads the values of an exit from their homes and from its arguments. `at` is the record; returns the word behind the
+ * list of doubles. */
+static const uint32_t *
+read_values(const uint32_t *at, va_list list, const int64_t *home, union value *values, O *boxes, uint8_t *moved)
+{
+    uint32_t n_homes = at[1], n_passed = at[2 + n_homes];
+    const uint32_t *homes = at + 2, *doubles = homes + n_homes + 1;
+    for (uint32_t i = 0; i < n_homes; i++) {
+        values[i].bits = home[homes[i]];
+    }
+    for (uint32_t i = 0; i < n_passed; i++) {
         if (doubles[i / 32] >> (i % 32) & 1) {
-            values[i].real = va_arg(list, double);
+            values[n_homes + i].real = va_arg(list, double);
         }
         else {
-            values[i].bits = va_arg(list, int64_t);
+            values[n_homes + i].bits = va_arg(list, int64_t);
         }
+    }
+    for (uint32_t i = 0; i < n_homes + n_passed; i++) {
         boxes[i] = NULL;
         moved[i] = 0;
     }
-    return doubles + (n_values + 31) / 32;
+    return doubles + (n_passed + 31) / 32;
 }
 
 /* Leaves in the state that the record behind `at` describes; see martlet_exit. */
@@ -366,18 +379,18 @@ leave(TS ts, F root, struct martlet_unit *unit, const uint32_t *at, uint32_t n_v
 }
 
 O
-martlet_exit(TS ts, F root, struct martlet_unit *unit, uint32_t index, ...)
+martlet_exit(TS ts, F root, struct martlet_unit *unit, uint32_t index, const int64_t *home, ...)
 {
     const uint32_t *at = unit->exits + unit->exits[1 + index];
     unit->exit_counts[index]++;
     bool raised = at[0] & 1;
-    uint32_t n_values = at[1];
+    uint32_t n_values = count_values(at);
     union value values[n_values + 1];
     O boxes[n_values + 1];
     uint8_t moved[n_values + 1];
     va_list list;
-    va_start(list, index);
-    at = read_values(at, list, values, boxes, moved);
+    va_start(list, home);
+    at = read_values(at, list, home, values, boxes, moved);
     va_end(list);
     return leave(ts, root, unit, at, n_values, values, boxes, moved, raised);
 }
@@ -431,16 +444,16 @@ frames_of(const uint32_t *at)
 /* Boxes the raw locals that the exit's record names into the frame. Their old contents are quiet, and no borrowed
  * reference to them is alive. MARTLET_GO_ON, or NULL without memory, an exception set. */
 O
-martlet_sync_frame(TS ts, F root, struct martlet_unit *unit, uint32_t index, ...)
+martlet_sync_frame(TS ts, F root, struct martlet_unit *unit, uint32_t index, const int64_t *home, ...)
 {
     const uint32_t *at = unit->exits + unit->exits[1 + index];
-    uint32_t n_values = at[1];
+    uint32_t n_values = count_values(at);
     union value values[n_values + 1];
     O boxes[n_values + 1];
     uint8_t moved[n_values + 1];
     va_list list;
-    va_start(list, index);
-    at = read_values(at, list, values, boxes, moved);
+    va_start(list, home);
+    at = read_values(at, list, home, values, boxes, moved);
     va_end(list);
     return sync_locals(ts, root, frames_of(at), values) < 0 ? NULL : MARTLET_GO_ON;
 }
@@ -449,16 +462,16 @@ martlet_sync_frame(TS ts, F root, struct martlet_unit *unit, uint32_t index, ...
  * and answers MARTLET_GO_ON if machine code may go on as if nothing had happened; otherwise as martlet_exit. The exit's
  * record is the state in front of the bytecode that polls. */
 O
-martlet_poll_frame(TS ts, F root, struct martlet_unit *unit, uint32_t index, ...)
+martlet_poll_frame(TS ts, F root, struct martlet_unit *unit, uint32_t index, const int64_t *home, ...)
 {
     const uint32_t *at = unit->exits + unit->exits[1 + index];
-    uint32_t n_values = at[1];
+    uint32_t n_values = count_values(at);
     union value values[n_values + 1];
     O boxes[n_values + 1];
     uint8_t moved[n_values + 1];
     va_list list;
-    va_start(list, index);
-    at = read_values(at, list, values, boxes, moved);
+    va_start(list, home);
+    at = read_values(at, list, home, values, boxes, moved);
     va_end(list);
     bool raised = sync_locals(ts, root, frames_of(at), values) < 0 || _Py_HandlePending(ts) < 0;
     if (!raised && unit->valid && root->frame_obj == NULL) {

@@ -90,9 +90,9 @@ extern MARTLET_RUNTIME F martlet_hidden_frames[MARTLET_MAX_HIDDEN];
 extern MARTLET_RUNTIME uint32_t martlet_n_hidden;
 
 /* exits.c */
-MARTLET_RUNTIME O martlet_exit(TS ts, F frame, struct martlet_unit *unit, uint32_t index, ...);
-MARTLET_RUNTIME O martlet_poll_frame(TS ts, F frame, struct martlet_unit *unit, uint32_t index, ...);
-MARTLET_RUNTIME O martlet_sync_frame(TS ts, F frame, struct martlet_unit *unit, uint32_t index, ...);
+MARTLET_RUNTIME O martlet_exit(TS ts, F frame, struct martlet_unit *unit, uint32_t index, const int64_t *home, ...);
+MARTLET_RUNTIME O martlet_poll_frame(TS ts, F frame, struct martlet_unit *unit, uint32_t index, const int64_t *home, ...);
+MARTLET_RUNTIME O martlet_sync_frame(TS ts, F frame, struct martlet_unit *unit, uint32_t index, const int64_t *home, ...);
 MARTLET_RUNTIME bool martlet_exit_due(uint32_t k);
 
 /* unwind.c */

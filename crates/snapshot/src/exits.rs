@@ -1,6 +1,6 @@
 //! The table of a unit's exits, and its encoding for the C routine that reads it.
 //!
-//! Machine code leaves by `martlet_exit(ts, frame, unit, index, values...)`. The record with that index says how many
+//! Machine code leaves by `martlet_exit(ts, frame, unit, index, home, values...)`. The record with that index says how many
 //! frames there are (the root frame is real and linked; inlined ones must be made), where the interpreter goes on in
 //! each, and what each local and stack item is. A record is plain data here and a run of 32-bit words there.
 //!
@@ -10,6 +10,7 @@
 //!
 //! ```text
 //! flags              bit 0: an exception is set
+//! n_homes            number of values at home, then each: its word in the array `home`
 //! n_values           number of values passed, then ceil(n/32) words, bit set: the value is a double
 //! n_virtuals         then each: kind, n_items, items (descriptors)
 //! n_frames           root first, then each: code slot, function (descriptor), offset, return_to,
@@ -20,8 +21,8 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Where a local, a stack item or a field of a virtual object comes from. Values are numbered in the order in which
-/// they are passed; a value that is boxed is boxed once, however often it is named.
+/// Where a local, a stack item or a field of a virtual object comes from. Values are numbered: those at home, then
+/// those passed, in order. A value that is boxed is boxed once, however often it is named.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Desc {
@@ -102,6 +103,8 @@ pub struct ExitRecord {
     pub reason: String,
     /// Whether an exception is set.
     pub raised: bool,
+    /// Raw values that are not passed: the word of `home` in which each stands.
+    pub homes: Vec<u32>,
     /// For each value passed, whether it is a double.
     pub doubles: Vec<bool>,
     /// Objects to make.
@@ -148,6 +151,8 @@ pub fn encode_exits(exits: &[ExitRecord]) -> Vec<u32> {
 
 fn encode_record(exit: &ExitRecord, words: &mut Vec<u32>) {
     words.push(u32::from(exit.raised));
+    words.push(word(exit.homes.len()));
+    words.extend(&exit.homes);
     words.push(word(exit.doubles.len()));
     for chunk in exit.doubles.chunks(32) {
         words.push(
@@ -194,17 +199,18 @@ mod tests {
         let record = ExitRecord {
             reason: "type".into(),
             raised: true,
+            homes: vec![6],
             doubles: vec![false, true],
             virtuals: vec![VirtualDesc {
                 kind: VirtualKind::ListIter,
-                items: vec![Desc::Owned(0), Desc::SmallInt(3)],
+                items: vec![Desc::Owned(1), Desc::SmallInt(3)],
             }],
             frames: vec![ExitFrame {
                 code_slot: 0,
                 function: Desc::Memory,
                 offset: 9,
                 return_to: 0,
-                locals: vec![Desc::Float(1)],
+                locals: vec![Desc::Float(2)],
                 stack: vec![Desc::Virtual(0)],
             }],
             drops: vec![],
@@ -213,13 +219,15 @@ mod tests {
         let expected = [
             1,
             2, // one record, at word 2
+            1, // raised
+            1,
+            6, // one value at home
+            2,
+            0b10, // two values passed, the second a double
             1,
             2,
-            0b10, // raised; two values, the second a double
-            1,
             2,
-            2,
-            2 << 24,
+            2 << 24 | 1,
             9 << 24 | 3, // one virtual: list_iterator of two items
             1,
             0,
@@ -227,7 +235,7 @@ mod tests {
             9,
             0, // one frame
             1,
-            5 << 24 | 1,
+            5 << 24 | 2,
             1,
             8 << 24, // its locals and stack
             0,       // no drops

@@ -26,7 +26,7 @@ pub use reply::{Costs, Dump, Reply, SlotValue, Unit};
 use serde::{Serialize, de::DeserializeOwned};
 
 /// The version of everything in this crate: both sides of an interface compare it before they talk.
-pub const FORMAT_VERSION: u32 = 1;
+pub const FORMAT_VERSION: u32 = 2;
 
 /// Bytes that are not what [`encode`] made.
 #[derive(Debug, thiserror::Error)]

@@ -52,12 +52,12 @@ impl<'ctx> Emitter<'_, 'ctx> {
         Ok(())
     }
 
-    fn words(&self, n: u32) -> StructType<'ctx> {
+    pub(super) fn words(&self, n: u32) -> StructType<'ctx> {
         let words = vec![self.ptr().into(); n as usize];
         self.context.struct_type(&words, false)
     }
 
-    fn word_at(
+    pub(super) fn word_at(
         &self,
         base: Option<PointerValue<'ctx>>,
         index: u32,

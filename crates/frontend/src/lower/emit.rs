@@ -1,6 +1,7 @@
 //! What all parts of the lowering share: declarations, calls, guards, exits.
 
 use super::exits::{self, SlotSource};
+use super::homes::Homes;
 use super::slots::Slots;
 use super::{Lowered, Refusal};
 use crate::hir::{Block, ExitSite, Func, Inst, StateId, Value};
@@ -19,9 +20,11 @@ use martlet_ir::inkwell::{AddressSpace, IntPredicate};
 use martlet_snapshot::{ExitRecord, ObjId, Object, Request, SlotValue};
 use std::collections::HashMap;
 
-/// How often a rare side of a branch is taken: once in about two thousand times.
 /// What `martlet_poll_frame` answers for going on in machine code (`MARTLET_GO_ON`).
 const GO_ON: u64 = 2;
+/// The parameter of exit routines that is the array of homes.
+const HOME_PARAM: u32 = 4;
+/// How often a rare side of a branch is taken: once in about two thousand times.
 const USUAL_WEIGHT: u64 = 2000;
 
 /// How the last instruction shows that it raised.
@@ -55,6 +58,9 @@ pub(super) struct Emitter<'a, 'ctx> {
     /// Room for arguments and results of helpers that take arrays.
     pub(super) scratch: Option<PointerValue<'ctx>>,
     pub(super) outputs: Option<PointerValue<'ctx>>,
+    /// Which raw values exits find in memory, and that memory.
+    pub(super) homes: Homes,
+    home: Option<PointerValue<'ctx>>,
     values: SecondaryMap<Value, Option<BasicValueEnum<'ctx>>>,
     records: Vec<ExitRecord>,
     exit_blocks: HashMap<String, BasicBlock<'ctx>>,
@@ -101,6 +107,8 @@ impl<'a, 'ctx> Emitter<'a, 'ctx> {
             failed: None,
             scratch: None,
             outputs: None,
+            homes: Homes::default(),
+            home: None,
             values: SecondaryMap::new(),
             records: Vec::new(),
             exit_blocks: HashMap::new(),
@@ -327,9 +335,7 @@ impl<'a, 'ctx> Emitter<'a, 'ctx> {
         reason: &str,
         raised: bool,
     ) -> Result<BasicBlock<'ctx>, Refusal> {
-        let func = self.func;
-        let handover = func.handovers.get(&site);
-        let (record, values) = exits::describe(func, self, state, handover, reason, raised)?;
+        let (record, values) = self.describe(site, state, reason, raised)?;
         // Two exits with one record may pass different values; with the same values they are the same exit.
         let key = format!("{record:?}{values:?}");
         if let Some(block) = self.exit_blocks.get(&key) {
@@ -343,14 +349,44 @@ impl<'a, 'ctx> Emitter<'a, 'ctx> {
         Ok(block)
     }
 
+    fn describe(
+        &mut self,
+        site: ExitSite,
+        state: StateId,
+        reason: &str,
+        raised: bool,
+    ) -> Result<(ExitRecord, Vec<Value>), Refusal> {
+        let homes = std::mem::take(&mut self.homes);
+        let described = exits::describe(self.func, self, &homes, (site, state), reason, raised);
+        self.homes = homes;
+        described
+    }
+
+    /// Makes room for homes. At the start of the entry block only.
+    pub(super) fn reserve_homes(&mut self) -> Result<(), Refusal> {
+        if self.homes.words > 0 {
+            let room = self.words(self.homes.words);
+            self.home = Some(self.builder.build_alloca(room, "home")?);
+        }
+        Ok(())
+    }
+
+    /// Stores what exits will look for, in front of an instruction or at the end of a block.
+    pub(super) fn store_homes(&mut self, site: ExitSite) -> Result<(), Refusal> {
+        for &(value, word) in self.homes.stores(site) {
+            let place = self.word_at(self.home, word)?;
+            self.builder.build_store(place, self.get(value)?)?;
+        }
+        Ok(())
+    }
+
     /// Asks the eval breaker; on a cold path lets the interpreter handle what is pending, and leaves if it must.
     pub(super) fn poll(&mut self, inst: Inst) -> Result<(), Refusal> {
         let func = self.func;
         let state = func.insts[inst]
             .state
             .ok_or(Refusal::NoState(inst.to_string()))?;
-        let handover = func.handovers.get(&ExitSite::Inst(inst));
-        let (record, values) = exits::describe(func, self, state, handover, "poll", false)?;
+        let (record, values) = self.describe(ExitSite::Inst(inst), state, "poll", false)?;
         let index = self.status().const_int(self.records.len() as u64, false);
         self.records.push(record);
         let [pending, leave, next] = ["poll", "leave", ""].map(|name| self.new_block(name));
@@ -378,7 +414,7 @@ impl<'a, 'ctx> Emitter<'a, 'ctx> {
         let state = func.insts[inst]
             .state
             .ok_or(Refusal::NoState(inst.to_string()))?;
-        let (record, values) = exits::describe(func, self, state, None, "sync", false)?;
+        let (record, values) = self.describe(ExitSite::Inst(inst), state, "sync", false)?;
         let index = self.status().const_int(self.records.len() as u64, false);
         self.records.push(record);
         let result = self.call_exit_routine("martlet_sync_frame", index, &values)?;
@@ -394,7 +430,8 @@ impl<'a, 'ctx> Emitter<'a, 'ctx> {
         values: &[Value],
     ) -> Result<PointerValue<'ctx>, Refusal> {
         let ptr = self.ptr();
-        let params = [ptr.into(), ptr.into(), ptr.into(), self.status().into()];
+        let word = self.status().into();
+        let params = [ptr.into(), ptr.into(), ptr.into(), word, ptr.into()];
         let cold = Attribute::get_named_enum_kind_id("cold");
         let cold = self.context.create_enum_attribute(cold, 0);
         let routine = self.module.get_function(name).unwrap_or_else(|| {
@@ -402,6 +439,12 @@ impl<'a, 'ctx> Emitter<'a, 'ctx> {
                 .module
                 .add_function(name, ptr.fn_type(&params, true), None);
             routine.add_attribute(AttributeLoc::Function, cold);
+            // It reads the homes during the call: they are nobody else's memory. `captures(none)` is 0.
+            for name in ["captures", "readonly"] {
+                let kind = Attribute::get_named_enum_kind_id(name);
+                let attribute = self.context.create_enum_attribute(kind, 0);
+                routine.add_attribute(AttributeLoc::Param(HOME_PARAM), attribute);
+            }
             routine
         });
         let unit = self.load_slot(SlotValue::Unit)?;
@@ -410,6 +453,7 @@ impl<'a, 'ctx> Emitter<'a, 'ctx> {
             self.frame().into(),
             unit.into(),
             index.into(),
+            self.home.unwrap_or(ptr.const_null()).into(),
         ];
         for value in values {
             args.push(self.passed(*value)?.into());

@@ -2,10 +2,12 @@
 //!
 //! Values are numbered in the order in which they are named; an alias (a guard's result) is the value it guards, so an
 //! object that is named twice is passed once, and one that is handed over is handed over by its first mention.
-//! Constants cost nothing: they are named by slot or by their small value.
+//! Constants cost nothing: they are named by slot or by their small value. Values at home (see `homes`) come first and
+//! are not passed.
 
 use super::Refusal;
-use crate::hir::{Def, Func, Handover, Op, Rep, Slot, State, StateId, Value};
+use super::homes::Homes;
+use crate::hir::{Def, ExitSite, Func, Op, Rep, Slot, State, StateId, Value};
 use martlet_snapshot::{Desc, ExitFrame, ExitRecord, ObjId, SlotValue, VirtualDesc};
 
 /// What the lowering offers for the making of records.
@@ -20,19 +22,29 @@ pub(super) trait SlotSource {
 pub(super) fn describe(
     func: &Func,
     slots: &mut dyn SlotSource,
-    state: StateId,
-    handover: Option<&Handover>,
+    homes: &Homes,
+    (site, state): (ExitSite, StateId),
     reason: &str,
     raised: bool,
 ) -> Result<(ExitRecord, Vec<Value>), Refusal> {
+    let handover = func.handovers.get(&site);
     let mut writer = Writer {
         func,
         slots,
         owned: handover.map_or_else(Vec::new, |handover| handover.owned.clone()),
+        at_home: Vec::new(),
         values: Vec::new(),
         virtuals: Vec::new(),
         made: Vec::new(),
     };
+    let mut words = Vec::new();
+    func.state_values(state, &mut |value| {
+        let value = func.root(value);
+        if let (Some(word), false) = (homes.home(site, value), writer.at_home.contains(&value)) {
+            writer.at_home.push(value);
+            words.push(word);
+        }
+    });
     let mut frames = Vec::new();
     let mut next = Some(state);
     let mut chain = Vec::new();
@@ -59,6 +71,7 @@ pub(super) fn describe(
     let record = ExitRecord {
         reason: reason.to_owned(),
         raised,
+        homes: words,
         doubles,
         virtuals: writer.virtuals,
         frames,
@@ -72,6 +85,8 @@ struct Writer<'a> {
     slots: &'a mut dyn SlotSource,
     /// Roots to hand over that were not named yet.
     owned: Vec<Value>,
+    /// Values that need not be passed.
+    at_home: Vec<Value>,
     values: Vec<Value>,
     virtuals: Vec<VirtualDesc>,
     /// The function's virtual behind each of the record's.
@@ -110,7 +125,10 @@ impl Writer<'_> {
             Slot::Memory => Desc::Memory,
             Slot::Null => Desc::Null,
             Slot::Value(value) => self.value(value)?,
-            Slot::Raw(value) => Desc::Raw(self.number(value)),
+            Slot::Raw(value) => match self.func.def_op(self.func.root(value)) {
+                Some(Op::Int(small @ 0..0x100_0000)) => Desc::SmallInt(*small as u32),
+                _ => Desc::Raw(self.number(value)),
+            },
             Slot::Virtual(index) => self.virtual_object(index)?,
         })
     }
@@ -159,10 +177,11 @@ impl Writer<'_> {
 
     fn number(&mut self, value: Value) -> u32 {
         let value = self.func.root(value);
-        let place = self.values.iter().position(|known| *known == value);
+        let all = self.at_home.iter().chain(&self.values);
+        let place = all.into_iter().position(|known| *known == value);
         place.unwrap_or_else(|| {
             self.values.push(value);
-            self.values.len() - 1
+            self.at_home.len() + self.values.len() - 1
         }) as u32
     }
 }

@@ -8,6 +8,7 @@
 mod calls;
 mod emit;
 mod exits;
+mod homes;
 mod ops;
 mod slots;
 mod terms;
@@ -16,9 +17,10 @@ mod tests;
 
 pub use slots::SLOTS_SYMBOL;
 
-use crate::hir::{Cfg, Func};
+use crate::hir::{Cfg, ExitSite, Func};
 use calls::Arrays;
 use emit::Emitter;
+use homes::Homes;
 use martlet_ir::inkwell::builder::BuilderError;
 use martlet_ir::inkwell::module::Module as InkModule;
 use martlet_ir::inkwell::values::{AnyValue, FunctionValue};
@@ -117,6 +119,7 @@ fn lower_into<'ctx>(
 fn emit_body(emitter: &mut Emitter<'_, '_>) -> Result<(), Refusal> {
     let func = emitter.func;
     let cfg = Cfg::new(func);
+    emitter.homes = Homes::find(func, &cfg);
     for &block in &cfg.order {
         emitter.starts[block] = Some(emitter.new_block(&block.to_string()));
     }
@@ -132,12 +135,15 @@ fn emit_body(emitter: &mut Emitter<'_, '_>) -> Result<(), Refusal> {
                 .iter()
                 .flat_map(|block| &func.blocks[*block].insts);
             emitter.reserve(Arrays::of(func, insts.copied()))?;
+            emitter.reserve_homes()?;
             emitter.enter()?;
         }
         phis.push(emitter.phis(block)?);
         for &inst in &func.blocks[block].insts {
+            emitter.store_homes(ExitSite::Inst(inst))?;
             emitter.instruction(inst)?;
         }
+        emitter.store_homes(ExitSite::Term(block))?;
         emitter.ends[block] = emitter.builder.get_insert_block();
         emitter.terminator(block)?;
     }

@@ -318,9 +318,97 @@ fn an_exit_describes_what_it_passes() {
     assert_eq!(ty.frames[0].stack, expected);
     assert_eq!(ty.frames[0].offset, 7);
     assert_eq!(
-        text.matches("call ptr (ptr, ptr, ptr, i32, ...) @martlet_exit")
+        text.matches("call ptr (ptr, ptr, ptr, i32, ptr, ...) @martlet_exit")
             .count(),
         2,
         "{text}"
     );
+}
+
+/// A loop whose parameter is local 0 in the states of `n` guards; the next iteration's is another value.
+fn loop_of_guards(n: usize, is_large: bool) -> (Build, Value) {
+    let mut build = Build::new();
+    let start = build.value(Op::LoadLocal(1), &[]);
+    let start = build.value(Op::UnboxInt, &[start]);
+    let header = build.func.add_block(0);
+    let param = build.func.add_param(header, Rep::I64, Type::of(Kind::INT));
+    build.end(Term::Jump(Target {
+        block: header,
+        args: vec![start],
+    }));
+    build.block = header;
+    let mut named = state(&[]);
+    named.locals = vec![Slot::Value(param)];
+    build.state = build.func.states.push(named);
+    for _ in 0..n {
+        let object = build.value(Op::LoadLocal(2), &[]);
+        build.value(Op::GuardNotNull, &[object]);
+    }
+    if is_large {
+        for _ in 0..200 {
+            build.value(Op::LoadLocal(2), &[]);
+        }
+    }
+    let next = build.value(Op::IntAddWrapping, &[param, param]);
+    build.end(Term::Jump(Target {
+        block: header,
+        args: vec![next],
+    }));
+    (build, param)
+}
+
+#[test]
+fn what_many_exits_name_is_stored_once_and_not_passed() {
+    let (build, _) = loop_of_guards(20, true);
+    let (text, lowered) = build.lower();
+    // In front of the loop and at its end; nothing in between.
+    assert_eq!(text.matches("store i64").count(), 2, "{text}");
+    let exits = &lowered.exits[1..];
+    assert!(exits.iter().all(|exit| exit.homes == [0]), "{exits:?}");
+    assert!(exits.iter().all(|exit| exit.doubles.is_empty()));
+    assert_eq!(exits[0].frames[0].locals, [Desc::Int(0)]);
+}
+
+#[test]
+fn what_few_exits_name_or_a_small_loop_changes_is_passed() {
+    for (n, is_large) in [(3, true), (20, false)] {
+        let (build, _) = loop_of_guards(n, is_large);
+        let (text, lowered) = build.lower();
+        assert_eq!(text.matches("store i64").count(), 0, "{text}");
+        assert!(lowered.exits.iter().all(|exit| exit.homes.is_empty()));
+        assert_eq!(lowered.exits[1].doubles, [false]);
+    }
+}
+
+#[test]
+fn an_exit_passes_what_its_home_does_not_hold() {
+    // On a cold path the local is another value. (Equal exits of the loop are one.)
+    let (mut build, param) = loop_of_guards(40, true);
+    let next = build.value(Op::IntAddWrapping, &[param, param]);
+    let Term::Jump(back) = build.func.blocks[build.block].term.clone() else {
+        panic!("the loop goes round");
+    };
+    let [cold, hot] = [0; 2].map(|offset| build.func.add_block(offset));
+    build.func.blocks[cold].cold = true;
+    let bit = build.value(Op::IntCmp(Cond::Lt), &[param, next]);
+    build.end(Term::Branch {
+        cond: bit,
+        then: to(cold),
+        other: to(hot),
+        likely: None,
+    });
+    build.func.blocks[hot].term = Term::Jump(back);
+    let mut named = state(&[]);
+    named.locals = vec![Slot::Value(next)];
+    let state = build.func.states.push(named);
+    build.func.blocks[cold].term = Term::Exit {
+        state,
+        reason: "never_ran",
+    };
+    let (_, lowered) = build.lower();
+    let (by_home, passed): (Vec<_>, Vec<_>) = lowered.exits[1..]
+        .iter()
+        .partition(|exit| exit.doubles.is_empty());
+    assert_eq!((by_home.len(), passed.len()), (1, 1));
+    assert!(passed[0].homes.is_empty());
 }

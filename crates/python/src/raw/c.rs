@@ -118,6 +118,7 @@ unsafe extern "C" {
         frame: *mut c_void,
         unit: *mut Unit,
         index: u32,
+        home: *const i64,
         ...
     ) -> *mut PyObject;
     pub(crate) fn martlet_exit_due(k: u32) -> bool;
