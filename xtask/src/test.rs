@@ -1,6 +1,6 @@
 //! `test`: every test there is, the ones that plain `cargo test` runs first.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result, bail};
@@ -47,7 +47,10 @@ pub(crate) fn test(workspace: &Workspace) -> Result<ExitCode> {
     }
     match steps.run("the package", || Package::build(workspace)) {
         Some(package) => {
-            steps.run("Python tests", || python_tests(workspace, &package));
+            let extras = extra_packages(workspace, &python);
+            steps.run("Python tests", || {
+                python_tests(workspace, &package, extras.as_deref())
+            });
             steps.run("differential programs", || {
                 differential::run_all(workspace, &package)
             });
@@ -58,7 +61,7 @@ pub(crate) fn test(workspace: &Workspace) -> Result<ExitCode> {
 }
 
 /// The files `crates/python/tests/test_*.py`, by unittest, under the built package.
-fn python_tests(workspace: &Workspace, package: &Package) -> Result<()> {
+fn python_tests(workspace: &Workspace, package: &Package, extras: Option<&Path>) -> Result<()> {
     let folder = workspace.root().join("crates/python/tests");
     if count_tests(&folder)? == 0 {
         bail!("{} holds no test_*.py", folder.display());
@@ -68,7 +71,43 @@ fn python_tests(workspace: &Workspace, package: &Package) -> Result<()> {
         .args(["-m", "unittest", "discover", "--start-directory"])
         .arg(&folder)
         .env_remove("MARTLET");
+    match extras {
+        Some(extras) => command.env("MARTLET_TEST_PACKAGES", extras),
+        None => command.env_remove("MARTLET_TEST_PACKAGES"),
+    };
     process::run(&mut command)
+}
+
+/// Python packages that only tests need: one with an LLVM of its own, and a runner of tests.
+const EXTRA_PACKAGES: [&str; 2] = ["llvmlite", "pytest"];
+
+/// Installs those packages into a folder of their own, once, and returns it. Without a network or pip the tests that
+/// need them are skipped, which is said aloud.
+fn extra_packages(workspace: &Workspace, python: &Python) -> Option<PathBuf> {
+    let folder = workspace.output().join("test-packages");
+    if EXTRA_PACKAGES.iter().all(|name| folder.join(name).is_dir()) {
+        return Some(folder);
+    }
+    step(&format!(
+        "installing {} for tests",
+        EXTRA_PACKAGES.join(" and ")
+    ));
+    let mut pip = Command::new(python.executable());
+    pip.args(["-I", "-m", "pip", "install", "--quiet", "--upgrade"])
+        .args(["--disable-pip-version-check", "--root-user-action=ignore"])
+        .args(["--only-binary", ":all:", "--target"])
+        .arg(&folder)
+        .args(EXTRA_PACKAGES);
+    match process::run(&mut pip) {
+        Ok(()) => Some(folder),
+        Err(error) => {
+            eprintln!(
+                "xtask: WARNING: {error:#}\nxtask: WARNING: the tests that need {} are SKIPPED",
+                EXTRA_PACKAGES.join(" or ")
+            );
+            None
+        }
+    }
 }
 
 fn count_tests(folder: &Path) -> Result<usize> {

@@ -1,8 +1,8 @@
 //! Requests through the C interface of the shared object, opened as the extension opens it.
 
 use martlet_snapshot::{
-    CodeSnapshot, EntryPoint, FORMAT_VERSION, Mode, ObjId, Object, Reply, Request, Stage, Unit,
-    decode, encode,
+    CodeSnapshot, EntryPoint, Mode, ObjId, Object, Reply, Request, Stage, Unit, decode, encode,
+    interface,
 };
 use object::{Object as _, ObjectSymbol};
 use std::ffi::{CStr, CString, c_void};
@@ -46,8 +46,8 @@ impl Opened {
         };
         // SAFETY: (all) these are the types of the functions with these names.
         unsafe {
-            let abi: extern "C" fn() -> u32 = std::mem::transmute(symbol(c"martlet_compiler_abi"));
-            assert_eq!(abi(), FORMAT_VERSION);
+            let abi: extern "C" fn() -> u64 = std::mem::transmute(symbol(c"martlet_compiler_abi"));
+            assert_eq!(abi(), interface(martlet_helpers::SEAL.bitcode));
             let new: extern "C" fn() -> *mut c_void =
                 std::mem::transmute(symbol(c"martlet_compiler_new"));
             Self {

@@ -14,12 +14,29 @@ use crate::tools;
 /// So many times a version of one entry is asked for; after that it is left to the interpreter.
 pub(crate) const MAX_ATTEMPTS: u32 = 5;
 
-/// A function is called for the first time, in a mode in which that makes it hot. `args` are the classes of its
-/// arguments, as far as they are positional.
-pub(crate) fn first_call(gil: Gil<'_>, func: Addr, args: Vec<Seen>) {
+/// A function that nobody asked a version of is called, in a mode in which calls alone make it hot. `args` are the
+/// classes of its arguments, as far as they are positional.
+pub(crate) fn called(gil: Gil<'_>, func: Addr, args: Vec<Seen>) {
     with(gil, |state| {
-        let _ = ask_for_function(gil, state, func, args, false);
+        if is_due(gil, state, func) {
+            let _ = ask_for_function(gil, state, func, args, false);
+        }
     });
+}
+
+/// Whether this call is the one at which the function is to be compiled. Until then its calls are counted.
+fn is_due(gil: Gil<'_>, state: &mut State, func: Addr) -> bool {
+    let wanted = state.options.always;
+    if wanted <= 1 {
+        return true;
+    }
+    let Ok(entry) = state.entry(gil, functions::code_of(gil, func)) else {
+        return true;
+    };
+    entry.calls += 1;
+    // The next call shall come by here, too.
+    entry.raw.set(|it| it.entered = 1);
+    entry.raw.get().eager > 0 || entry.calls >= wanted
 }
 
 /// Asks for a version of a function that is at hand; with `now`, on this thread, whatever the options say.
@@ -45,7 +62,7 @@ pub(crate) fn ask_for_function(
     };
     let scene = Scene {
         entry: EntryPoint::Start,
-        mode: mode(state, &code.qualname(gil), true),
+        mode: mode(state, &code.qualname(gil), state.options.always <= 1),
         globals: functions::globals_of(gil, func),
         builtins: functions::builtins_of(gil, func),
         seen_locals,
@@ -82,7 +99,7 @@ pub(crate) fn loop_seen(gil: Gil<'_>, addr: Addr, header: u32) {
         let depth = seen_stack.len() as u32;
         let scene = Scene {
             entry: EntryPoint::Loop(header),
-            mode: mode(state, &code.qualname(gil), state.options.always),
+            mode: mode(state, &code.qualname(gil), state.options.always == 1),
             globals: sight.globals(),
             builtins: sight.builtins(),
             seen_locals: sight.seen_locals(view.n_locals),

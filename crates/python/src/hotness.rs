@@ -206,7 +206,7 @@ fn look_at(gil: Gil<'_>, state: &mut State, sight: &Sight, innermost: bool, in_u
         BORED.store(0, Ordering::Relaxed);
         let scene = Scene {
             entry: EntryPoint::Start,
-            mode: mode(state, &code.qualname(gil), state.options.always),
+            mode: mode(state, &code.qualname(gil), state.options.always == 1),
             globals: sight.globals(),
             builtins: sight.builtins(),
             seen_locals: seen_at_start(gil, &code, sight),

@@ -155,10 +155,10 @@ fn after_fork_in_child(gil: Python<'_>) {
     fork::after_in_child(gil);
 }
 
-/// Runs a script as `python` does. How the process is to end: 0, 1, or -1 = by SIGINT.
+/// Runs a script, open as `descriptor`, as `python` does. How the process is to end: 0, 1, or -1 = by SIGINT.
 #[pyfunction]
-fn run_file(gil: Python<'_>, path: PathBuf) -> PyResult<i32> {
-    Ok(launch::run_file(gil, &path)?)
+fn run_file(gil: Python<'_>, path: PathBuf, descriptor: i32) -> PyResult<i32> {
+    Ok(launch::run_file(gil, &path, descriptor)?)
 }
 
 /// Calls something with no frame below it; the result as of `run_file`.

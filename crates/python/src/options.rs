@@ -9,8 +9,9 @@ use martlet_snapshot::{Effort, Stage};
 pub(crate) struct Options {
     /// `MARTLET_OFF=1`: nothing is ever compiled; `enable()` does nothing.
     pub(crate) off: bool,
-    /// `MARTLET_ALWAYS=1`: every function is compiled at its first call; sites that never ran are compiled generically.
-    pub(crate) always: bool,
+    /// `MARTLET_ALWAYS=n`: every function is compiled at its n-th call. At the first, sites that never ran are compiled
+    /// generically; later, for what was seen until then. 0: what is hot is.
+    pub(crate) always: u32,
     /// `MARTLET_SYNC=1`: compiling happens on the thread that asks, which waits.
     pub(crate) sync: bool,
     /// `MARTLET_ONLY=names`: only functions with one of these qualified names (separated by commas) are compiled.
@@ -51,7 +52,7 @@ impl Options {
         let number = |name: &str| text(name).and_then(|it| it.parse::<u64>().ok());
         Options {
             off: flag("MARTLET_OFF"),
-            always: flag("MARTLET_ALWAYS"),
+            always: number("MARTLET_ALWAYS").unwrap_or(0) as u32,
             sync: flag("MARTLET_SYNC"),
             only: text("MARTLET_ONLY")
                 .map(|it| it.split(',').map(|name| name.trim().to_owned()).collect()),

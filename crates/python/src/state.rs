@@ -29,6 +29,8 @@ pub(crate) struct CodeEntry {
     /// Doors into loops, by header.
     pub(crate) doors: Vec<(u32, Door<Meta>)>,
     pub(crate) heat: Heat,
+    /// Calls that were counted, where they alone make it hot.
+    pub(crate) calls: u32,
     pub(crate) qualname: Arc<str>,
     /// Why nothing will be compiled.
     pub(crate) refusal: Option<Refusal>,
@@ -181,6 +183,7 @@ impl State {
                     function: None,
                     doors: Vec::new(),
                     heat: Heat::default(),
+                    calls: 0,
                     qualname: code.qualname(gil).into(),
                     refusal: None,
                     avoid: Vec::new(),

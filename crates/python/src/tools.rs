@@ -52,7 +52,7 @@ pub(crate) fn arrived(gil: Gil<'_>) {
 
 /// Takes every entry back, and lets every version fall.
 pub(crate) fn leave(gil: Gil<'_>, state: &mut State, reason: &'static str) {
-    functions::switch(gil, false, state.options.always);
+    functions::switch(gil, false, state.options.always > 0);
     for entry in state.codes.values_mut() {
         if let Some(function) = &entry.function {
             function.invalidate(reason);
@@ -88,11 +88,11 @@ pub(crate) fn look(gil: Gil<'_>) {
 
 /// Lets compiled code be entered again.
 pub(crate) fn enter(gil: Gil<'_>, state: &mut State) {
-    functions::switch(gil, true, state.options.always);
+    functions::switch(gil, true, state.options.always > 0);
     for entry in state.codes.values_mut() {
         entry.raw.set(|it| it.asked = 0);
     }
-    if state.options.always {
+    if state.options.always > 0 {
         functions::enter_functions(gil);
     }
 }

@@ -25,8 +25,33 @@ pub use reply::{Costs, Dump, Reply, SlotValue, Unit};
 
 use serde::{Serialize, de::DeserializeOwned};
 
-/// The version of everything in this crate: both sides of an interface compare it before they talk.
-pub const FORMAT_VERSION: u32 = 2;
+/// The version of everything in this crate: a hash of the files that say what the data looks like, so that nobody can
+/// change one and forget to say so.
+const FORMAT: u64 = {
+    let hash = fnv1a(0xcbf2_9ce4_8422_2325, include_bytes!("code.rs"));
+    let hash = fnv1a(hash, include_bytes!("exits.rs"));
+    fnv1a(hash, include_bytes!("reply.rs"))
+};
+
+/// What both sides of an interface compare before they talk: the format of this crate together with `helpers`, a hash of
+/// the helpers that one side links and the other compiles in.
+///
+/// ```
+/// assert_ne!(martlet_snapshot::interface(1), martlet_snapshot::interface(2));
+/// ```
+pub const fn interface(helpers: u64) -> u64 {
+    fnv1a(FORMAT, &helpers.to_le_bytes())
+}
+
+/// FNV-1a, 64 bits, from `hash` on. Source: the hash by Fowler, Noll and Vo.
+const fn fnv1a(mut hash: u64, bytes: &[u8]) -> u64 {
+    let mut i = 0;
+    while i < bytes.len() {
+        hash = (hash ^ bytes[i] as u64).wrapping_mul(0x0000_0100_0000_01b3);
+        i += 1;
+    }
+    hash
+}
 
 /// Bytes that are not what [`encode`] made.
 #[derive(Debug, thiserror::Error)]
@@ -44,7 +69,7 @@ pub fn encode<T: Serialize>(value: &T) -> Vec<u8> {
 /// Turns bytes made by [`encode`] back into plain data.
 ///
 /// # Errors
-/// When the bytes were made from another type or another [`FORMAT_VERSION`], or are damaged.
+/// When the bytes were made from another type or by another [`interface`], or are damaged.
 pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, DecodeError> {
     Ok(postcard::from_bytes(bytes)?)
 }

@@ -2,7 +2,8 @@
 
 use super::fatal;
 use crate::Compiler;
-use martlet_snapshot::FORMAT_VERSION;
+use martlet_helpers::SEAL;
+use martlet_snapshot::interface;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 
@@ -15,10 +16,10 @@ const MALFORMED: i32 = -1;
 /// A bug outside of compiling proper.
 const PANICKED: i32 = -2;
 
-/// The version of the interface, [`FORMAT_VERSION`]: the first thing to ask.
+/// Which [`interface`] this is, with the helpers that are compiled in: the first thing to ask.
 #[unsafe(no_mangle)]
-pub extern "C" fn martlet_compiler_abi() -> u32 {
-    FORMAT_VERSION
+pub extern "C" fn martlet_compiler_abi() -> u64 {
+    interface(SEAL.bitcode)
 }
 
 /// Makes a compiler. NULL if that fails.

@@ -13,6 +13,15 @@
 
 import atexit
 import os
+import sys
+
+# What stands below was built against the headers of this one.
+if sys.implementation.name != "cpython" or sys.version_info[:2] != (3, 13) or sys.abiflags:
+    raise ImportError(
+        "martlet works with the usual build of CPython 3.13 only; this is "
+        + sys.implementation.name + " " + sys.version.split()[0]
+        + (" with ABI flags " + sys.abiflags if sys.abiflags else "")
+    )
 
 from martlet import _martlet
 from martlet._martlet import Inspection, is_enabled

@@ -43,9 +43,21 @@ def main():
         fail(f"unknown option {args[0]}\n{USAGE}")
     else:
         status = run_script(args[0], args)
-    if status > 0:
+    if status > 0 and not prompts():
+        if sys.flags.inspect:
+            # Then SystemExit is an exception like others, and the program's own has been shown already.
+            sys.excepthook = lambda *_: None
         sys.exit(status)
     # Below zero: SIGINT was not handled. The interpreter remembers, and ends itself by that signal.
+
+
+def prompts():
+    """Whether the interpreter will ask for more now, as it does under `-i`; then that decides on the status."""
+    import os
+
+    if sys.flags.interactive:
+        return True
+    return bool(sys.flags.inspect or os.environ.get("PYTHONINSPECT")) and os.isatty(0)
 
 
 def fail(message):
@@ -87,7 +99,11 @@ def run_command(source, argv):
     sys.argv[:] = argv
     set_path("")
     linecache._register_code("<string>", source, "<string>")
-    text = source.encode("utf-8", "surrogateescape")
+    try:
+        text = source.encode()
+    except UnicodeEncodeError as error:
+        sys.stderr.write(f"Unable to decode the command from the command line:\nUnicodeEncodeError: {error}\n")
+        return 1
     fresh_main()
     martlet.enable()
     return _martlet.run_command(text)
@@ -102,38 +118,42 @@ def run_script(script, argv):
         fresh_main()
         martlet.enable()
         return _martlet.run_stdin()
-    if importer := has_importer(script):
+    # As the interpreter makes it: joined, and nothing else.
+    path = script if os.path.isabs(script) else os.path.join(os.getcwd(), script)
+    if has_importer(path):
         import runpy
 
-        set_path(importer)
+        if sys.flags.safe_path:
+            sys.path.insert(0, path)
+        else:
+            sys.path[0] = path
         fresh_main()
         martlet.enable()
         return _martlet.run_call(runpy._run_module_as_main, ("__main__", False))
     try:
-        os.close(os.open(script, os.O_RDONLY))
+        # Once: what is not a regular file cannot be opened again.
+        file = os.open(script, os.O_RDONLY)
     except OSError as error:
-        path = os.path.abspath(script)
         sys.stderr.write(
             f"{sys.executable}: can't open file {path!r}: [Errno {error.errno}] {error.strerror}\n"
         )
         sys.exit(2)
     set_path(os.path.dirname(os.path.realpath(script)))
     fresh_main()
-    path = os.path.abspath(script)
     martlet.enable()
-    return _martlet.run_file(path)
+    return _martlet.run_file(path, file)
 
 
 def has_importer(path):
-    """The path itself if it is a directory or a zip archive with a `__main__` in it."""
+    """Whether it is a directory or a zip archive, with a `__main__` in it perhaps."""
     import os
 
     if not os.path.isdir(path) and path.endswith((".py", ".pyw")):
-        return None
+        return False
     for hook in sys.path_hooks:
         try:
             hook(path)
-            return path
+            return True
         except ImportError:
             pass
-    return None
+    return False

@@ -5,11 +5,12 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use martlet_engine::machine_code::DefaultTarget;
-use martlet_snapshot::FORMAT_VERSION;
+use martlet_helpers::SEAL;
+use martlet_snapshot::interface;
 
 use super::c;
 
-type AbiFn = unsafe extern "C" fn() -> u32;
+type AbiFn = unsafe extern "C" fn() -> u64;
 type NewFn = unsafe extern "C" fn() -> *mut c_void;
 type CompileFn =
     unsafe extern "C" fn(*mut c_void, *const u8, usize, *mut *mut u8, *mut usize) -> i32;
@@ -36,7 +37,7 @@ impl Library {
     /// Opens the shared object, apart from whatever else is in this process.
     ///
     /// # Errors
-    /// What the loader says; a wrong version of the interface.
+    /// What the loader says; another interface than this extension's.
     pub(crate) fn open(path: &Path) -> Result<Self, String> {
         let name = CString::new(path.as_os_str().as_bytes()).map_err(|it| it.to_string())?;
         // SAFETY: a C string. The object's initialisers are LLVM's and ours.
@@ -52,10 +53,10 @@ impl Library {
         // SAFETY: (all) the functions that the compiler exports under these names have these types.
         let abi: AbiFn = unsafe { std::mem::transmute(symbol(c"martlet_compiler_abi")?) };
         // SAFETY: no condition.
-        let version = unsafe { abi() };
-        if version != FORMAT_VERSION {
+        let found = unsafe { abi() };
+        if found != interface(SEAL.bitcode) {
             return Err(format!(
-                "{} speaks version {version}, not {FORMAT_VERSION}",
+                "{} was built from other sources than this extension: build both anew, together",
                 path.display()
             ));
         }

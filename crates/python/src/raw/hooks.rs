@@ -39,7 +39,7 @@ unsafe extern "C" fn first_call(func: *mut PyObject, args: *const *mut PyObject,
             // SAFETY: so many arguments are there, each a live object.
             .map(|i| objects::seen(Addr::from_ptr(unsafe { *args.add(i) })))
             .collect();
-        calls::first_call(gil, Addr::from_ptr(func), args);
+        calls::called(gil, Addr::from_ptr(func), args);
     });
 }
 

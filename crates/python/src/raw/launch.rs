@@ -1,6 +1,6 @@
 //! Running programs as `python` does.
 
-use std::ffi::{CStr, CString};
+use std::ffi::{CStr, CString, c_int};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
@@ -9,12 +9,16 @@ use pyo3::types::PyTuple;
 
 use super::{Gil, c};
 
-/// Runs a script file in `__main__`. An exception is printed; `SystemExit` ends the process. Answers how the process is
-/// to end: 0, 1, or -1 = killed by SIGINT.
-pub(crate) fn run_file(_gil: Gil<'_>, path: &Path) -> std::io::Result<i32> {
+/// Runs the script that the open file `descriptor` reads from, called `path`, in `__main__`; closes the file. An
+/// exception is printed; `SystemExit` ends the process. Answers how the process is to end: 0, 1, or -1 = killed by
+/// SIGINT.
+///
+/// # Errors
+/// The descriptor is of no file that can be read.
+pub(crate) fn run_file(_gil: Gil<'_>, path: &Path, descriptor: c_int) -> std::io::Result<i32> {
     let name = CString::new(path.as_os_str().as_bytes())?;
-    // SAFETY: C strings.
-    let file = unsafe { libc::fopen(name.as_ptr(), c"rb".as_ptr()) };
+    // SAFETY: a C string.
+    let file = unsafe { libc::fdopen(descriptor, c"rb".as_ptr()) };
     if file.is_null() {
         return Err(std::io::Error::last_os_error());
     }

@@ -1,4 +1,7 @@
-"""Recursive calls with values of several types, redefined under way."""
+"""Recursive calls with values of several types, redefined under way.
+
+The first line runs long enough to get hot.
+"""
 
 
 def fib(n):
@@ -7,7 +10,7 @@ def fib(n):
     return fib(n - 1) + fib(n - 2)
 
 
-print([fib(n) for n in range(20)], fib(7.0), fib(True))
+print([fib(n) for n in range(27)], fib(7.0), fib(True))
 
 
 class Small(int):

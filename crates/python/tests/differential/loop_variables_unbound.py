@@ -62,6 +62,7 @@ def comprehension_then_loop():
 
 print(never_bound_before(list(range(5000)), 4500))
 print(never_bound_before(list(range(5000)), -1))
+print(never_bound_before(list(range(5000)), 2500))
 print(bound_halfway(4000))
 print(deleted(3000))
 print(comprehension_then_loop())

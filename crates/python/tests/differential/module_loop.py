@@ -1,6 +1,16 @@
-"""Loops at module level and in a class body: their variables are globals, seen by callees."""
+"""Loops at module level and in a class body: their variables are globals, seen by callees.
+
+The first of them runs long enough to get hot.
+"""
 
 import sys
+
+count = 0
+quarters = 0.0
+for i in range(2_000_000):
+    count += i * 2
+    quarters += i / 4
+print(count, quarters, i)
 
 total = 0
 ratio = 0.0

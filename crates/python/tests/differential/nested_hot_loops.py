@@ -1,4 +1,7 @@
-"""One long call: the loop gets hot while it runs, with state that must survive the switch."""
+"""One long call: the loop gets hot while it runs, with state that must survive the switch.
+
+The first of them runs long enough to get hot.
+"""
 
 
 def long_call(n):
@@ -33,7 +36,7 @@ def with_iterators(n):
     return total
 
 
-print(long_call(3000))
+print(long_call(80_000))
 print(with_iterators(3000))
 
 

@@ -8,7 +8,7 @@ def before_any_tool(n):
     return total
 
 
-print(before_any_tool(50), before_any_tool(60))
+print(before_any_tool(50), before_any_tool(60), before_any_tool(70))
 
 import sys
 

@@ -1,0 +1,225 @@
+"""What Martlet says of itself: statistics in their three forms, and a function under the glass."""
+
+import os
+import unittest
+
+from support import AT_ONCE, HOT, ProcessTest
+
+COUNT = int
+REASONS = {str: int}
+SHARES = {"live": int, "retired": int, "freed": int}
+
+# The fields that are promised; there may be more.
+SCHEMA = {
+    "compiled": [str],
+    "refused": REASONS,
+    "relinks": COUNT,
+    "invalidated": REASONS,
+    "exits": REASONS,
+    "versions": SHARES,
+    "code_bytes": SHARES,
+    "ir_functions_live": COUNT,
+    "machine_share": float,
+    "compile": {
+        "bytecodes": COUNT, "frontend_ns": COUNT, "optimise_ns": COUNT, "emit_ns": COUNT, "link_ns": COUNT,
+    },
+}
+
+# Something of each kind: compiled, left by an exit, fallen with its class, freed, refused.
+EVENTFUL = """\
+import json, sys
+import martlet
+
+def hot(n):
+    total = 0
+    for i in range(n):
+        total += i
+    return total
+
+def generator(n):
+    yield from range(n)
+
+class C:
+    x = 1
+
+def reads(c):
+    return c.x
+
+# The code object of what stands here would live as long as this program's.
+exec("def gone(n): return n + 1")
+
+martlet.enable()
+hot(10), hot(10)
+for _ in range(100):
+    reads(C())
+for f in hot, reads, gone:
+    assert martlet.compile(f), martlet.inspect(f).reason()
+assert not martlet.compile(generator)
+print(hot(100), hot(2.0) if len(sys.argv) > 5 else "", reads(C()), gone(1))
+try:
+    hot("n")
+except TypeError as error:
+    print(error)
+for _ in range(20):
+    hot(2**70 // 2**66)
+C.x = 2
+print(reads(C()))
+before = martlet.stats()["versions"]
+del gone, f
+martlet.wait()
+after = martlet.stats()["versions"]
+assert after["freed"] > before["freed"], (before, after)
+"""
+
+
+class Statistics(ProcessTest):
+    def fits(self, value, schema, path="statistics"):
+        if isinstance(schema, type):
+            self.assertIs(type(value), schema, path)
+        elif isinstance(schema, list):
+            self.assertIs(type(value), list, path)
+            for item in value:
+                self.fits(item, schema[0], path)
+        elif str in schema:
+            self.assertIs(type(value), dict, path)
+            for key, item in value.items():
+                self.fits(item, schema[str], f"{path}.{key}")
+        else:
+            self.assertIs(type(value), dict, path)
+            for key, inner in schema.items():
+                self.assertIn(key, value, path)
+                self.fits(value[key], inner, f"{path}.{key}")
+
+    def test_file_has_what_is_promised(self):
+        self.write("eventful.py", EVENTFUL)
+        statistics, _ = self.statistics("eventful.py", switches={"MARTLET_SYNC": "1"})
+        self.fits(statistics, SCHEMA)
+        self.assertLessEqual({"hot", "reads", "gone"}, set(statistics["compiled"]))
+        self.assertIn("generator or coroutine", statistics["refused"])
+        for name in ("exits", "invalidated"):
+            self.assertGreater(sum(statistics[name].values()), 0, name)
+        self.assertGreaterEqual(statistics["relinks"], 3)
+        self.assertGreater(statistics["versions"]["freed"], 0)
+        self.assertGreater(statistics["code_bytes"]["freed"], 0)
+        self.assertGreaterEqual(statistics["ir_functions_live"], 1)
+        for name, value in statistics["compile"].items():
+            self.assertGreater(value, 0, name)
+
+    def test_share_of_time_in_machine_code(self):
+        self.write("long.py", HOT.replace("range(50)", "range(8000)"))
+        statistics, _ = self.statistics("long.py", switches={})
+        self.assertTrue(0.0 < statistics["machine_share"] <= 1.0, statistics["machine_share"])
+        self.write("cold.py", "print(1)")
+        statistics, _ = self.statistics("cold.py", switches={})
+        self.assertEqual(statistics["machine_share"], 0.0)
+
+    def test_nothing_was_compiled(self):
+        self.write("nothing.py", "pass\n")
+        statistics, _ = self.statistics("nothing.py", switches={})
+        self.fits(statistics, SCHEMA)
+        self.assertEqual((statistics["compiled"], statistics["ir_functions_live"]), ([], 0))
+
+    def test_switched_off(self):
+        statistics, _ = self.statistics(switches=AT_ONCE | {"MARTLET_OFF": "1"})
+        self.fits(statistics, SCHEMA)
+        self.assertEqual(statistics["compiled"], [])
+
+    def test_processes_share_replies(self):
+        cache = os.path.join(self.folder, "cache")
+        os.mkdir(cache)
+
+        def cost():
+            statistics, _ = self.statistics(switches=AT_ONCE | {"MARTLET_CACHE": cache})
+            self.assertIn("hot", statistics["compiled"])
+            return statistics["compile"]["emit_ns"]
+
+        self.assertGreater(cost(), 0)
+        self.assertEqual(cost(), 0)
+        for name in os.listdir(cache):
+            os.truncate(os.path.join(cache, name), 100)
+        self.assertGreater(cost(), 0)
+
+    def test_table_on_stderr(self):
+        self.write("hot.py", HOT)
+        plain = self.run_python(("hot.py",))
+        for arguments, switches in [(("--stats",), {}), ((), {"MARTLET_STATS": "1"})]:
+            result = self.run_python(("-m", "martlet", *arguments, "hot.py"), env=AT_ONCE | switches)
+            self.assertEqual((result.returncode, result.stdout), (0, plain.stdout))
+            lines = result.stderr.splitlines()
+            self.assertEqual(lines[0], "martlet: statistics")
+            for name in (
+                "functions compiled", "time in machine code", "versions", "code bytes", "relinks", "IR functions live",
+                "refused", "invalidated", "exits", "compiling",
+            ):
+                self.assertTrue(any(line.strip().startswith(name) for line in lines), (name, lines))
+
+    def test_function_under_the_glass(self):
+        self.write(
+            "inspects.py",
+            """\
+            import martlet
+
+            def f(n):
+                total = 0
+                for i in range(n):
+                    total += i
+                return total
+
+            def g():
+                yield
+
+            seen = martlet.inspect(f)
+            assert not seen.compiled() and seen.versions() == [] and seen.reason() is None
+            f(10), f(10)
+            assert martlet.compile(f)
+            assert f(10) == 45
+            assert seen.compiled() and len(seen.versions()) == 1, seen.versions()
+            assert "FOR_ITER" in seen.bytecode()
+            assert "bb0" in seen.hir()
+            assert "define" in seen.ir() and "define" in seen.ir(optimised=True)
+            assert "ret" in seen.asm()
+            assert not martlet.compile(g)
+            assert "generator" in martlet.inspect(g).reason()
+            for wrong in len, 3, object:
+                try:
+                    martlet.inspect(wrong)
+                except TypeError as error:
+                    assert "a Python function is wanted" in str(error), error
+                else:
+                    raise AssertionError(wrong)
+            stats = martlet.stats()
+            assert "f" in stats["compiled"] and stats["versions"]["live"] == 1, stats
+            martlet.disable()
+            assert not seen.compiled() and f(10) == 45
+            martlet.enable()
+            """,
+        )
+        result = self.run_python(("inspects.py",))
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+
+    def test_decorator(self):
+        self.write(
+            "decorated.py",
+            """\
+            import martlet
+
+            martlet.enable()
+
+            @martlet.jit
+            def f(a, b):
+                return a + b
+
+            assert f.__name__ == "f"
+            assert not martlet.inspect(f).compiled()
+            assert f(1, 2) == 3
+            martlet.wait()
+            assert f("a", "b") == "ab"
+            assert "f" in martlet.stats()["compiled"], martlet.inspect(f).reason()
+            """,
+        )
+        result = self.run_python(("decorated.py",))
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+
+
+if __name__ == "__main__":
+    unittest.main()
