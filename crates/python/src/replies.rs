@@ -11,7 +11,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
-use martlet_snapshot::{Costs, FORMAT_VERSION, Reply, Request, decode, encode};
+use martlet_helpers::SEAL;
+use martlet_snapshot::{Costs, Reply, Request, decode, encode, interface};
 
 /// Where the reply to one request is kept.
 pub(crate) struct Place {
@@ -31,7 +32,7 @@ impl Place {
             let modified = it.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
             Some((it.len(), modified.as_nanos() as u64))
         });
-        let key = encode(&(FORMAT_VERSION, build, request));
+        let key = encode(&(interface(SEAL.bitcode), build, request));
         let mut hasher = DefaultHasher::new();
         key.hash(&mut hasher);
         Self {

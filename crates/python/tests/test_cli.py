@@ -263,7 +263,7 @@ class CommandLine(ProcessTest):
             outer(0)
             """,
         )
-        plain = self.same("fails.py", MARTLET_ALWAYS="1", MARTLET_SYNC="1")
+        plain = self.same("fails.py", MARTLET_ALWAYS="1", MARTLET_SYNC="1", MARTLET_ONLY="inner,outer")
         self.assertEqual(plain.stderr.count("File"), 3)
 
     def test_nothing_of_llvm_is_mapped_before_it_is_needed(self):
