@@ -236,14 +236,17 @@ MARTLET_HELPER int martlet_set_attr_instance_value(TS ts, O v, O name, uint32_t 
         return PyObject_SetAttr(v, name, value);
     }
     PyDictValues *values = _PyObject_InlineValues(v);
-    O old = values->values[index];
-    /* The first store to an attribute also notes its place in the order: the generic way does. */
-    if (MARTLET_UNLIKELY(old == NULL || _PyObject_GetManagedDict(v) != NULL || !values->valid)) {
+    if (MARTLET_UNLIKELY(_PyObject_GetManagedDict(v) != NULL || !values->valid)) {
         return PyObject_SetAttr(v, name, value);
     }
+    O old = values->values[index];
     Py_INCREF(value);
     values->values[index] = value;
-    martlet_inline_decref(old);
+    if (old == NULL) {
+        _PyDictValues_AddToInsertionOrder(values, index);
+    } else {
+        martlet_inline_decref(old);
+    }
     return 0;
 }
 

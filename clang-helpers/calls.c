@@ -83,6 +83,29 @@ MARTLET_CALL O martlet_call_ex(TS ts, O callable, O args, O kwargs)
     return result;
 }
 
+/* Whether v is the class of this version. */
+MARTLET_HELPER bool martlet_is_class(O v, uint32_t type_version)
+{
+    return PyType_Check(v) && ((PyTypeObject *)v)->tp_version_tag == type_version;
+}
+
+/* An object of a class that makes its objects as `object` does, before __init__; new. NULL = MemoryError.
+ * Source: _PyType_NewManagedObject. */
+MARTLET_CALL O martlet_new_instance(O class)
+{
+    return PyType_GenericAlloc((PyTypeObject *)class, 0);
+}
+
+/* 0 if an __init__ returned None, else -1 = TypeError. Source: EXIT_INIT_CHECK. */
+MARTLET_CALL int martlet_init_result(O result)
+{
+    if (result == Py_None) {
+        return 0;
+    }
+    PyErr_Format(PyExc_TypeError, "__init__() should return None, not '%.200s'", Py_TYPE(result)->tp_name);
+    return -1;
+}
+
 /* A function of `code` with the frame's globals; new. NULL = MemoryError. Source: MAKE_FUNCTION. */
 MARTLET_CALL O martlet_make_function(F frame, O code)
 {

@@ -279,6 +279,15 @@ martlet_site(PyCodeObject *code, uint16_t *units, uint32_t oparg, O globals, O b
         *kind = SITE_CALLEE;
         break;
     }
+    case CALL_ALLOC_AND_ENTER_INIT: {
+        _PyCallCache *call = (_PyCallCache *)cache;
+        PyTypeObject *class = type_with_version(read_u32(call->func_version));
+        if (class != NULL && PyType_HasFeature(class, Py_TPFLAGS_HEAPTYPE)) {
+            object = ((PyHeapTypeObject *)class)->_spec_cache.init;
+        }
+        *kind = SITE_CALLEE;
+        break;
+    }
     default:
         break;
     }

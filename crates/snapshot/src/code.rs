@@ -124,7 +124,7 @@ pub enum Site {
     },
     /// `LOAD_ATTR_METHOD_*` or `LOAD_ATTR_NONDESCRIPTOR_*`, `LOAD_ATTR_CLASS`: the object that the cache holds.
     Descriptor(ObjId),
-    /// A call: the Python function that was called last.
+    /// A call: the Python function that was called last; of a class, its `__init__`.
     Callee(ObjId),
 }
 

@@ -223,6 +223,9 @@ helpers! {
     // Calls. `Call`: callable, self or NULL, arguments.
     Call = "martlet_call" (ts) [Obj, Obj, Array] -> New ANY "run";
     // `CallKw`: callable, self or NULL, names, arguments (C order: callable, self, args, n, names is made by the lowering).
+    IsClass = "martlet_is_class" () [Obj, Const32] -> Bool BOOL "";
+    NewInstance = "martlet_new_instance" () [Obj] -> New OBJECT "";
+    InitResult = "martlet_init_result" () [Obj] -> Status ANY "";
     CallKw = "martlet_call_kw" (ts) [Obj, Obj, Obj, Array] -> New ANY "run";
     CallEx = "martlet_call_ex" (ts) [Obj, Obj, Obj] -> New ANY "run";
     MakeFunction = "martlet_make_function" (frame) [Obj] -> New FUNCTION "";

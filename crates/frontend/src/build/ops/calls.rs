@@ -82,6 +82,12 @@ impl Builder<'_> {
                 return Ok(flow);
             }
         }
+        if bound == Item::Null
+            && self.may_speculate()
+            && let Some(flow) = self.instantiate(instr, &callable, &args)?
+        {
+            return Ok(flow);
+        }
         let mut items = vec![callable, bound];
         items.extend(args);
         self.generic_of(instr, &items, HelperId::Call)

@@ -4,9 +4,9 @@
 use super::{Builder, Flow};
 use crate::build::Refusal;
 use crate::build::frame::{Frame, Head, Item, Local};
-use crate::bytecode::{Code, Instr, Opcode, Special};
-use crate::hir::{Op, Type, Value};
-use martlet_snapshot::{FunctionInfo, ObjId, Object};
+use crate::bytecode::{CallKind, Code, Instr, Opcode, Special};
+use crate::hir::{HelperId, Op, Type, Value};
+use martlet_snapshot::{FunctionInfo, ObjId, Object, Site};
 
 /// Code units of a function that is inlined.
 const INLINE_UNITS: usize = 80;
@@ -71,6 +71,68 @@ impl Builder<'_> {
         self.push_value(result);
         self.after_run(instr.end);
         Ok(())
+    }
+
+    /// A call of a class that makes its objects as `object` does, and whose `__init__` is a known function: allocates,
+    /// then calls that. None where it is not known to be one.
+    pub(super) fn instantiate(
+        &mut self,
+        instr: &Instr,
+        class: &Item,
+        args: &[Item],
+    ) -> Result<Option<Flow>, Refusal> {
+        let Some(Special::Call {
+            kind: CallKind::AllocAndEnterInit,
+            func_version: class_version,
+        }) = instr.special
+        else {
+            return Ok(None);
+        };
+        let Some(Site::Callee(id)) = self.site(instr) else {
+            return Ok(None);
+        };
+        let id = *id;
+        let info = match self.object(id) {
+            Some(Object::Function(info))
+                if info.simple && info.direct && info.arg_count as usize == args.len() + 1 =>
+            {
+                info.clone()
+            }
+            _ => return Ok(None),
+        };
+        let class = self.obj(class)?;
+        let version = self.number(class_version);
+        let same = self.helper(HelperId::IsClass, vec![class, version]);
+        self.guard(same, true);
+        let init = self.constant(id);
+        let ty = self.func.ty(init);
+        let init = self
+            .emit_exiting(Op::GuardCode(info.code), vec![init], ty)
+            .expect("the same reference");
+        if !self.may_call_out()? {
+            return Ok(Some(Flow::Ended));
+        }
+        self.before_run();
+        let mut operands = vec![init];
+        for arg in args {
+            operands.push(self.obj(arg)?);
+        }
+        let instance = self
+            .call_helper(HelperId::NewInstance, vec![class])
+            .expect("an object");
+        operands.insert(1, instance);
+        let call = Op::CallDirect {
+            code: info.code,
+            n_locals: info.n_locals,
+            frame_size: info.frame_size,
+        };
+        let result = self
+            .emit_raising(call, operands, Type::ANY)
+            .expect("a result");
+        self.call_helper(HelperId::InitResult, vec![result]);
+        self.push_value(instance);
+        self.after_run(instr.end);
+        Ok(Some(Flow::Next))
     }
 
     /// The index of a code object whose body may stand in its caller's: small, and nothing in it can be observed.
