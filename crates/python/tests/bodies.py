@@ -21,7 +21,9 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.a
 PRELUDE = """
 #include "martlet.h"
 extern O martlet_slots[] __asm__("martlet.slots");
-extern O martlet_exit(TS ts, F frame, struct martlet_unit *unit, uint32_t index, ...);
+extern O exit_with_homes(TS ts, F frame, struct martlet_unit *unit, uint32_t index, const int64_t *home, ...)
+    __asm__("martlet_exit");
+#define martlet_exit(ts, frame, unit, index, ...) exit_with_homes(ts, frame, unit, index, NULL, ##__VA_ARGS__)
 #define UNIT ((struct martlet_unit *)martlet_slots[0])
 #define LOCAL(i) (frame->localsplus[i])
 #define ENTER() (frame->return_offset = UNIT->mark)
@@ -76,9 +78,10 @@ class Frame:
         self.words = [code_slot, function, offset, return_to, len(locals), *locals, len(stack), *stack]
 
 
-def exit_record(frames, doubles=(), virtuals=(), raised=False, drops=()):
-    """One record: `doubles` says for each value whether it is a double, `virtuals` are (kind, items)."""
-    words = [int(raised), len(doubles)]
+def exit_record(frames, doubles=(), virtuals=(), raised=False, drops=(), homes=()):
+    """One record: `doubles` says for each value that is passed whether it is a double, `virtuals` are (kind, items),
+    `homes` are words of the array of homes."""
+    words = [int(raised), len(homes), *homes, len(doubles)]
     for start in range(0, len(doubles), 32):
         words.append(sum(1 << i for i, it in enumerate(doubles[start:start + 32]) if it))
     words.append(len(virtuals))

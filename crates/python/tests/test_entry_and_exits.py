@@ -125,6 +125,15 @@ class ExitTest(unittest.TestCase):
             self.assertEqual(f(key, "b", 3, 4), (1 << 40, 2.5, True, key, "b", 77, len))
         self.assertEqual(sys.getrefcount(key), before)
 
+    def test_values_at_home_come_before_those_passed(self):
+        f = fresh("def f(a=1, b=2, c=3): return (a, b, c)")
+        build = offset_of(f, "BUILD_TUPLE")
+        install(f, "ENTER(); union { double real; int64_t bits; } two = {2.5}; int64_t home[] = {0, two.bits, 1000};"
+                   " return exit_with_homes(ts, frame, UNIT, 0, home, (int64_t)3000);",
+                [exit_record([Frame(build, [boxed_int(0), boxed_float(1), boxed_int(2)])], doubles=[0], homes=[2, 1])])
+        for _ in range(10):
+            self.assertEqual(f(), (1000, 2.5, 3000))
+
     def test_a_value_is_boxed_once(self):
         f = fresh("def f(a, b): return a is b, a")
         at = offset_of(f, "IS_OP")
