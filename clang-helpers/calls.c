@@ -248,15 +248,6 @@ MARTLET_CALL void martlet_raise(TS ts, O exc, O cause)
     Py_DECREF(value);
 }
 
-/* Sets the UnboundLocalError of local `i`. Source: LOAD_FAST_CHECK. */
-MARTLET_COLD void martlet_raise_unbound(TS ts, F frame, uint32_t i)
-{
-    O names = ((PyCodeObject *)frame->f_executable)->co_localsplusnames;
-    _PyEval_FormatExcCheckArg(ts, PyExc_UnboundLocalError,
-                              "cannot access local variable '%s' where it is not associated with a value",
-                              PyTuple_GET_ITEM(names, i));
-}
-
 /* format(v), as `{v}` in an f-string; new. Source: FORMAT_SIMPLE. */
 MARTLET_CALL O martlet_format_simple(O v)
 {

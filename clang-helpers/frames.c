@@ -134,12 +134,6 @@ MARTLET_HELPER bool martlet_poll_due(TS ts)
     return (_Py_atomic_load_uintptr_relaxed(&ts->eval_breaker) & _PY_EVAL_EVENTS_MASK) != 0;
 }
 
-/* Lets what waits for a poll run; may run Python. Source: _Py_HandlePending. */
-MARTLET_COLD int martlet_poll(TS ts)
-{
-    return _Py_HandlePending(ts) == 0 ? 0 : -1;
-}
-
 /* Sets the RecursionError of a call too deep, or answers false while the headroom for handling one is in use.
  * Source: _Py_CheckRecursiveCallPy. */
 static bool recursion_error(TS ts)

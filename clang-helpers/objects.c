@@ -222,9 +222,3 @@ MARTLET_HELPER O martlet_bool_box(bool value)
 {
     return value ? Py_True : Py_False;
 }
-
-/* None; borrowed, immortal. */
-MARTLET_HELPER O martlet_none(void)
-{
-    return Py_None;
-}

@@ -150,13 +150,6 @@ MARTLET_HELPER int64_t martlet_range_iter_len(O v)
     return ((_PyRangeIterObject *)v)->len;
 }
 
-/* Puts a range iterator where a loop that counted for itself has come to. */
-MARTLET_HELPER void martlet_range_iter_store(O v, int64_t start, int64_t len)
-{
-    ((_PyRangeIterObject *)v)->start = start;
-    ((_PyRangeIterObject *)v)->len = len;
-}
-
 /* The list that a list iterator runs over; borrowed; NULL (no exception) once it is exhausted. */
 MARTLET_HELPER O martlet_list_iter_list(O v)
 {
@@ -169,22 +162,6 @@ MARTLET_HELPER int64_t martlet_list_iter_index(O v)
     return ((_PyListIterObject *)v)->it_index;
 }
 
-/* Puts a list iterator at an index. */
-MARTLET_HELPER void martlet_list_iter_store_index(O v, int64_t index)
-{
-    ((_PyListIterObject *)v)->it_index = index;
-}
-
-/* Ends a list iterator that has come to the end of its list; releases the list. Source: FOR_ITER_LIST. */
-MARTLET_CALL void martlet_list_iter_finish(O v)
-{
-    _PyListIterObject *it = (_PyListIterObject *)v;
-    it->it_index = -1;
-    PyListObject *list = it->it_seq;
-    it->it_seq = NULL;
-    Py_XDECREF(list);
-}
-
 /* The tuple that a tuple iterator runs over; borrowed; NULL (no exception) once it is exhausted. */
 MARTLET_HELPER O martlet_tuple_iter_tuple(O v)
 {
@@ -195,21 +172,6 @@ MARTLET_HELPER O martlet_tuple_iter_tuple(O v)
 MARTLET_HELPER int64_t martlet_tuple_iter_index(O v)
 {
     return ((_PyTupleIterObject *)v)->it_index;
-}
-
-/* Puts a tuple iterator at an index. */
-MARTLET_HELPER void martlet_tuple_iter_store_index(O v, int64_t index)
-{
-    ((_PyTupleIterObject *)v)->it_index = index;
-}
-
-/* Ends a tuple iterator that has come to the end of its tuple; releases the tuple. Source: FOR_ITER_TUPLE. */
-MARTLET_CALL void martlet_tuple_iter_finish(O v)
-{
-    _PyTupleIterObject *it = (_PyTupleIterObject *)v;
-    PyTupleObject *tuple = it->it_seq;
-    it->it_seq = NULL;
-    Py_XDECREF(tuple);
 }
 
 /* A list of n items; new; steals each item. NULL = MemoryError. Source: BUILD_LIST. */

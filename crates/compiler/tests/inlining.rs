@@ -103,6 +103,27 @@ fn helper_call_disappears() {
     }
 }
 
+/// No pass may conclude that a C variable never changes from not seeing who writes it.
+#[test]
+fn global_written_natively_is_seen() {
+    let library = BitcodeLibrary::open("helpers", BITCODE).expect("this LLVM reads it");
+    let mut seen = 0;
+    for helper in HELPERS.iter().filter(|helper| helper.inline) {
+        let text = optimised(helper, &library, "generic");
+        for line in text.lines().filter(|line| line.starts_with("@martlet_")) {
+            assert!(line.contains(" = external "), "{}: {line}", helper.name);
+            seen += 1;
+        }
+    }
+    assert!(seen > 0, "no helper has such a variable");
+    let boxing = martlet_helpers::find("martlet_int_box").expect("it is there");
+    let text = optimised(boxing, &library, "generic");
+    let loads = text
+        .lines()
+        .filter(|line| line.contains("load ") && line.contains("@martlet_ints"));
+    assert!(loads.count() > 0, "{text}");
+}
+
 #[test]
 fn slow_paths_stay_calls() {
     let library = BitcodeLibrary::open("helpers", BITCODE).expect("this LLVM reads it");

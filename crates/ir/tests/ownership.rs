@@ -47,6 +47,76 @@ fn linkage_follows_references() {
     assert_eq!(module.function_count(), 0);
 }
 
+/// Passes that delete functions, put others in their place, merge them, or change their parameters.
+const PIPELINES: [&str; 16] = [
+    "globaldce",
+    "strip-dead-prototypes",
+    "deadargelim",
+    "cgscc(argpromotion)",
+    "mergefunc",
+    "ipsccp",
+    "globalopt",
+    "called-value-propagation",
+    "cgscc(inline)",
+    "hotcoldsplit",
+    "partial-inliner",
+    "attributor",
+    "default<O1>",
+    "default<O2>",
+    "default<O3>",
+    "default<Os>",
+];
+
+#[test]
+fn any_pass_over_the_library() {
+    const TEXT: &str = "
+        define i64 @twin(i64 %n) { %a = mul i64 %n, 7 %b = add i64 %a, 3 %c = xor i64 %b, %n ret i64 %c }
+        define i64 @other_twin(i64 %n) { %a = mul i64 %n, 7 %b = add i64 %a, 3 %c = xor i64 %b, %n ret i64 %c }
+        define i64 @unused_parameter(i64 %n, i64 %unused) { %r = call i64 @twin(i64 %n) ret i64 %r }
+        define i64 @reads(ptr %p) { %r = load i64, ptr %p ret i64 %r }
+        define i64 @calls_all(i64 %n, ptr %p) {
+          %a = call i64 @other_twin(i64 %n)
+          %b = call i64 @unused_parameter(i64 %a, i64 1)
+          %c = call i64 @reads(ptr %p)
+          %d = call i64 @nobody_holds(i64 %c, ptr %p)
+          %r = add i64 %b, %d
+          ret i64 %r
+        }
+        define internal i64 @nobody_holds(i64 %n, ptr %p) { %l = load i64, ptr %p %r = add i64 %l, %n ret i64 %r }";
+    let held = [
+        ("twin", 1),
+        ("other_twin", 1),
+        ("unused_parameter", 2),
+        ("reads", 1),
+        ("calls_all", 2),
+    ];
+    let machine = machine();
+    for pipeline in PIPELINES {
+        let mut module = module(TEXT);
+        let shares = held.map(|(name, n_params)| (module.own(name).unwrap(), name, n_params));
+        for round in 0..2 {
+            module.run_passes(pipeline, &machine).unwrap();
+            module.verify().unwrap();
+            for (share, name, n_params) in &shares {
+                let function = share.get(&module).unwrap();
+                assert_eq!(
+                    function.get_name().to_str(),
+                    Ok(*name),
+                    "{pipeline}, {round}"
+                );
+                assert_eq!(function.count_params(), *n_params, "{pipeline}, {round}");
+                assert!(function.count_basic_blocks() > 0, "{pipeline}, {round}");
+            }
+        }
+        drop(shares);
+        // What passes made of what nobody held goes with the next of them.
+        module.collect();
+        module.run_passes("globaldce", &machine).unwrap();
+        assert_eq!(module.function_count(), 0, "{pipeline}: {module}");
+        assert_eq!(module.memory_report().nodes, 0, "{pipeline}");
+    }
+}
+
 #[test]
 fn recursive_function_is_erased() {
     let mut module = module(

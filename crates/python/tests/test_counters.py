@@ -198,6 +198,39 @@ class Counters(ProcessTest):
 
 
 class Redefinition(ProcessTest):
+    def test_tiers_agree(self):
+        """One translation means the same however much it was optimised."""
+        self.write(
+            "mixed.py",
+            """\
+            import math
+
+            def numbers(n):
+                a, b, items = 0, 1.5, []
+                for i in range(n):
+                    a = (a * 3 + i) % 1000003
+                    b = b * 0.999 + a / 7 - i // 3
+                    if a & 1:
+                        items.append(a << (i & 31))
+                    elif a % 5 == 0 and items:
+                        items[-1] -= i
+                return a, b, math.fsum(map(float, items)), len(items), items[-3:]
+
+            for n in (3, 50, 400, 4.0, 500):
+                try:
+                    print(numbers(n))
+                except (TypeError, IndexError) as error:
+                    print(type(error).__name__, error)
+            """,
+        )
+        for effort in "none", "quick", "best":
+            for call in "1", "3":
+                switches = {
+                    "MARTLET_EFFORT": effort, "MARTLET_ALWAYS": call, "MARTLET_SYNC": "1", "MARTLET_ONLY": "numbers",
+                }
+                statistics, _ = self.statistics("mixed.py", switches=switches)
+                self.assertEqual(statistics["compiled"], ["numbers"])
+
     def test_inlined_callee_redefined(self):
         """A loop that inlined or assumed `g` sees `g` rebound by something it calls, at once."""
         self.write(

@@ -106,12 +106,30 @@ class Statistics(ProcessTest):
             self.assertGreater(value, 0, name)
 
     def test_share_of_time_in_machine_code(self):
-        self.write("long.py", HOT.replace("range(50)", "range(8000)"))
-        statistics, _ = self.statistics("long.py", switches={})
-        self.assertTrue(0.0 < statistics["machine_share"] <= 1.0, statistics["machine_share"])
-        self.write("cold.py", "print(1)")
-        statistics, _ = self.statistics("cold.py", switches={})
-        self.assertEqual(statistics["machine_share"], 0.0)
+        self.write(
+            "long.py",
+            """\
+            import time
+            import martlet
+
+            def hot(n):
+                total = 0
+                for i in range(n):
+                    total += i * i
+                return total
+
+            assert martlet.stats().get("machine_share", 0.0) == 0.0
+            martlet.enable()
+            end = time.monotonic() + 60
+            while martlet.stats()["machine_share"] == 0.0 and time.monotonic() < end:
+                for _ in range(200):
+                    hot(1000)
+            assert martlet.inspect(hot).compiled()
+            assert 0.0 < martlet.stats()["machine_share"] <= 1.0
+            """,
+        )
+        result = self.run_python(("long.py",))
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
 
     def test_nothing_was_compiled(self):
         self.write("nothing.py", "pass\n")

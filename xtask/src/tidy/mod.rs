@@ -2,11 +2,13 @@
 //!
 //! - [`layering`]: the arrows between the crates, and who may link LLVM;
 //! - [`sources`]: where `unsafe` may stand, how a file begins, words that must not be left behind;
+//! - [`unused`]: no helper is kept that nobody calls;
 //! - [`claims`]: the tests that README names exist.
 
 mod claims;
 mod layering;
 mod sources;
+mod unused;
 
 use std::process::ExitCode;
 
@@ -19,6 +21,7 @@ pub(crate) fn tidy(workspace: &Workspace) -> Result<ExitCode> {
     let mut problems = layering::check(workspace)?;
     let files = sources::Files::read(workspace)?;
     problems.extend(sources::check(&files));
+    problems.extend(unused::check(&files));
     problems.extend(claims::check(workspace, &files)?);
     for problem in &problems {
         eprintln!("tidy: {problem}");

@@ -262,7 +262,6 @@ helpers! {
     MatchSequence = "martlet_match_sequence" () [Obj] -> Bool BOOL "";
     MatchMapping = "martlet_match_mapping" () [Obj] -> Bool BOOL "";
     Raise = "martlet_raise" (ts) [Obj, Obj] -> Raises ANY "run";
-    RaiseUnbound = "martlet_raise_unbound" (ts frame) [Const32] -> Raises ANY "";
 }
 
 #[cfg(test)]
