@@ -1,6 +1,7 @@
 /* calls.c: calls, functions, cells, raising and formatting.
  *
- * Arguments are borrowed: the caller releases callable and arguments afterwards, also after an error.
+ * Calls steal the callable and the arguments, also when they fail: a Python function owns its arguments, and what it
+ * drops dies at once, as where the interpreter runs it inline.
  */
 #include "inline.h"
 
@@ -9,46 +10,55 @@
 #include <internal/pycore_intrinsics.h>
 #include <internal/pycore_opcode_utils.h>
 
-/* Where a call goes and with which arguments, once self and bound methods are sorted out. */
-struct call {
-    O callable;
-    O const *args;
-    size_t n;
-    size_t flag; /* PY_VECTORCALL_ARGUMENTS_OFFSET while the word before args is free */
-};
+/* entry.c of the runtime. */
+O martlet_call_function(TS ts, O callable, O *args, size_t n, O names);
+
+/* Calls with the n arguments in `args`, the last of them named by `names`, and releases the callable and what is left
+ * of the arguments. args[-1] is free if `flag` says so. */
+static O call_owned(TS ts, O callable, O *args, size_t n, size_t flag, O names)
+{
+    size_t n_positional = names == NULL ? n : n - (size_t)PyTuple_GET_SIZE(names);
+    O result = NULL;
+    if (Py_IS_TYPE(callable, &PyFunction_Type)) {
+        result = martlet_call_function(ts, callable, args, n_positional, names);
+    } else {
+        result = _PyObject_VectorcallTstate(ts, callable, args, n_positional | flag, names);
+    }
+    martlet_inline_decref(callable);
+    for (size_t i = 0; i < n; i++) {
+        martlet_inline_decref(args[i]);
+    }
+    return result;
+}
 
 /* As the interpreter's CALL: `self` comes first; a bound method is taken apart. args[-1] is room for self. */
-static struct call arrange(O callable, O self, O const *args, int64_t n)
+static O call_arranged(TS ts, O callable, O self, O *args, size_t n, O names)
 {
-    struct call call = {callable, args, (size_t)n, PY_VECTORCALL_ARGUMENTS_OFFSET};
     if (self == NULL && Py_IS_TYPE(callable, &PyMethod_Type)) {
-        self = ((PyMethodObject *)callable)->im_self;
-        call.callable = ((PyMethodObject *)callable)->im_func;
+        O method = callable;
+        self = Py_NewRef(((PyMethodObject *)method)->im_self);
+        callable = Py_NewRef(((PyMethodObject *)method)->im_func);
+        martlet_inline_decref(method);
     }
-    if (self != NULL) {
-        ((O *)args)[-1] = self;
-        call.args--;
-        call.n++;
-        call.flag = 0;
+    if (self == NULL) {
+        return call_owned(ts, callable, args, n, PY_VECTORCALL_ARGUMENTS_OFFSET, names);
     }
-    return call;
+    args[-1] = self;
+    return call_owned(ts, callable, args - 1, n + 1, 0, names);
 }
 
-/* callable(*args), or callable(self, *args) if self is not NULL; new. args[-1] is room that the helper may write.
- * Source: CALL. */
-MARTLET_CALL O martlet_call(TS ts, O callable, O self, O const *args, int64_t n)
+/* callable(*args), or callable(self, *args) if self is not NULL; new; steals callable, self and the arguments. args[-1]
+ * is room that the helper may write. Source: CALL. */
+MARTLET_CALL O martlet_call(TS ts, O callable, O self, O *args, int64_t n)
 {
-    struct call call = arrange(callable, self, args, n);
-    return _PyObject_VectorcallTstate(ts, call.callable, call.args, call.n | call.flag, NULL);
+    return call_arranged(ts, callable, self, args, (size_t)n, NULL);
 }
 
-/* As martlet_call, the last of the n arguments being the values of the keywords in the tuple `names`; new.
- * Source: CALL_KW. */
-MARTLET_CALL O martlet_call_kw(TS ts, O callable, O self, O names, O const *args, int64_t n)
+/* As martlet_call, the last of the n arguments being the values of the keywords in the tuple `names`, which is borrowed;
+ * new. Source: CALL_KW. */
+MARTLET_CALL O martlet_call_kw(TS ts, O callable, O self, O names, O *args, int64_t n)
 {
-    struct call call = arrange(callable, self, args, n);
-    size_t n_positional = call.n - (size_t)PyTuple_GET_SIZE(names);
-    return _PyObject_VectorcallTstate(ts, call.callable, call.args, n_positional | call.flag, names);
+    return call_arranged(ts, callable, self, args, (size_t)n, names);
 }
 
 /* Sets the TypeError of `f(*args)` where args is no iterable, and answers false. */
@@ -68,18 +78,43 @@ static bool can_be_starred(TS ts, O callable, O args)
     return false;
 }
 
-/* callable(*args, **kwargs); kwargs is an exact dict or NULL; new. Source: CALL_FUNCTION_EX. */
+/* function(*tuple); new; steals the tuple, which need not outlive the start of the call. */
+static O call_unpacked(TS ts, O function, O tuple)
+{
+    size_t n = (size_t)PyTuple_GET_SIZE(tuple);
+    O few[8];
+    O *args = n <= 8 ? few : PyMem_Malloc(n * sizeof(O));
+    if (args == NULL) {
+        Py_DECREF(tuple);
+        return PyErr_NoMemory();
+    }
+    for (size_t i = 0; i < n; i++) {
+        args[i] = Py_NewRef(PyTuple_GET_ITEM(tuple, i));
+    }
+    Py_DECREF(tuple);
+    O result = call_owned(ts, Py_NewRef(function), args, n, 0, NULL);
+    if (args != few) {
+        PyMem_Free(args);
+    }
+    return result;
+}
+
+/* callable(*args, **kwargs); kwargs is an exact dict or NULL; new; steals args. Source: CALL_FUNCTION_EX. */
 MARTLET_CALL O martlet_call_ex(TS ts, O callable, O args, O kwargs)
 {
-    if (PyTuple_CheckExact(args)) {
-        return PyObject_Call(callable, args, kwargs);
+    if (!PyTuple_CheckExact(args)) {
+        O tuple = can_be_starred(ts, callable, args) ? PySequence_Tuple(args) : NULL;
+        Py_DECREF(args);
+        if (tuple == NULL) {
+            return NULL;
+        }
+        args = tuple;
     }
-    O tuple = can_be_starred(ts, callable, args) ? PySequence_Tuple(args) : NULL;
-    if (tuple == NULL) {
-        return NULL;
+    if (Py_IS_TYPE(callable, &PyFunction_Type) && (kwargs == NULL || PyDict_GET_SIZE(kwargs) == 0)) {
+        return call_unpacked(ts, callable, args);
     }
-    O result = PyObject_Call(callable, tuple, kwargs);
-    Py_DECREF(tuple);
+    O result = PyObject_Call(callable, args, kwargs);
+    Py_DECREF(args);
     return result;
 }
 

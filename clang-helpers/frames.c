@@ -60,6 +60,15 @@ MARTLET_CALL int martlet_local_sync_float(TS ts, F frame, uint32_t i, double v)
     return 0;
 }
 
+/* As martlet_local_sync_float for a local whose slot holds the object of the value, or NULL where there is none yet. */
+MARTLET_CALL int martlet_local_keep_float(TS ts, F frame, uint32_t i, double v)
+{
+    if (frame->localsplus[i] == NULL) {
+        frame->localsplus[i] = martlet_inline_float_box(ts, v);
+    }
+    return frame->localsplus[i] != NULL ? 0 : -1;
+}
+
 /* As martlet_local_sync_float, for an int. */
 MARTLET_CALL int martlet_local_sync_int(TS ts, F frame, uint32_t i, int64_t v)
 {

@@ -18,6 +18,29 @@ MARTLET_CALL void martlet_dealloc(O v)
     }
 }
 
+/* Whether v, of which this is the last reference, dies without running Python: an exact tuple or list of things that
+ * outlive it or do so, too. */
+MARTLET_COLD bool martlet_dies_quietly(O v)
+{
+    if (!PyTuple_CheckExact(v) && !PyList_CheckExact(v)) {
+        return false;
+    }
+    Py_ssize_t n = Py_SIZE(v);
+    O const *items = PyTuple_CheckExact(v) ? ((PyTupleObject *)v)->ob_item : ((PyListObject *)v)->ob_item;
+    for (Py_ssize_t i = 0; i < n; i++) {
+        if (items[i] != NULL && items[i]->ob_refcnt <= 1 && !martlet_inline_is_quiet(items[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Whether releasing a reference to v runs no Python: it is NULL, not the last one, or v dies silently. */
+MARTLET_HELPER bool martlet_release_quiet(O v)
+{
+    return v == NULL || MARTLET_LIKELY(v->ob_refcnt > 1) || martlet_inline_is_quiet(v) || martlet_dies_quietly(v);
+}
+
 /* Takes a reference to v. Source: Py_INCREF. */
 MARTLET_HELPER void martlet_incref(O v)
 {

@@ -17,6 +17,9 @@ uint8_t martlet_enabled;
 /* At least one function was given back because the C stack was low. */
 static uint8_t martlet_suspended;
 
+/* Arguments that the caller hands over: a call with just these takes them. Set for the length of a call's start. */
+static O const *owned_arguments;
+
 /* Below this many C calls left, Python-to-Python calls go through the interpreter, which does not nest in C. */
 #define LOW_C_RECURSION 4000
 
@@ -58,20 +61,37 @@ martlet_interpret(TS ts, F frame)
     return MARTLET_SENTINEL;
 }
 
+static inline Py_ssize_t
+n_keywords(O kwnames)
+{
+    return kwnames == NULL ? 0 : PyTuple_GET_SIZE(kwnames);
+}
+
 /* Whether the arguments stand on the value stack of the interpreter's CALL that made this very call. It will release
  * them when we return, but a Python function that the interpreter runs inline owns its arguments: where it drops one,
- * that dies. So they are taken from there, and Nones put in their place. A bound method's self is not on that stack. */
+ * that dies. So they are taken from there, and Nones put in their place. A bound method's self is not on that stack.
+ * A C function that forwards the end of its own arguments, one of them being the callable, forwards fewer of them than
+ * the instruction has; `n` counts those given by keyword, too. */
 static inline bool
-may_take(TS ts, O callable, O const *args)
+may_take(TS ts, O callable, O const *args, Py_ssize_t n)
 {
+    if (args == owned_arguments) {
+        owned_arguments = NULL;
+        return true;
+    }
     F caller = ts->current_frame;
     if (caller == NULL || caller->owner == FRAME_OWNED_BY_CSTACK) {
         return false;
     }
     PyCodeObject *code = (PyCodeObject *)caller->f_executable;
     O const *stack = caller->localsplus + code->co_nlocalsplus;
-    return args >= stack + 2 && args < stack + code->co_stacksize + 1
-           && (args[-1] == callable || (args[-1] == NULL && args[-2] == callable));
+    if (args < stack + 1 || args > stack + code->co_stacksize) {
+        return false;
+    }
+    /* Two words stand below what the instruction counts: the callable, and self or NULL. */
+    uint8_t counted = caller->instr_ptr->op.arg;
+    return args[-1] == callable ? counted == (uint8_t)(n - 1)
+                                : args > stack + 1 && args[-1] == NULL && args[-2] == callable && counted == (uint8_t)n;
 }
 
 /* Pushes a frame for a call with exactly the positional arguments; NULL when the data stack's chunk is full. */
@@ -115,7 +135,7 @@ push_simple(TS ts, PyFunctionObject *func, PyCodeObject *code, O const *args, bo
 static __attribute__((noinline)) F
 push_general(TS ts, PyFunctionObject *func, O const *args, Py_ssize_t n_args, O kwnames, bool take)
 {
-    Py_ssize_t n_total = n_args + (kwnames == NULL ? 0 : PyTuple_GET_SIZE(kwnames));
+    Py_ssize_t n_total = n_args + n_keywords(kwnames);
     O taken[n_total + 1];
     for (Py_ssize_t i = 0; i < n_total; i++) {
         taken[i] = args[i];
@@ -152,12 +172,29 @@ interpret_call(O callable, O const *args, size_t nargsf, O kwnames, TS ts)
         return martlet_plain_vectorcall(callable, args, nargsf, kwnames);
     }
     Py_ssize_t n_args = PyVectorcall_NARGS(nargsf);
-    F frame = push_general(ts, func, args, n_args, kwnames, may_take(ts, callable, args));
+    bool take = may_take(ts, callable, args, n_args + n_keywords(kwnames));
+    F frame = push_general(ts, func, args, n_args, kwnames, take);
     if (frame == NULL) {
         return NULL;
     }
     frame->instr_ptr = _PyCode_CODE((PyCodeObject *)func->func_code);
     return _PyEval_EvalFrameDefault(ts, frame, 0);
+}
+
+/* Calls a Python function with arguments that the caller owns, the last of them named by `names`: what the frame takes
+ * over is replaced by None, the rest stays. New; NULL = exception. */
+MARTLET_RUNTIME O
+martlet_call_function(TS ts, O callable, O *args, size_t n, O names)
+{
+    vectorcallfunc entry = ((PyFunctionObject *)callable)->vectorcall;
+    if (entry != martlet_vectorcall && entry != martlet_plain_vectorcall) {
+        return entry(callable, args, n, names);
+    }
+    owned_arguments = args;
+    O result = entry == martlet_vectorcall ? martlet_vectorcall(callable, args, n, names)
+                                           : interpret_call(callable, args, n, names, ts);
+    owned_arguments = NULL;
+    return result;
 }
 
 /* Whether functions were given back because the C stack was low, and it is not low any more. Says so once. */
@@ -208,7 +245,7 @@ martlet_vectorcall(O callable, O const *args, size_t nargsf, O kwnames)
         return interpret_call(callable, args, nargsf, kwnames, ts);
     }
     F frame = NULL;
-    bool take = may_take(ts, callable, args);
+    bool take = may_take(ts, callable, args, n_args + n_keywords(kwnames));
     if (MARTLET_LIKELY(record->simple && kwnames == NULL && n_args == code->co_argcount)) {
         frame = push_simple(ts, func, code, args, take);
     }

@@ -48,7 +48,7 @@ static O
 box(struct exit *x, uint32_t kind, uint32_t k)
 {
     if (x->boxes[k] == NULL) {
-        x->boxes[k] = kind == 5 ? PyFloat_FromDouble(x->values[k].real) : PyLong_FromLongLong(x->values[k].bits);
+        x->boxes[k] = kind != 4 ? PyFloat_FromDouble(x->values[k].real) : PyLong_FromLongLong(x->values[k].bits);
         x->failed |= x->boxes[k] == NULL;
     }
     return Py_XNewRef(x->boxes[k]);
@@ -68,8 +68,9 @@ named(struct exit *x, uint32_t desc)
         return Py_XNewRef(x->values[k].object);
     case 3: /* borrowed */
         return Py_XNewRef(x->values[k].object);
-    case 4: /* int */
-    case 5: /* float */
+    case 4:  /* int */
+    case 5:  /* float */
+    case 11: /* kept float that has no object yet */
         return box(x, KIND(desc), k);
     case 6: /* bool */
         return x->values[k].bits & 1 ? Py_True : Py_False;
@@ -152,7 +153,13 @@ write_frame(struct exit *x, F frame, const uint32_t *at)
     int n_locals = ((PyCodeObject *)frame->f_executable)->co_nlocalsplus;
     uint32_t n = *at++;
     for (uint32_t i = 0; i < n; i++, at++) {
-        if (KIND(*at) != 0) {
+        if (KIND(*at) == 11 && frame->localsplus[i] != NULL) { /* kept: the object that the program knows */
+            uint32_t k = PAYLOAD(*at);
+            if (x->boxes[k] == NULL) {
+                x->boxes[k] = Py_NewRef(frame->localsplus[i]);
+            }
+        }
+        else if (KIND(*at) != 0) {
             O old = frame->localsplus[i];
             frame->localsplus[i] = named(x, *at);
             if (old != NULL) {
@@ -398,6 +405,7 @@ martlet_exit(TS ts, F root, struct martlet_unit *unit, uint32_t index, const int
 /* frames.c of the helpers. */
 int martlet_local_sync_int(TS ts, F frame, uint32_t i, int64_t v);
 int martlet_local_sync_float(TS ts, F frame, uint32_t i, double v);
+int martlet_local_keep_float(TS ts, F frame, uint32_t i, double v);
 int martlet_local_sync_bool(TS ts, F frame, uint32_t i, bool v);
 
 /* Boxes the raw locals of the root, whose frame record is `at`, into its memory, and says where it is. -1 without
@@ -416,6 +424,9 @@ sync_locals(TS ts, F root, const uint32_t *at, union value *values)
         }
         else if (kind == 5) {
             status = martlet_local_sync_float(ts, root, i, values[k].real);
+        }
+        else if (kind == 11) {
+            status = martlet_local_keep_float(ts, root, i, values[k].real);
         }
         else if (kind == 6) {
             status = martlet_local_sync_bool(ts, root, i, values[k].bits & 1);

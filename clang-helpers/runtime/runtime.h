@@ -101,11 +101,11 @@ MARTLET_RUNTIME void martlet_traceback(TS ts, F frame);
 MARTLET_RUNTIME bool martlet_unwind(F frame);
 MARTLET_RUNTIME void martlet_release_stack(F frame, int depth);
 
-/* virtuals.c */
-MARTLET_RUNTIME O martlet_make_range_iter(int64_t start, int64_t len, int64_t step);
-MARTLET_RUNTIME O martlet_make_list_iter(O list, int64_t index);
-MARTLET_RUNTIME O martlet_make_tuple_iter(O tuple, int64_t index);
-MARTLET_RUNTIME O martlet_make_enumerate(int64_t index, O iterator);
-MARTLET_RUNTIME O martlet_make_range(O start, O stop, O step);
+/* virtuals.c of the helpers */
+O martlet_make_range_iter(int64_t start, int64_t len, int64_t step);
+O martlet_make_list_iter(O list, int64_t index);
+O martlet_make_tuple_iter(O tuple, int64_t index);
+O martlet_make_enumerate(int64_t index, O iterator);
+O martlet_make_range(O start, O stop, O step);
 
 #endif /* MARTLET_RUNTIME_H */

@@ -48,6 +48,9 @@ pub enum Desc {
     SmallInt(u32),
     /// (10) Value k is a raw 64-bit integer that stays raw. Fields of virtual objects only (indices, lengths).
     Raw(u32),
+    /// (11) Value k is a double, and the local's memory holds its object, or NULL: box it then. Locals of the root frame
+    /// only.
+    Kept(u32),
 }
 
 /// Kind of an object that was never made, and is made by an exit.
@@ -129,6 +132,7 @@ impl Desc {
             Self::Virtual(k) => (8, k),
             Self::SmallInt(k) => (9, k),
             Self::Raw(k) => (10, k),
+            Self::Kept(k) => (11, k),
         };
         assert!(
             payload < 1 << 24,

@@ -210,25 +210,31 @@ impl Builder<'_> {
         match item {
             Item::Null => Ok(self.emit(Op::Null, vec![], Type::of(Kind::NULL))),
             Item::Val(value) => Ok(*value),
-            Item::Virtual(VirtualKind::Tuple, fields) => {
-                let fields = fields.clone();
-                let mut items = Vec::new();
-                for field in &fields {
-                    let Field::Item(item) = field else {
-                        return Err(Refusal::new("shape", "a tuple holds objects"));
-                    };
-                    items.push(self.obj(item)?);
-                }
-                let op = Op::Call {
-                    helper: HelperId::BuildTuple,
-                    outputs: 0,
-                };
-                Ok(self
-                    .emit_raising(op, items, Type::of(Kind::TUPLE))
-                    .expect("a tuple"))
-            }
-            Item::Virtual(..) => Err(Refusal::new("shape", "an iterator is used as an object")),
+            Item::Virtual(kind, fields) => self.make_virtual(*kind, &fields.clone()),
         }
+    }
+
+    /// Makes an object that was not made.
+    fn make_virtual(&mut self, kind: VirtualKind, fields: &[Field]) -> Result<Value, Refusal> {
+        let helper = match kind {
+            VirtualKind::Tuple => HelperId::BuildTuple,
+            VirtualKind::RangeIter => HelperId::MakeRangeIter,
+            VirtualKind::ListIter => HelperId::MakeListIter,
+            VirtualKind::TupleIter => HelperId::MakeTupleIter,
+            VirtualKind::Enumerate => HelperId::MakeEnumerate,
+            _ => return Err(Refusal::new("shape", "only an exit makes this object")),
+        };
+        let mut args = Vec::new();
+        for field in fields {
+            args.push(match field {
+                Field::Raw(value) => *value,
+                Field::Item(item) => self.obj(item)?,
+            });
+        }
+        let op = Op::Call { helper, outputs: 0 };
+        Ok(self
+            .emit_raising(op, args, Type::of(virtual_kind(kind)))
+            .expect("an object"))
     }
 
     /// The item as an object; raw values are boxed.
@@ -245,12 +251,8 @@ impl Builder<'_> {
             Rep::I1 => Op::BoxBool,
             _ => return value,
         };
-        if let Some(local) = self.synced_local(value) {
-            let ty = self.func.ty(value);
-            return self.emit(Op::LoadLocal(local), vec![], ty);
-        }
-        if let Some(boxed) = self.boxes.get(&value) {
-            return *boxed;
+        if let Some(known) = self.known_object(value) {
+            return known;
         }
         let ty = self.func.ty(value);
         let boxed = if op == Op::BoxBool {
@@ -260,6 +262,39 @@ impl Builder<'_> {
         };
         self.boxes.insert(value, boxed);
         boxed
+    }
+
+    /// The object of a raw value, if the program may know of one.
+    pub(super) fn known_object(&mut self, value: Value) -> Option<Value> {
+        let local = match self.synced_local(value) {
+            Some(local) => local,
+            None => {
+                if let Some(boxed) = self.boxes.get(&value) {
+                    return Some(*boxed);
+                }
+                let local = self.keeping_local(value)?;
+                self.emit_raising(Op::SyncLocal(local), vec![value], Type::ANY);
+                self.frames[0].locals[local as usize] = Local::Raw {
+                    value,
+                    synced: true,
+                };
+                local
+            }
+        };
+        let ty = self.func.ty(value);
+        Some(self.emit(Op::LoadLocal(local), vec![], ty))
+    }
+
+    /// A local of the root frame that keeps the object of this raw float.
+    pub(super) fn keeping_local(&self, value: Value) -> Option<u32> {
+        if self.func.rep(value) != Rep::F64 {
+            return None;
+        }
+        let holds =
+            |local: &Local| matches!(local, Local::Raw { value: held, .. } if *held == value);
+        let locals = self.frames[0].locals.iter().zip(&self.infos[0].kept);
+        let mut locals = locals.map(|(local, kept)| *kept && holds(local));
+        locals.position(|keeps| keeps).map(|local| local as u32)
     }
 
     /// A local of the root frame whose memory holds the box of this raw value.
@@ -277,8 +312,7 @@ impl Builder<'_> {
         match item {
             Item::Null => Kind::NULL,
             Item::Val(value) => self.func.ty(*value).kinds,
-            Item::Virtual(VirtualKind::Tuple, _) => Kind::TUPLE,
-            Item::Virtual(..) => Kind::OBJECT,
+            Item::Virtual(kind, _) => virtual_kind(*kind),
         }
     }
 
@@ -381,6 +415,7 @@ impl Builder<'_> {
             Kind::FLOAT => self.emit(Op::UnboxFloat, vec![guarded], ty),
             _ => self.emit(Op::UnboxBool, vec![guarded], ty),
         };
+        self.boxes.insert(raw, guarded);
         if !self.infos[self.frame().code].identity_matters {
             self.adopt(guarded, raw);
         }
@@ -390,7 +425,8 @@ impl Builder<'_> {
     /// A boxed number was unboxed: locals that hold the box keep the raw value at hand, and their memory agrees.
     fn adopt(&mut self, boxed: Value, raw: Value) {
         for frame in &mut self.frames {
-            for local in &mut frame.locals {
+            let kept = &self.infos[frame.code].kept;
+            for (index, local) in frame.locals.iter_mut().enumerate() {
                 match local {
                     Local::Memory { cached, .. } if *cached == Some(boxed) => {
                         *local = Local::Raw {
@@ -398,7 +434,9 @@ impl Builder<'_> {
                             synced: true,
                         };
                     }
-                    Local::Inlined(item) if *item == Item::Val(boxed) => *item = Item::Val(raw),
+                    Local::Inlined(item) if *item == Item::Val(boxed) && !kept[index] => {
+                        *item = Item::Val(raw);
+                    }
                     _ => {}
                 }
             }
@@ -515,6 +553,18 @@ impl Builder<'_> {
                 *cached = None;
             }
         }
+    }
+}
+
+/// The exact kind of an object that was not made.
+pub(super) fn virtual_kind(kind: VirtualKind) -> Kind {
+    match kind {
+        VirtualKind::Tuple => Kind::TUPLE,
+        VirtualKind::RangeIter => Kind::RANGE_ITER,
+        VirtualKind::ListIter => Kind::LIST_ITER,
+        VirtualKind::TupleIter => Kind::TUPLE_ITER,
+        VirtualKind::Enumerate => Kind::ENUMERATE,
+        _ => Kind::OBJECT,
     }
 }
 

@@ -3,6 +3,7 @@
 //! The builder interprets bytecode over [`Frame`]s. A *shape* is what of a frame decides how code behind it looks:
 //! representations, kinds, virtual objects; never a constant. Blocks are versioned by shape (see `versions`).
 
+use super::emit::virtual_kind;
 use crate::hir::{Func, Kind, Op, Rep, Type, Value};
 use martlet_snapshot::VirtualKind;
 
@@ -36,7 +37,8 @@ pub(super) enum Local {
         /// The content, if at hand.
         cached: Option<Value>,
     },
-    /// A raw value of the root frame. The slot holds the same (`synced`) or something stale whose death is quiet.
+    /// A raw value of the root frame. The slot holds the same (`synced`) or something stale whose death is quiet; that of
+    /// a local that keeps its float's object holds that or NULL.
     Raw {
         /// The value.
         value: Value,
@@ -233,18 +235,21 @@ fn join_item(a: &ItemShape, b: &ItemShape) -> Option<ItemShape> {
     if a == b {
         return Some(a.clone());
     }
-    if let (ItemShape::Virtual(kind, xs), ItemShape::Virtual(other, ys)) = (a, b) {
-        if kind != other || xs.len() != ys.len() {
-            return None;
-        }
-        let fields = xs
-            .iter()
-            .zip(ys)
-            .map(|(x, y)| join_field(x, y))
-            .collect::<Option<_>>()?;
+    if let (ItemShape::Virtual(kind, xs), ItemShape::Virtual(other, ys)) = (a, b)
+        && kind == other
+        && xs.len() == ys.len()
+        && let Some(fields) = (xs.iter().zip(ys).map(|(x, y)| join_field(x, y))).collect()
+        && (*kind != VirtualKind::Enumerate || has_virtual_field(&fields))
+    {
         return Some(ItemShape::Virtual(*kind, fields));
     }
-    Some(ItemShape::Obj(coarse(item_kind(a)? | item_kind(b)?)))
+    Some(ItemShape::Obj(coarse(item_kind(a) | item_kind(b))))
+}
+
+/// What an `enumerate` that was not made goes over was not made either.
+fn has_virtual_field(fields: &Vec<FieldShape>) -> bool {
+    let is_virtual = |field: &_| matches!(field, FieldShape::Item(ItemShape::Virtual(..)));
+    fields.iter().any(is_virtual)
 }
 
 fn join_field(a: &FieldShape, b: &FieldShape) -> Option<FieldShape> {
@@ -255,14 +260,13 @@ fn join_field(a: &FieldShape, b: &FieldShape) -> Option<FieldShape> {
     }
 }
 
-/// What kinds of object an item is when it is made; none for what cannot be made outside an exit.
-fn item_kind(shape: &ItemShape) -> Option<Kind> {
+/// What kinds of object an item is when it is made.
+fn item_kind(shape: &ItemShape) -> Kind {
     match shape {
-        ItemShape::Null => Some(Kind::NULL),
-        ItemShape::Obj(kind) => Some(*kind),
-        ItemShape::Raw(rep) => Some(raw_kind(*rep)),
-        ItemShape::Virtual(VirtualKind::Tuple, _) => Some(Kind::TUPLE),
-        ItemShape::Virtual(..) => None,
+        ItemShape::Null => Kind::NULL,
+        ItemShape::Obj(kind) => *kind,
+        ItemShape::Raw(rep) => raw_kind(*rep),
+        ItemShape::Virtual(kind, _) => virtual_kind(*kind),
     }
 }
 

@@ -1,5 +1,6 @@
 //! What one look over a code object tells before it is built: joins, loop headers, hints.
 
+use super::identity;
 use crate::bytecode::{Code, Instr, Opcode, Special};
 use crate::hir::Kind;
 use martlet_snapshot::CodeSnapshot;
@@ -21,6 +22,8 @@ pub(super) struct CodeInfo {
     loops: Vec<(u32, u32, Vec<bool>)>,
     /// Whether the program compares identities of values that may be numbers: boxes then stay boxes.
     pub(super) identity_matters: bool,
+    /// Which locals keep the objects of the floats in them: see `identity`.
+    pub(super) kept: Vec<bool>,
 }
 
 impl CodeInfo {
@@ -30,7 +33,7 @@ impl CodeInfo {
         let assigned = assigned(&code, snapshot, 0..u32::MAX);
         let loops = loops(&code, snapshot);
         let identity_matters = identity_matters(&code);
-        Self {
+        let mut info = Self {
             code,
             joins,
             loop_headers,
@@ -38,8 +41,21 @@ impl CodeInfo {
             assigned,
             loops,
             identity_matters,
-        }
+            kept: Vec::new(),
+        };
+        let counts = (snapshot.n_locals as usize, n_arguments(snapshot) as usize);
+        let refreshed = |local: u32, at: u32| info.assigned_around(at)[local as usize];
+        info.kept = identity::kept(&info.code, &info.joins, counts, &refreshed);
+        info
     }
+}
+
+/// How many locals are bound when a function starts.
+pub(super) fn n_arguments(snapshot: &CodeSnapshot) -> u32 {
+    snapshot.arg_count
+        + snapshot.kw_only_arg_count
+        + u32::from(snapshot.flags & 0x04 != 0) // CO_VARARGS
+        + u32::from(snapshot.flags & 0x08 != 0) // CO_VARKEYWORDS
 }
 
 fn joins(code: &Code) -> (HashSet<u32>, HashSet<u32>) {

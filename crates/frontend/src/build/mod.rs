@@ -12,6 +12,7 @@
 
 mod emit;
 mod frame;
+mod identity;
 mod info;
 mod ops;
 mod refusal;
@@ -116,7 +117,8 @@ struct Builder<'a> {
 
 impl<'a> Builder<'a> {
     fn new(request: &'a Request, infos: Vec<CodeInfo>, snapshot: &CodeSnapshot) -> Self {
-        let func = Func::new(&*snapshot.qualname, request.entry);
+        let mut func = Func::new(&*snapshot.qualname, request.entry);
+        func.kept = infos[0].kept.clone();
         let block = func.entry;
         Self {
             request,
@@ -154,9 +156,7 @@ impl<'a> Builder<'a> {
     /// Sets up the entry block; returns the offset it goes on at.
     fn enter(&mut self) -> Result<u32, Refusal> {
         let snapshot = &self.request.codes[0];
-        let arguments = snapshot.arg_count + snapshot.kw_only_arg_count
-            + u32::from(snapshot.flags & 0x04 != 0) // CO_VARARGS
-            + u32::from(snapshot.flags & 0x08 != 0); // CO_VARKEYWORDS
+        let arguments = info::n_arguments(snapshot);
         let in_loop = matches!(self.request.entry, EntryPoint::Loop(_));
         let locals = (0..snapshot.n_locals)
             .map(|local| {

@@ -28,6 +28,7 @@ impl Builder<'_> {
         self.begin(offset, offset);
         let code = self.frame().code;
         if !self.is_join(offset) && offset != 0 {
+            self.show_floats();
             return self.continue_at(offset);
         }
         if self.frame().head.is_some() {
@@ -37,6 +38,7 @@ impl Builder<'_> {
             self.speculate_at_header();
         }
         self.forget_details(offset);
+        self.show_floats();
         let shape: Shape = self
             .frames
             .iter()
@@ -91,6 +93,20 @@ impl Builder<'_> {
                     *ty = Type::of(Kind::all());
                 }
                 _ => {}
+            }
+        }
+    }
+
+    /// The stack's raw floats of which a variable keeps the object are that object from here on.
+    fn show_floats(&mut self) {
+        for depth in 0..self.frames.len() {
+            for index in 0..self.frames[depth].stack.len() {
+                if let Item::Val(value) = self.frames[depth].stack[index]
+                    && self.keeping_local(value).is_some()
+                {
+                    let object = self.boxed(value);
+                    self.frames[depth].stack[index] = Item::Val(object);
+                }
             }
         }
     }

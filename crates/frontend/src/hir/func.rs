@@ -206,6 +206,8 @@ pub struct Func {
     pub virtuals: Vec<Virtual>,
     /// Code objects whose bodies were inlined.
     pub inlined: Vec<ObjId>,
+    /// Which locals keep the object of a raw float in them: their memory holds it, or NULL.
+    pub kept: Vec<bool>,
     /// Bytecode instructions translated.
     pub bytecodes: u32,
     /// What each exit hands over; an exit that is not listed hands over nothing. Empty before the refcount pass.
@@ -227,6 +229,7 @@ impl Func {
             states: PrimaryMap::new(),
             virtuals: Vec::new(),
             inlined: Vec::new(),
+            kept: Vec::new(),
             bytecodes: 0,
             handovers: BTreeMap::new(),
         }

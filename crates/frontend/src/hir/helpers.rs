@@ -18,9 +18,7 @@ pub enum Arg {
     F64,
     /// `int32_t` or `uint32_t`, always a constant (`Op::Int`).
     Const32,
-    /// All remaining arguments as `PyObject *const *, int64_t`, borrowed; one scratch word stands before the array.
-    Array,
-    /// All remaining arguments as `PyObject *const *, int64_t`, each handed over.
+    /// All remaining arguments as `PyObject **, int64_t`, each handed over; one scratch word stands before the array.
     ArraySteal,
 }
 
@@ -169,6 +167,10 @@ helpers! {
     // Iteration.
     GetIter = "martlet_get_iter" () [Obj] -> New ANY "run";
     IterNext = "martlet_iter_next" (ts) [Obj] -> NewOrNull ANY "run";
+    MakeRangeIter = "martlet_make_range_iter" () [I64, I64, I64] -> New RANGE_ITER "";
+    MakeListIter = "martlet_make_list_iter" () [Obj, I64] -> New LIST_ITER "";
+    MakeTupleIter = "martlet_make_tuple_iter" () [Obj, I64] -> New TUPLE_ITER "";
+    MakeEnumerate = "martlet_make_enumerate" () [I64, Obj] -> New ENUMERATE "";
     IterStopped = "martlet_iter_stopped" (ts) [] -> Bool BOOL "";
     // Items and slices.
     GetItem = "martlet_get_item" () [Obj, Obj] -> New ANY "run";
@@ -221,13 +223,13 @@ helpers! {
     ImportName = "martlet_import_name" (ts frame) [Obj, Obj, Obj] -> New ANY "run";
     ImportFrom = "martlet_import_from" (ts) [Obj, Obj] -> New ANY "run";
     // Calls. `Call`: callable, self or NULL, arguments.
-    Call = "martlet_call" (ts) [Obj, Obj, Array] -> New ANY "run";
+    Call = "martlet_call" (ts) [Steal, Steal, ArraySteal] -> New ANY "run";
     // `CallKw`: callable, self or NULL, names, arguments (C order: callable, self, args, n, names is made by the lowering).
     IsClass = "martlet_is_class" () [Obj, Const32] -> Bool BOOL "";
     NewInstance = "martlet_new_instance" () [Obj] -> New OBJECT "";
     InitResult = "martlet_init_result" () [Obj] -> Status ANY "";
-    CallKw = "martlet_call_kw" (ts) [Obj, Obj, Obj, Array] -> New ANY "run";
-    CallEx = "martlet_call_ex" (ts) [Obj, Obj, Obj] -> New ANY "run";
+    CallKw = "martlet_call_kw" (ts) [Steal, Steal, Obj, ArraySteal] -> New ANY "run";
+    CallEx = "martlet_call_ex" (ts) [Obj, Steal, Obj] -> New ANY "run";
     MakeFunction = "martlet_make_function" (frame) [Obj] -> New FUNCTION "";
     SetFunctionAttribute = "martlet_set_function_attribute" () [Obj, Steal, Const32] -> Void ANY "";
     MakeCell = "martlet_make_cell" () [Obj] -> New CELL "";

@@ -182,6 +182,9 @@ pub enum Op {
     ItemQuiet,
     /// `-> i1`: whether releasing the content of local n can run no code: NULL, of such a kind, or not the last reference.
     DropQuiet(u32),
+    /// `value: obj -> i1`: whether letting go of the value here can run no code: its reference is lent, or not the last
+    /// one, or it dies silently.
+    ReleaseQuiet,
     /// `object: obj -> i1`: whether this is the only reference to it (not for immortal objects).
     IsUnique,
     /// `list: obj, index: i64 (in range, its item quiet), value: obj (stolen) ->`: releases the old item.
@@ -305,6 +308,7 @@ impl Op {
             | Self::IsKind(_)
             | Self::ItemQuiet
             | Self::DropQuiet(_)
+            | Self::ReleaseQuiet
             | Self::IsUnique => Rep::I1,
             Self::Const(_)
             | Self::Null
@@ -430,7 +434,7 @@ impl Op {
                 reads: Memory::FRAME | Memory::OTHER,
                 ..none
             },
-            Self::IsUnique => Effects {
+            Self::IsUnique | Self::ReleaseQuiet => Effects {
                 reads: Memory::OTHER,
                 ..none
             },
@@ -595,11 +599,7 @@ pub fn operand_count(op: &Op, args: &[Value]) -> Option<usize> {
         Op::ListStore | Op::ListStoreFloat | Op::ListStoreInt => 3,
         Op::Call { helper, .. } => {
             let row = helper.row();
-            if row
-                .args
-                .iter()
-                .any(|arg| matches!(arg, Arg::Array | Arg::ArraySteal))
-            {
+            if row.args.iter().any(|arg| matches!(arg, Arg::ArraySteal)) {
                 return (args.len() + 1 >= row.args.len()).then_some(args.len());
             }
             row.args.len()

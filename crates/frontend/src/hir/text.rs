@@ -350,6 +350,7 @@ ops! {
         TupleItem {} = "tuple_item";
         ItemQuiet {} = "item_quiet";
         DropQuiet { 0 local: u32 } = "drop_quiet";
+        ReleaseQuiet {} = "release_quiet";
         IsUnique {} = "is_unique";
         ListStore {} = "list_store";
         ListStoreFloat {} = "list_store_float";

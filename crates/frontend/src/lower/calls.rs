@@ -35,7 +35,7 @@ impl Arrays {
 }
 
 fn takes_array(helper: HelperId) -> bool {
-    matches!(helper.row().args.last(), Some(Arg::Array | Arg::ArraySteal))
+    matches!(helper.row().args.last(), Some(Arg::ArraySteal))
 }
 
 impl<'ctx> Emitter<'_, 'ctx> {
@@ -127,7 +127,7 @@ impl<'ctx> Emitter<'_, 'ctx> {
                     args.push(self.get(data.args[index])?)
                 }
                 Arg::Const32 => args.push(self.constant32(data.args[index])?),
-                Arg::Array | Arg::ArraySteal => {
+                Arg::ArraySteal => {
                     let items = &data.args[index..];
                     args.push(self.array(items)?.into());
                     let n = match helper {

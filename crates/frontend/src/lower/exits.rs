@@ -106,12 +106,20 @@ impl Writer<'_> {
             Some(function) if !is_root => self.value(function)?,
             _ => Desc::Memory,
         };
+        let mut locals = self.all(&state.locals)?;
+        if is_root {
+            for (local, kept) in locals.iter_mut().zip(&self.func.kept) {
+                if let (Desc::Float(value), true) = (*local, kept) {
+                    *local = Desc::Kept(value);
+                }
+            }
+        }
         Ok(ExitFrame {
             code_slot,
             function,
             offset: state.offset,
             return_to: state.return_to,
-            locals: self.all(&state.locals)?,
+            locals,
             stack: self.all(&state.stack)?,
         })
     }

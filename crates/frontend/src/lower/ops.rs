@@ -43,6 +43,7 @@ impl<'ctx> Emitter<'_, 'ctx> {
             Op::Same => Some(self.same(data.args[0], data.args[1])?.into()),
             Op::IsNull => Some(self.is_null(self.object(data.args[0])?)?.into()),
             Op::IsKind(kind) => Some(self.has_kind(data.args[0], kind)?.into()),
+            Op::ReleaseQuiet => Some(self.question("martlet_release_quiet", &data.args)?.into()),
             Op::IsUnique => Some(self.question("martlet_is_unique", &data.args)?.into()),
             Op::ItemQuiet => Some(self.question("martlet_list_item_quiet", &data.args)?.into()),
             Op::GuardKind(_)
@@ -127,6 +128,9 @@ impl<'ctx> Emitter<'_, 'ctx> {
                 let value = self.get(data.args[0])?;
                 let name = match func.rep(data.args[0]) {
                     Rep::I64 => "martlet_local_sync_int",
+                    Rep::F64 if func.kept.get(local as usize) == Some(&true) => {
+                        "martlet_local_keep_float"
+                    }
                     Rep::F64 => "martlet_local_sync_float",
                     _ => "martlet_local_sync_bool",
                 };

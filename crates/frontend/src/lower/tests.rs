@@ -146,6 +146,7 @@ fn every_plain_operation_is_lowered() {
     build.value(Op::Same, &[object, local]);
     build.value(Op::IsNull, &[local]);
     build.value(Op::IsUnique, &[local]);
+    build.value(Op::ReleaseQuiet, &[local]);
     build.value(Op::DropQuiet(1), &[]);
     for kind in Kind::ANY.difference(Kind::OBJECT).iter() {
         build.value(Op::IsKind(kind), &[local]);
@@ -243,7 +244,7 @@ fn every_helper_is_called() {
                 Arg::Obj | Arg::Steal => args.push(object),
                 Arg::I64 | Arg::Const32 => args.push(int),
                 Arg::F64 => args.push(float),
-                Arg::Array | Arg::ArraySteal => args.extend([object, object]),
+                Arg::ArraySteal => args.extend([object, object]),
             }
         }
         let rep = helper.row().rep();

@@ -225,9 +225,13 @@ fn is_numbered(func: &Func, inst: Inst) -> bool {
     let data = &func.insts[inst];
     match data.op {
         // They have effects, or depend on reference counts, which are not memory here.
-        Op::TakeStack(_) | Op::IsUnique | Op::DropQuiet(_) | Op::IncRef | Op::DecRef | Op::Drop => {
-            false
-        }
+        Op::TakeStack(_)
+        | Op::IsUnique
+        | Op::ReleaseQuiet
+        | Op::DropQuiet(_)
+        | Op::IncRef
+        | Op::DecRef
+        | Op::Drop => false,
         Op::Extract(_) => false,
         Op::First | Op::Second => data
             .result

@@ -238,7 +238,9 @@ impl Builder<'_> {
                         } else {
                             crate::hir::Field::TupleLen
                         };
-                        self.emit(Op::Load(field), vec![value], Type::of(Kind::INT))
+                        let length = self.emit(Op::Load(field), vec![value], Type::of(Kind::INT));
+                        self.release(value);
+                        length
                     }
                     Kind::STR | Kind::DICT => {
                         let value = self.guard_kind(*value, kind);
@@ -247,7 +249,9 @@ impl Builder<'_> {
                         } else {
                             HelperId::DictLen
                         };
-                        self.helper(helper, vec![value])
+                        let length = self.helper(helper, vec![value]);
+                        self.release(value);
+                        length
                     }
                     _ => return Ok(None),
                 };

@@ -5,7 +5,6 @@ use crate::build::Refusal;
 use crate::build::frame::Item;
 use crate::bytecode::{Instr, Opcode, Special};
 use crate::hir::{Cond, Field, HelperId, Kind, Op, Rep, Type, Value};
-use martlet_snapshot::VirtualKind;
 
 /// `COMPARE_OP`'s argument: its result is converted to a bool.
 const TO_BOOL: u32 = 16;
@@ -104,6 +103,8 @@ impl Builder<'_> {
         let left = self.pop()?;
         let (left, right) = (self.obj(&left)?, self.obj(&right)?);
         let mut bit = self.emit(Op::Same, vec![left, right], Type::of(Kind::BOOL));
+        self.release(left);
+        self.release(right);
         if instr.arg & 1 != 0 {
             bit = self.emit(Op::Not, vec![bit], Type::of(Kind::BOOL));
         }
@@ -144,11 +145,6 @@ impl Builder<'_> {
         let ty = Type::of(Kind::BOOL);
         let value = match item {
             Item::Val(value) => *value,
-            Item::Virtual(VirtualKind::Tuple, fields) => {
-                let truth = !fields.is_empty();
-                self.drop_item(item);
-                return Ok(Some(self.emit(Op::Bool(truth), vec![], ty)));
-            }
             _ => return Ok(None),
         };
         let kind = match instr.special.filter(|_| self.may_speculate()) {
@@ -180,7 +176,9 @@ impl Builder<'_> {
                 } else {
                     Field::TupleLen
                 };
-                self.emit(Op::Load(field), vec![value], Type::of(Kind::INT))
+                let length = self.emit(Op::Load(field), vec![value], Type::of(Kind::INT));
+                self.release(value);
+                length
             }
             Kind::STR | Kind::DICT => {
                 let value = self.guard_kind(value, kind);
@@ -189,7 +187,9 @@ impl Builder<'_> {
                 } else {
                     HelperId::DictLen
                 };
-                self.helper(helper, vec![value])
+                let length = self.helper(helper, vec![value]);
+                self.release(value);
+                length
             }
             _ => return Ok(None),
         };

@@ -2,7 +2,7 @@
 
 use super::{Builder, Flow, Result};
 use crate::build::Refusal;
-use crate::build::frame::Item;
+use crate::build::frame::{Item, Local};
 use crate::bytecode::{Instr, Opcode};
 use crate::hir::{HelperId, Kind, Op, Rep, Target, Term, Type};
 use martlet_snapshot::EntryPoint;
@@ -38,6 +38,8 @@ impl Builder<'_> {
 
     fn branch(&mut self, instr: &Instr, target: u32) -> Result {
         let item = self.pop()?;
+        // An object that is not None is released by the bytecode.
+        let mut released = None;
         let (bit, jump_if) = match instr.opcode {
             Opcode::PopJumpIfTrue => (self.bit(&item)?, true),
             Opcode::PopJumpIfFalse => (self.bit(&item)?, false),
@@ -45,11 +47,11 @@ impl Builder<'_> {
                 let bit = match &item {
                     Item::Val(value) if self.func.rep(*value) == Rep::Obj => {
                         let value = *value;
+                        released = Some(value);
                         self.emit(Op::IsKind(Kind::NONE), vec![value], Type::of(Kind::BOOL))
                     }
                     _ => self.emit(Op::Bool(false), vec![], Type::of(Kind::BOOL)),
                 };
-                self.drop_item(&item);
                 (bit, opcode == Opcode::PopJumpIfNone)
             }
         };
@@ -72,10 +74,16 @@ impl Builder<'_> {
         });
         let (frames, boxes) = (self.frames.clone(), self.boxes.clone());
         self.block = jumped;
+        if let Some(value) = released.filter(|_| instr.opcode == Opcode::PopJumpIfNotNone) {
+            self.drop_item(&Item::Val(value), target)?;
+        }
         self.leave(target)?;
         self.frames = frames;
         self.boxes = boxes;
         self.block = next;
+        if let Some(value) = released.filter(|_| instr.opcode == Opcode::PopJumpIfNone) {
+            self.drop_item(&Item::Val(value), instr.end)?;
+        }
         Ok(Flow::Next)
     }
 
@@ -102,15 +110,15 @@ impl Builder<'_> {
 
     /// The caller goes on behind its call.
     fn return_inlined(&mut self, item: &Item) -> Result {
-        let callee = self.frames.pop().expect("an inlined frame");
-        for local in &callee.locals {
-            if let crate::build::frame::Local::Inlined(Item::Val(value)) = local
-                && self.func.rep(*value) == Rep::Obj
+        // What dies with the frame must not run code, for there is no frame.
+        for local in self.frame().locals.clone() {
+            if let Local::Inlined(Item::Val(value)) = local
+                && Item::Val(value) != *item
             {
-                let value = *value;
-                self.emit_unit(Op::Drop, vec![value]);
+                self.release(value);
             }
         }
+        self.frames.pop();
         let (_, return_to) = self.frame_mut().call.take().expect("a call is under way");
         self.push(item.clone());
         Ok(Flow::Goto(return_to))

@@ -188,8 +188,18 @@ impl Builder<'_> {
         args: &[Item],
         head: Option<Head>,
     ) -> Result<(), Refusal> {
-        let args = self.made(args)?;
-        let mut locals: Vec<Local> = args.into_iter().map(Local::Inlined).collect();
+        let mut locals = Vec::new();
+        for (index, arg) in self.made(args)?.into_iter().enumerate() {
+            // A float of which both frames may show the object is that object.
+            let keeps = self.infos[code].kept[index];
+            let arg = match arg {
+                Item::Val(value) if keeps && self.keeping_local(value).is_some() => {
+                    Item::Val(self.boxed(value))
+                }
+                arg => arg,
+            };
+            locals.push(Local::Inlined(arg));
+        }
         locals.resize(
             self.request.codes[code].n_locals as usize,
             Local::Inlined(Item::Null),

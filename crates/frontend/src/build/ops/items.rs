@@ -75,6 +75,7 @@ impl Builder<'_> {
                         .expect("a string")
                 }
             };
+            self.release(object);
             self.push_value(item);
             return Ok(Flow::Next);
         }
@@ -120,6 +121,7 @@ impl Builder<'_> {
             let index = self.index_in_range(list, Kind::LIST, index);
             let quiet = self.emit(Op::ItemQuiet, vec![list, index], Type::of(Kind::BOOL));
             self.guard(quiet, true);
+            self.release(list);
             self.store_item(list, index, &value)?;
             return Ok(Flow::Next);
         }
@@ -136,7 +138,7 @@ impl Builder<'_> {
         let constant = matches!(self.func.def_op(value), Some(Op::Int(_) | Op::Float(_)));
         match self.func.rep(value) {
             // A number that has no box: where the list alone owns the old one, that is written into.
-            Rep::F64 if !constant => {
+            Rep::F64 if !constant && self.keeping_local(value).is_none() => {
                 self.emit_raising(Op::ListStoreFloat, vec![list, index, value], Type::ANY);
             }
             Rep::I64 if !constant => {

@@ -179,7 +179,7 @@ impl Builder<'_> {
             // Else every combination of loops that ran and loops that did not would be a version of what follows.
             self.exit("empty_loop");
         } else {
-            self.drop_item(&iterator);
+            self.drop_item(&iterator, behind)?;
             self.leave(behind)?;
         }
         self.frames = frames;

@@ -2,7 +2,7 @@
 
 use super::{Builder, Flow, Result};
 use crate::build::Refusal;
-use crate::build::frame::{Item, Local};
+use crate::build::frame::{Field, Item, Local};
 use crate::bytecode::{Instr, Opcode};
 use crate::hir::{HelperId, Kind, Op, Rep, Target, Term, Type, Value};
 
@@ -57,7 +57,7 @@ impl Builder<'_> {
             }
             Opcode::PopTop => {
                 let item = self.pop()?;
-                self.drop_item(&item);
+                self.drop_item(&item, instr.end)?;
             }
             Opcode::PushNull => self.push(Item::Null),
             Opcode::Copy => self.copy(arg)?,
@@ -127,21 +127,71 @@ impl Builder<'_> {
         self.load_const(index)
     }
 
-    pub(super) fn drop_item(&mut self, item: &Item) {
+    /// The program lets go of an item, which is off the stack, and goes on at `next`.
+    pub(super) fn drop_item(&mut self, item: &Item, next: u32) -> std::result::Result<(), Refusal> {
+        let mut values = Vec::new();
+        self.released_by(item, &mut values);
+        match values[..] {
+            [] => {}
+            [value] => self.drop_value(value, next),
+            // They die together, at one bytecode.
+            _ => {
+                let value = self.obj(item)?;
+                self.drop_value(value, next);
+            }
+        }
+        Ok(())
+    }
+
+    /// The objects whose death may be seen when an item goes.
+    fn released_by(&self, item: &Item, values: &mut Vec<Value>) {
         match item {
             Item::Null => {}
-            Item::Val(value) if self.func.rep(*value) == Rep::Obj => {
-                self.emit_unit(Op::Drop, vec![*value])
-            }
-            Item::Val(_) => {}
+            Item::Val(value) => values.extend((!self.is_kept(*value)).then_some(*value)),
             Item::Virtual(_, fields) => {
-                for field in fields.clone() {
-                    if let crate::build::frame::Field::Item(item) = field {
-                        self.drop_item(&item);
+                for field in fields {
+                    if let Field::Item(item) = field {
+                        self.released_by(item, values);
                     }
                 }
             }
         }
+    }
+
+    /// The program lets go of a value. Only where the object really dies is the frame's memory brought up to date.
+    fn drop_value(&mut self, value: Value, next: u32) {
+        if self.is_inlined() {
+            self.release(value);
+            return;
+        }
+        self.rarely_run(Op::ReleaseQuiet, vec![value], |b, runs| {
+            if runs {
+                b.sync_frame();
+                b.before_run();
+            }
+            b.emit_unit(Op::Drop, vec![value]);
+            if runs {
+                b.after_run(next);
+            }
+        });
+    }
+
+    /// The bytecode lets go of an operand without calling anything: exits in front of it where that would run code.
+    pub(super) fn release(&mut self, value: Value) {
+        if !self.is_kept(value) {
+            let quiet = self.emit(Op::ReleaseQuiet, vec![value], Type::of(Kind::BOOL));
+            self.guard(quiet, true);
+        }
+    }
+
+    /// Whether letting go of a value can be seen by nobody: it dies silently, or a variable has it still.
+    fn is_kept(&self, value: Value) -> bool {
+        let root = self.func.root(value);
+        let has_it = |local: &Local| matches!(local, Local::Memory { cached: Some(held), .. } if self.func.root(*held) == root);
+        self.func.rep(value) != Rep::Obj
+            || self.func.ty(value).is_quiet()
+            || matches!(self.func.def_op(root), Some(Op::Const(_)))
+            || self.frames[0].locals.iter().any(has_it)
     }
 
     fn copy(&mut self, depth: u32) -> std::result::Result<(), Refusal> {
@@ -194,10 +244,22 @@ impl Builder<'_> {
         let item = self.unboxed_by_hint(local, item);
         let value = self.value(&item)?;
         if self.func.rep(value) != Rep::Obj && !self.infos[0].identity_matters {
+            let keeps = self.infos[0].kept[local as usize] && self.func.rep(value) == Rep::F64;
+            let known = if keeps {
+                self.known_object(value)
+            } else {
+                None
+            };
             let ran = self.make_way(local);
+            let old = Type::of(Kind::QUIET);
+            match known {
+                Some(object) => self.emit_unit(Op::StoreLocal { local, old }, vec![object]),
+                None if keeps => self.emit_unit(Op::ClearLocal { local, old }, vec![]),
+                None => {}
+            }
             self.frame_mut().locals[local as usize] = Local::Raw {
                 value,
-                synced: false,
+                synced: known.is_some(),
             };
             if let (true, Some(next)) = (ran, next) {
                 self.after_run(next);
@@ -210,7 +272,11 @@ impl Builder<'_> {
 
     fn unboxed_by_hint(&mut self, local: u32, item: Item) -> Item {
         let Item::Val(value) = item else { return item };
-        if self.func.rep(value) != Rep::Obj || self.infos[self.frame().code].identity_matters {
+        let info = &self.infos[self.frame().code];
+        if self.func.rep(value) != Rep::Obj || info.identity_matters {
+            return item;
+        }
+        if self.is_inlined() && info.kept[local as usize] {
             return item;
         }
         let kinds = self.kinds(&item);
@@ -293,7 +359,7 @@ impl Builder<'_> {
             return true;
         }
         // Only where the old object really dies is the frame's memory brought up to date.
-        self.rarely_run(Op::DropQuiet(local), |b, runs| {
+        self.rarely_run(Op::DropQuiet(local), vec![], |b, runs| {
             let old = if runs { old } else { Type::of(Kind::QUIET) };
             if runs {
                 b.sync_frame();
@@ -310,8 +376,8 @@ impl Builder<'_> {
 
     /// Does `act(false)` where the test says that nothing can run, else, on a cold path, `act(true)`; then goes on with
     /// the frames as `act(false)` left them (memory on the other path is at least as fresh).
-    pub(in crate::build) fn rarely_run(&mut self, test: Op, mut act: impl FnMut(&mut Self, bool)) {
-        let quiet = self.emit(test, vec![], Type::of(Kind::BOOL));
+    fn rarely_run(&mut self, test: Op, args: Vec<Value>, mut act: impl FnMut(&mut Self, bool)) {
+        let quiet = self.emit(test, args, Type::of(Kind::BOOL));
         let hot = self.func.add_block(self.offset);
         let cold = self.func.add_block(self.offset);
         let next = self.func.add_block(self.offset);

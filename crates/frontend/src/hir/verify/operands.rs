@@ -112,7 +112,7 @@ fn operand_rep(op: &Op, k: usize) -> Rep {
         Op::Call { helper, .. } => match helper_arg(*helper, k) {
             Arg::I64 | Arg::Const32 => Rep::I64,
             Arg::F64 => Rep::F64,
-            Arg::Obj | Arg::Steal | Arg::Array | Arg::ArraySteal => Rep::Obj,
+            Arg::Obj | Arg::Steal | Arg::ArraySteal => Rep::Obj,
         },
         _ => Rep::Obj,
     }

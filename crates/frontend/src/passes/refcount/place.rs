@@ -40,6 +40,10 @@ pub(super) fn place(
         }
     }
     for (&block, changes) in cfg.order.iter().zip(changes) {
+        for inst in changes.lent.into_iter().filter(|_| mode == Mode::Count) {
+            func.insts[inst].op = Op::Bool(true);
+            func.insts[inst].args.clear();
+        }
         let offset = func.blocks[block].offset;
         let mut insts = Vec::new();
         let mut here = offset;
@@ -78,6 +82,8 @@ enum Step {
 struct Changes {
     steps: Vec<Step>,
     handovers: Vec<(ExitSite, Handover)>,
+    /// Questions whether a release is quiet, of references that are lent: nothing is released.
+    lent: Vec<Inst>,
 }
 
 struct Placer<'a> {
@@ -193,6 +199,12 @@ impl Placer<'_> {
                 .filter(|root| self.owned.held_at(*root, block, place));
             let handover = self.handover(held, state);
             changes.handovers.push((ExitSite::Inst(inst), handover));
+        }
+        if data.op == Op::ReleaseQuiet {
+            let root = self.roots.of(data.args[0]);
+            if root.is_none_or(|root| !self.owned.held_at(root, block, place)) {
+                changes.lent.push(inst);
+            }
         }
         if data.op != Op::Drop {
             changes.steps.push(Step::Keep(inst));
