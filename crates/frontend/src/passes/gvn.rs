@@ -2,7 +2,7 @@
 //!
 //! What counts as the same follows from [`Op::effects`] alone: the same operation on the same operands (a guard's result
 //! is the value it guards) and, if it reads memory, the same versions of it. A guard that holds already goes; being of
-//! an exact builtin class is permanent. Boxes of one value are one object.
+//! an exact builtin class is permanent. Boxes of one int are one object.
 
 use super::memory::Versions;
 use super::rewrite::Replacements;
@@ -236,7 +236,9 @@ fn is_numbered(func: &Func, inst: Inst) -> bool {
         Op::First | Op::Second => data
             .result
             .is_some_and(|result| func.rep(result) != Rep::Obj),
-        Op::BoxInt | Op::BoxFloat => true,
+        Op::BoxInt => true,
+        // The program can tell two equal floats apart: a NaN is found by identity.
+        Op::BoxFloat => false,
         Op::Call { helper, .. } => is_function(helper),
         op => {
             let effects = op.effects();
