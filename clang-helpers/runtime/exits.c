@@ -153,13 +153,7 @@ write_frame(struct exit *x, F frame, const uint32_t *at)
     int n_locals = ((PyCodeObject *)frame->f_executable)->co_nlocalsplus;
     uint32_t n = *at++;
     for (uint32_t i = 0; i < n; i++, at++) {
-        if (KIND(*at) == 11 && frame->localsplus[i] != NULL) { /* kept: the object that the program knows */
-            uint32_t k = PAYLOAD(*at);
-            if (x->boxes[k] == NULL) {
-                x->boxes[k] = Py_NewRef(frame->localsplus[i]);
-            }
-        }
-        else if (KIND(*at) != 0) {
+        if (KIND(*at) != 0 && !(KIND(*at) == 11 && frame->localsplus[i] != NULL)) {
             O old = frame->localsplus[i];
             frame->localsplus[i] = named(x, *at);
             if (old != NULL) {
@@ -292,6 +286,30 @@ read_values(const uint32_t *at, va_list list, const int64_t *home, union value *
     return doubles + (n_passed + 31) / 32;
 }
 
+/* Where the frame records of a record stand, whose word behind the doubles is `at`. */
+static const uint32_t *
+frames_of(const uint32_t *at)
+{
+    const uint32_t *frames = at + 1;
+    for (uint32_t i = 0; i < at[0]; i++) {
+        frames += 2 + frames[1];
+    }
+    return frames + 1;
+}
+
+/* Floats whose objects the root's locals keep have these as their boxes; `at` is the root's frame record. */
+static void
+find_kept(struct exit *x, F root, const uint32_t *at)
+{
+    uint32_t n = at[4];
+    const uint32_t *locals = at + 5;
+    for (uint32_t i = 0; i < n; i++) {
+        if (KIND(locals[i]) == 11 && x->boxes[PAYLOAD(locals[i])] == NULL) {
+            x->boxes[PAYLOAD(locals[i])] = Py_XNewRef(root->localsplus[i]);
+        }
+    }
+}
+
 /* Leaves in the state that the record behind `at` describes; see martlet_exit. */
 static O
 leave(TS ts, F root, struct martlet_unit *unit, const uint32_t *at, uint32_t n_values, union value *values, O *boxes,
@@ -305,6 +323,7 @@ leave(TS ts, F root, struct martlet_unit *unit, const uint32_t *at, uint32_t n_v
     PyCodeObject *root_code = (PyCodeObject *)root->f_executable;
     O old[root_code->co_nlocalsplus + 1];
     struct exit x = {ts, unit, values, boxes, moved, virtuals, old, 0, false};
+    find_kept(&x, root, frames_of(at));
     for (uint32_t i = 0; i < n_virtuals; i++) {
         at = make_virtual(&x, i, at);
     }
@@ -439,17 +458,6 @@ sync_locals(TS ts, F root, const uint32_t *at, union value *values)
         }
     }
     return 0;
-}
-
-/* Where the frame records of a record stand, whose word behind the doubles is `at`. */
-static const uint32_t *
-frames_of(const uint32_t *at)
-{
-    const uint32_t *frames = at + 1;
-    for (uint32_t i = 0; i < at[0]; i++) {
-        frames += 2 + frames[1];
-    }
-    return frames + 1;
 }
 
 /* Boxes the raw locals that the exit's record names into the frame. Their old contents are quiet, and no borrowed

@@ -94,6 +94,10 @@ def fresh_each(n, a):
     return [box.count(item) for item in box]
 
 
+def equal_but_two(a):
+    return [a - a, a - a, -a, -a]
+
+
 def kept_key(table, keys):
     hits = 0
     for key in keys:
@@ -136,6 +140,8 @@ print(prepared(picked, nan, 1.0, [nan, nan]), prepared(picked, 1.0, nan, [nan, n
 print([item is nan for item in prepared(unpacked, [("a", nan), ("b", 1.5)])])
 print(prepared(copies, nan, 2.0, True), prepared(copies, nan, 2.0, False))
 print(prepared(fresh_each, 5, inf))
+differences = prepared(equal_but_two, inf)
+print([differences.count(item) for item in differences], differences[2] is differences[3])
 print(prepared(kept_key, {nan: 1, 2.5: 2}, [nan, 2.5, float("nan")]))
 print(prepared(through_calls, 1e10, 20))
 print(prepared(default_of, 1.0) is nan)

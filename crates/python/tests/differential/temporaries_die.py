@@ -141,6 +141,20 @@ def inlined(n):
     return total
 
 
+def leaf_that_stores(a, b):
+    a = b + 2
+    return a
+
+
+def inlined_store(n):
+    total = 0
+    for i in range(n):
+        total += i
+        total += leaf_that_stores(Spy(), i)
+        total += step
+    return total
+
+
 def identity(n):
     total = 0
     for i in range(n):
@@ -190,8 +204,8 @@ def and_or(n):
     return total
 
 
-for function in (statement, loop_end, enumerated, is_none, truth, length, item, inlined, identity,
-                 tuple_statement, compared, swapped, and_or):
+for function in (statement, loop_end, enumerated, is_none, truth, length, item, inlined, inlined_store,
+                 identity, tuple_statement, compared, swapped, and_or):
     step = 1
     print(function.__name__)
     print(prepared(function, 3))

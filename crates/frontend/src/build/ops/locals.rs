@@ -233,7 +233,10 @@ impl Builder<'_> {
         item: Item,
         next: Option<u32>,
     ) -> std::result::Result<bool, Refusal> {
-        if let Local::Inlined(_) = self.frame().locals[local as usize] {
+        if let Local::Inlined(old) = self.frame().locals[local as usize].clone() {
+            if let Item::Val(value) = old {
+                self.release(value);
+            }
             let item = self.unboxed_by_hint(local, item);
             self.frame_mut().locals[local as usize] = Local::Inlined(item);
             return Ok(false);
