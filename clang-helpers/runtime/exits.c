@@ -323,7 +323,7 @@ leave(TS ts, F root, struct martlet_unit *unit, const uint32_t *at, uint32_t n_v
     PyCodeObject *root_code = (PyCodeObject *)root->f_executable;
     O old[root_code->co_nlocalsplus + 1];
     struct exit x = {ts, unit, values, boxes, moved, virtuals, old, 0, false};
-    find_kept(&x, root, frames_of(at));
+    find_kept(&x, root, frames_of(at - 1));
     for (uint32_t i = 0; i < n_virtuals; i++) {
         at = make_virtual(&x, i, at);
     }

@@ -238,7 +238,7 @@ fn join_item(a: &ItemShape, b: &ItemShape) -> Option<ItemShape> {
     if let (ItemShape::Virtual(kind, xs), ItemShape::Virtual(other, ys)) = (a, b)
         && kind == other
         && xs.len() == ys.len()
-        && let Some(fields) = (xs.iter().zip(ys).map(|(x, y)| join_field(x, y))).collect()
+        && let Some(fields) = join_fields(xs, ys)
         && (*kind != VirtualKind::Enumerate || has_virtual_field(&fields))
     {
         return Some(ItemShape::Virtual(*kind, fields));
@@ -246,8 +246,12 @@ fn join_item(a: &ItemShape, b: &ItemShape) -> Option<ItemShape> {
     Some(ItemShape::Obj(coarse(item_kind(a) | item_kind(b))))
 }
 
+fn join_fields(xs: &[FieldShape], ys: &[FieldShape]) -> Option<Vec<FieldShape>> {
+    xs.iter().zip(ys).map(|(x, y)| join_field(x, y)).collect()
+}
+
 /// What an `enumerate` that was not made goes over was not made either.
-fn has_virtual_field(fields: &Vec<FieldShape>) -> bool {
+fn has_virtual_field(fields: &[FieldShape]) -> bool {
     let is_virtual = |field: &_| matches!(field, FieldShape::Item(ItemShape::Virtual(..)));
     fields.iter().any(is_virtual)
 }

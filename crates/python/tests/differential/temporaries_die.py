@@ -34,6 +34,9 @@ class Spy:
         print("  died in", frame.f_code.co_name, frame.f_lineno - frame.f_code.co_firstlineno, names)
         step += 1
 
+    def __init__(self):
+        self.weight = 20
+
     def __call__(self):
         return self
 
@@ -165,6 +168,15 @@ def identity(n):
     return total
 
 
+def of_attribute(n):
+    total = 0
+    for i in range(n):
+        total += i
+        total += Spy().weight
+        total += step
+    return total
+
+
 def tuple_statement(n):
     total = 0
     for i in range(n):
@@ -205,7 +217,7 @@ def and_or(n):
 
 
 for function in (statement, loop_end, enumerated, is_none, truth, length, item, inlined, inlined_store,
-                 identity, tuple_statement, compared, swapped, and_or):
+                 identity, of_attribute, tuple_statement, compared, swapped, and_or):
     step = 1
     print(function.__name__)
     print(prepared(function, 3))

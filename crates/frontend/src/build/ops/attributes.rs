@@ -30,6 +30,7 @@ impl Builder<'_> {
         if self.may_speculate()
             && let Some(value) = self.probe_attr(instr, object, name)
         {
+            self.release(object);
             self.push_value(value);
             return Ok(Flow::Next);
         }
