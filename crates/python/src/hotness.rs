@@ -4,6 +4,7 @@
 //! The thread never touches Python. It slows down where nothing new gets hot, and where no call comes back the process
 //! idles, so it sleeps longer. It is gone during a fork.
 
+use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -14,7 +15,7 @@ use martlet_snapshot::{EntryPoint, Seen};
 use crate::calls::{MAX_ATTEMPTS, ask, avoided, mode};
 use crate::raw::code::{Code, instructions_with_args};
 use crate::raw::frames::{Interpreter, Sight};
-use crate::raw::{Gil, c, frames, functions};
+use crate::raw::{Gil, c, dl, frames, functions};
 use crate::snapshot::Scene;
 use crate::state::{State, with};
 use crate::{fork, install, tools};
@@ -30,17 +31,18 @@ const BORING: u32 = 500;
 /// The first sample comes after this time, so that very short programs see none.
 const FIRST: Duration = Duration::from_millis(2);
 
-/// Least heat at which a version of a function is asked for. The innermost frame gains 2 a sample, its callers 1.
-const FUNCTION_HEAT: u32 = 4;
+/// Heat is time that the interpreter has been seen to spend: microseconds of its thread, so that neither waiting nor
+/// other processes make anything hot. This is the least at which a version of a function is asked for.
+const FUNCTION_HEAT: u32 = 4_000;
 /// Least heat of one activation in one loop at which the loop is entered.
-const LOOP_HEAT: u32 = 6;
-/// Compiling has to pay: so many code units ask for one more heat, which is half a millisecond of the interpreter's
-/// time. A unit costs some 0.3 ms to compile; that it is on another thread is why less evidence than that is asked for.
-const UNITS_PER_HEAT: u32 = 4;
+const LOOP_HEAT: u32 = 5_000;
+/// Compiling has to pay: so much heat is asked for each code unit. A unit costs some 300 us to compile; that code that
+/// was hot for so long will be for longer is why less evidence than that is asked for.
+const UNIT_HEAT: u32 = 200;
 /// Heat of code that runs in the interpreter although there is a version, at which another one is asked for.
-const AGAIN_HEAT: u32 = 16;
-/// So many frames of a stack are looked at.
-const DEPTH: usize = 6;
+const AGAIN_HEAT: u32 = 12_000;
+/// So many frames of a stack are looked at: the innermost, and its caller.
+const DEPTH: usize = 2;
 
 /// `JUMP_BACKWARD` of 3.13 (`opcode_ids.h`).
 const JUMP_BACKWARD: u8 = 77;
@@ -133,11 +135,17 @@ pub(crate) fn sampled(gil: Gil<'_>) {
             return;
         }
         // Samples are taken where the interpreter looks up: at back edges, and where functions start. There the time
-        // was spent in the caller just as well.
-        let mut in_use = true;
-        for (depth, sight) in frames::look::<DEPTH>(gil).into_iter().enumerate() {
-            look_at(gil, state, &sight, depth == 0, in_use);
-            in_use = depth == 0 && sight.at_start();
+        // was spent in the caller just as well. Callers that only wait have spent none.
+        let sights = frames::look::<DEPTH>(gil);
+        let at_start = sights.first().is_some_and(Sight::at_start);
+        let spent = match at_start {
+            true => spent() / 2,
+            false => spent(),
+        };
+        for (depth, sight) in sights.iter().enumerate() {
+            if depth == 0 || at_start {
+                look_at(gil, state, sight, depth == 0, spent);
+            }
         }
         install::drain(gil, state);
         functions::resume_functions(gil);
@@ -146,7 +154,20 @@ pub(crate) fn sampled(gil: Gil<'_>) {
     sampler_may_run(gil);
 }
 
-fn look_at(gil: Gil<'_>, state: &mut State, sight: &Sight, innermost: bool, in_use: bool) {
+/// What this thread has spent since its last sample, in microseconds. What exceeds the time between samples was spent in
+/// one C function.
+fn spent() -> u32 {
+    thread_local! {
+        static LAST: Cell<Duration> = const { Cell::new(Duration::ZERO) };
+    }
+    let now = dl::thread_time();
+    let spent = now.saturating_sub(LAST.replace(now)).as_micros();
+    // Any value that the sampler stored will do.
+    let most = INTERVAL.load(Ordering::Relaxed);
+    u32::try_from(spent).unwrap_or(most).min(most)
+}
+
+fn look_at(gil: Gil<'_>, state: &mut State, sight: &Sight, innermost: bool, spent: u32) {
     if innermost {
         state.samples.0 += u64::from(sight.in_machine_code());
         state.samples.1 += 1;
@@ -156,31 +177,27 @@ fn look_at(gil: Gil<'_>, state: &mut State, sight: &Sight, innermost: bool, in_u
     if code.is_suspendable() {
         return;
     }
-    let gain = if in_use { 2 } else { 1 };
     let Ok(entry) = state.entry(gil, addr) else {
         return;
     };
     let heat = &mut entry.heat;
-    // Time that is spent in callees is no reason to compile the caller. And a version that was left is no good only
-    // where it is left again and again.
+    // A version that was left is no good only where it is left again and again.
     let has_version = entry.raw.get().live > 0;
     let in_machine_code = sight.in_machine_code();
     if in_machine_code && has_version {
         return;
     }
-    if in_use && (!has_version || heat.activation != sight.activation()) {
-        heat.function += gain;
+    if !has_version || heat.activation != sight.activation() {
+        heat.function = heat.function.saturating_add(spent);
     }
-    if in_use {
-        heat.activation = sight.activation();
-    }
+    heat.activation = sight.activation();
     // A loop that is entered in the middle stands in for the function; if it does so often, the function is worth it.
     let limit = if has_version || in_machine_code {
         AGAIN_HEAT
     } else {
         FUNCTION_HEAT
     }
-    .max(code.view().n_units / UNITS_PER_HEAT);
+    .max(code.view().n_units.saturating_mul(UNIT_HEAT));
     let wants_function = code.is_function()
         && heat.function >= limit
         && entry.raw.get().refused == 0
@@ -191,7 +208,7 @@ fn look_at(gil: Gil<'_>, state: &mut State, sight: &Sight, innermost: bool, in_u
         heat.function = 0;
     }
     let wants_loop = (!in_machine_code)
-        .then(|| heat_loop(gil, &mut entry.heat, &code, sight, gain))
+        .then(|| heat_loop(gil, &mut entry.heat, &code, sight, spent))
         .flatten();
     if let Some(header) = wants_loop {
         entry.raw.set_loop(c::Loop {
@@ -218,12 +235,12 @@ fn look_at(gil: Gil<'_>, state: &mut State, sight: &Sight, innermost: bool, in_u
 }
 
 /// The innermost loop around where the frame stands, if it is time to enter it.
-fn heat_loop(gil: Gil<'_>, heat: &mut Heat, code: &Code, sight: &Sight, gain: u32) -> Option<u32> {
+fn heat_loop(gil: Gil<'_>, heat: &mut Heat, code: &Code, sight: &Sight, spent: u32) -> Option<u32> {
     if !sight.is_enterable() {
         return None;
     }
     let offset = sight.offset();
-    let limit = LOOP_HEAT.max(code.view().n_units / UNITS_PER_HEAT);
+    let limit = LOOP_HEAT.max(code.view().n_units.saturating_mul(UNIT_HEAT));
     let found = heat
         .loops(gil, code)
         .iter_mut()
@@ -233,7 +250,7 @@ fn heat_loop(gil: Gil<'_>, heat: &mut Heat, code: &Code, sight: &Sight, gain: u3
         found.activation = sight.activation();
         found.heat = 0;
     }
-    found.heat += gain;
+    found.heat = found.heat.saturating_add(spent);
     if found.heat < limit || found.refused || found.attempts >= MAX_ATTEMPTS {
         return None;
     }
@@ -271,6 +288,8 @@ fn stored_locals(opcode: u8, oparg: u32) -> [Option<u32>; 2] {
 
 /// A sample was asked for and has not come.
 static PENDING: AtomicBool = AtomicBool::new(false);
+/// Microseconds between samples, as the sampler has it at the moment.
+static INTERVAL: AtomicU32 = AtomicU32::new(0);
 /// Samples in a row without anything new.
 static BORED: AtomicU32 = AtomicU32::new(0);
 static SAMPLER: Mutex<Option<Sampler>> = Mutex::new(None);
@@ -336,7 +355,7 @@ pub(crate) fn stop_sampler(for_good: bool) {
 
 /// The life of the sampler.
 fn run(interpreter: Interpreter) {
-    crate::raw::dl::block_signals();
+    dl::block_signals();
     let mut pause = FIRST;
     let mut asked = Instant::now();
     loop {
@@ -358,6 +377,7 @@ fn run(interpreter: Interpreter) {
             continue;
         }
         asked = Instant::now();
+        INTERVAL.store(pause.min(SLOW).as_micros() as u32, Ordering::Relaxed);
         ask_for_sample(interpreter);
         let bored = BORED.fetch_add(1, Ordering::Relaxed);
         pause = if bored > BORING { SLOW } else { FAST };

@@ -3,6 +3,7 @@
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use martlet_engine::machine_code::DefaultTarget;
 use martlet_helpers::SEAL;
@@ -199,6 +200,17 @@ pub(crate) fn end_process() -> ! {
     unsafe { libc::fflush(std::ptr::null_mut()) };
     // SAFETY: always.
     unsafe { libc::_exit(0) }
+}
+
+/// Processor time of this thread since its start.
+pub(crate) fn thread_time() -> Duration {
+    let mut time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: the kernel writes the time that is passed.
+    unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut time) };
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
 
 /// Blocks all signals on a thread of ours: they are for the program's threads.
