@@ -229,7 +229,7 @@ MARTLET_HELPER struct martlet_pair martlet_load_method_lazy_dict(TS ts, O v, O n
 }
 
 /* v.name = value where the value stands at `index` of the object's inline values. Source: STORE_ATTR_INSTANCE_VALUE. */
-MARTLET_HELPER int martlet_set_attr_instance_value(TS ts, O v, O name, uint32_t type_version, uint32_t index, O value)
+MARTLET_HOT int martlet_set_attr_instance_value(TS ts, O v, O name, uint32_t type_version, uint32_t index, O value)
 {
     (void)ts;
     if (MARTLET_UNLIKELY(!has_type_version(v, type_version))) {
