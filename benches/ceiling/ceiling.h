@@ -228,9 +228,15 @@ struct place {
     Py_ssize_t index;
 };
 
+/* The inline values of an instance. Source: _PyObject_InlineValues. */
+MARTLET_INLINE PyDictValues *values_of(O v)
+{
+    return (PyDictValues *)((char *)v + sizeof(PyObject));
+}
+
 MARTLET_INLINE bool is_instance_of(O v, const struct class_fact *fact)
 {
-    return Py_TYPE(v)->tp_version_tag == fact->version && _PyObject_InlineValues(v)->valid;
+    return Py_TYPE(v)->tp_version_tag == fact->version && values_of(v)->valid;
 }
 
 /* v.name, borrowed from v. The class of v has been checked. Source: LOAD_ATTR_INSTANCE_VALUE. */
@@ -242,7 +248,7 @@ MARTLET_INLINE O get_place(O v, const struct place *place)
         Py_DECREF(value);
         return value;
     }
-    O value = _PyObject_InlineValues(v)->values[place->index];
+    O value = values_of(v)->values[place->index];
     GUARD(value != NULL);
     return loaded(value);
 }
@@ -265,7 +271,7 @@ MARTLET_INLINE void set_place(O v, const struct place *place, O value)
         Py_DECREF(value);
         return;
     }
-    O *slot = &_PyObject_InlineValues(v)->values[place->index];
+    O *slot = &values_of(v)->values[place->index];
     O old = *slot;
     *slot = value;
     Py_DECREF(old);
@@ -278,7 +284,7 @@ MARTLET_INLINE void fill_place(O v, const struct place *place, O value)
         set_place(v, place, value);
         return;
     }
-    _PyObject_InlineValues(v)->values[place->index] = value;
+    values_of(v)->values[place->index] = value;
 }
 
 /* v.name = value for an immortal value. */
@@ -353,7 +359,7 @@ MARTLET_INLINE O box_int(int64_t value)
 MARTLET_INLINE void set_place_int(O v, const struct place *place, int64_t value)
 {
     if (PLACES && NUMBERS == 2) {
-        O old = _PyObject_InlineValues(v)->values[place->index];
+        O old = values_of(v)->values[place->index];
         if (old->ob_refcnt == 1 && value > 256 && value < (int64_t)1 << PyLong_SHIFT && is_small_int(old)) {
             ((PyLongObject *)old)->long_value.lv_tag = 1 << NON_SIZE_BITS;
             ((PyLongObject *)old)->long_value.ob_digit[0] = (digit)value;

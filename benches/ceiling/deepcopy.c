@@ -25,7 +25,8 @@
 
 static struct module_fact module_, builtins_;
 static Py_ssize_t g_dispatch, g_reductors;
-static O copy_atomic, copy_list, copy_tuple, copy_dict, newobj, reduce_ex, four;
+static O copy_atomic, copy_list, copy_tuple, copy_dict, newobj, reduce_ex, four, n_append, n_deepcopy,
+    n_reduce_ex;
 static PyMethodDescrObject *reduce_method;
 static struct callee f_deepcopy, f_atomic, f_list, f_tuple, f_dict, f_keep_alive, f_reconstruct, f_newobj;
 
@@ -151,7 +152,7 @@ FUNCTION(O, deepcopy_list, (TS ts, O x, O memo))
     O y = PyList_New(0);
     MUST(y != NULL);
     set_by_id(memo, x, Py_NewRef(y));
-    O append = ESCAPES ? NULL : PyObject_GetAttrString(y, "append");
+    O append = ESCAPES ? NULL : PyObject_GetAttr(y, n_append);
     for (Py_ssize_t i = 0; i < PyList_GET_SIZE(x); i++) {
         O a = Py_NewRef(PyList_GET_ITEM(x, i));
         O copied = deepcopy(ts, a, memo);
@@ -240,7 +241,7 @@ FUNCTION(O, new_instance, (TS ts, O cls))
 /* y.__dict__.update(state), where y has been made just now and state is an exact dict. */
 MARTLET_INLINE void update_instance(O y, O state)
 {
-    PyDictValues *values = _PyObject_InlineValues(y);
+    PyDictValues *values = values_of(y);
     const PyDictKeysObject *keys = ((PyHeapTypeObject *)Py_TYPE(y))->ht_cached_keys;
     O key, value;
     Py_ssize_t at = 0;
@@ -322,14 +323,14 @@ MARTLET_INLINE O deepcopy_instance(TS ts, O x, O memo)
     struct instances *instances = instances_of(Py_TYPE(x));
     if (PLACES == 0) {
         O found;
-        MUST(PyObject_GetOptionalAttr(x, PyUnicode_InternFromString("__deepcopy__"), &found) == 0);
+        MUST(PyObject_GetOptionalAttr(x, n_deepcopy, &found) == 0);
     }
     GUARD(get_by_type(table(g_reductors), Py_TYPE(x)) == NULL);
     O args[] = {x, memo};
     F frame = FRAMES ? NULL : push_frame(ts, &f_deepcopy, 2, args);
     O rv;
     if (PLACES == 0) {
-        rv = PyObject_CallMethod(x, "__reduce_ex__", "i", 4);
+        rv = PyObject_CallMethodOneArg(x, n_reduce_ex, four);
     } else {
         rv = reduce_method->d_method->ml_meth(x, four);
     }
@@ -400,6 +401,9 @@ static O setup(O self, O program)
     reduce_method = (PyMethodDescrObject *)reduce_ex;
     MUST(reduce_method->d_method->ml_flags == METH_O);
     four = PyLong_FromLong(4);
+    n_append = PyUnicode_InternFromString("append");
+    n_deepcopy = PyUnicode_InternFromString("__deepcopy__");
+    n_reduce_ex = PyUnicode_InternFromString("__reduce_ex__");
     module_ = find_module(f_deepcopy.function->func_globals);
     builtins_ = find_module(f_deepcopy.function->func_builtins);
     g_dispatch = find_global(&module_, "_deepcopy_dispatch");

@@ -107,7 +107,11 @@ static __attribute__((noinline)) O get_boxed(O dict, O key)
 {
     O value;
     if (LOOKUPS == 0) {
-        O method = PyObject_GetAttrString(dict, "get");
+        static O name;
+        if (name == NULL) {
+            name = PyUnicode_InternFromString("get");
+        }
+        O method = PyObject_GetAttr(dict, name);
         O args[] = {NULL, key};
         MUST(method != NULL);
         value = PyObject_Vectorcall(method, args + 1, 1 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);

@@ -48,7 +48,7 @@ static struct class_fact pickler, framer;
 static struct place p_buffer_callback, p_file_write, p_framer, p_write, p_write_large, p_memo, p_proto, p_bin, p_fast,
     p_fix_imports, f_file_write, f_current_frame;
 static O io_bytes_io, dispatch, batch_size, frame_target, frame_minimum, islice, utf8, surrogatepass, python_save,
-    write_large_function;
+    write_large_function, n_items;
 static struct builtin b_tell, b_write, b_getvalue, b_encode, b_pack;
 static O format_b, format_h, format_i, format_q;
 static O save_none_, save_bool_, save_long_, save_str_, save_tuple_, save_list_, save_dict_, write_function;
@@ -56,7 +56,7 @@ static struct callee c_dumps, c_init, c_framer_init, c_dump, c_save, c_persisten
     c_none, c_bool, c_long, c_str, c_tuple, c_list, c_dict, c_appends, c_setitems, c_start, c_end;
 static Py_ssize_t g_proto, g_stop, g_frame, g_memoize, g_binget, g_long_binget, g_none, g_true, g_false, g_binint1,
     g_binint2, g_binint, g_short_unicode, g_unicode, g_empty_tuple, g_empty_list, g_empty_dict, g_mark, g_appends,
-    g_append, g_setitems, g_setitem, g_tuple, g_tuple_codes, g_pop, g_pack;
+    g_append, g_setitems, g_setitem, g_tuple, g_tuple_codes, g_pack;
 
 static void save_deep(TS ts, O self, O obj, O saver);
 
@@ -395,7 +395,7 @@ MARTLET_INLINE O first_batch(O x)
         MUST(PyObject_Length(x) < int_of(batch_size));
         return PyDict_CheckExact(x) ? PyDict_Items(x) : PyList_GetSlice(x, 0, PyList_GET_SIZE(x));
     }
-    O items = PyDict_CheckExact(x) ? PyObject_CallMethod(x, "items", NULL) : Py_NewRef(x);
+    O items = PyDict_CheckExact(x) ? PyObject_CallMethodNoArgs(x, n_items) : Py_NewRef(x);
     O it = PyObject_GetIter(items);
     O slice = PyObject_CallFunctionObjArgs(islice, it, batch_size, NULL);
     O batch = PySequence_List(slice);
@@ -519,7 +519,7 @@ MARTLET_INLINE void first_set(O v, const struct place *place, O value)
         set_place(v, place, value);
         return;
     }
-    PyDictValues *values = _PyObject_InlineValues(v);
+    PyDictValues *values = values_of(v);
     values->values[place->index] = value;
     _PyDictValues_AddToInsertionOrder(values, place->index);
 }
@@ -631,7 +631,7 @@ static void find_globals(void)
         {&g_appends, "APPENDS"},       {&g_append, "APPEND"},
         {&g_setitems, "SETITEMS"},     {&g_setitem, "SETITEM"},
         {&g_tuple, "TUPLE"},           {&g_tuple_codes, "_tuplesize2code"},
-        {&g_pop, "POP"},               {&g_pack, "pack"},
+        {&g_pack, "pack"},
     };
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         *names[i].index = find_global(&module_, names[i].name);
@@ -710,6 +710,7 @@ static O setup(O self, O program)
     b_pack = (struct builtin){NULL, pack, PyCFunction_GET_FUNCTION(pack), PyCFunction_GET_SELF(pack)};
     utf8 = PyUnicode_InternFromString("utf-8");
     surrogatepass = PyUnicode_InternFromString("surrogatepass");
+    n_items = PyUnicode_InternFromString("items");
     format_b = PyUnicode_InternFromString("<B");
     format_h = PyUnicode_InternFromString("<H");
     format_i = PyUnicode_InternFromString("<i");

@@ -37,7 +37,7 @@ struct range_object {
 MARTLET_INLINE enum kind kind_of(O task)
 {
     uint32_t version = Py_TYPE(task)->tp_version_tag;
-    GUARD(_PyObject_InlineValues(task)->valid);
+    GUARD(values_of(task)->valid);
     if (version == tasks[IDLE].version) {
         return IDLE;
     }

@@ -14,6 +14,7 @@ import argparse
 import copy
 import importlib
 import importlib.util
+import io
 import os
 import statistics
 import subprocess
@@ -146,7 +147,40 @@ def pickler(folder):
     return Program("pickler", pickle, "dumps", workloads, lambda: [pickle.dumps(v, 5) for v in values], variants)
 
 
-PROGRAMS = {"richards": richards, "deepcopy": deepcopy, "pickler": pickler}
+def tokenizer(folder):
+    html5lib = importlib.import_module("html5lib._tokenizer")
+    path = os.path.join(folder, "pyperformance/data-files/benchmarks/bm_html5lib/data/w3_tr_html5.html")
+    with open(path, "rb") as file:
+        document = file.read()
+
+    def tokens(tokenizer, keep):
+        for token in tokenizer:
+            if keep is not None:
+                keep.append(token)
+
+    def result():
+        kept = []
+        here.tokens(new(), kept)
+        return kept
+
+    here = types.SimpleNamespace(tokens=tokens)
+    new = lambda: html5lib.HTMLTokenizer(io.BytesIO(document))
+    variants = COMMON | {
+        "sets and dicts through C functions": ["LOOKUPS=1"],
+        "C methods through bound methods": ["BUILTINS=0"],
+        "keys, parts and slices made": ["ESCAPES=0"],
+        "attributes by name": ["PLACES=0"],
+        "a new box for each number": ["NUMBERS=1"],
+        "all of it at its worst": WORST + ["LOOKUPS=1", "BUILTINS=0", "ESCAPES=0"],
+        "beyond: patterns compiled": ["PATTERNS=1"],
+    }
+    example = new()
+    list(example)
+    workloads = {"html5lib's tokenizer": lambda: here.tokens(new(), None)}
+    return Program("tokenizer", here, "tokens", workloads, result, variants, example)
+
+
+PROGRAMS = {"richards": richards, "deepcopy": deepcopy, "pickler": pickler, "tokenizer": tokenizer}
 
 
 def build(source, variant, dials, folder, number):
@@ -210,7 +244,7 @@ def measure(program, folder, rounds, only):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("pyperformance", nargs="?", default=os.environ.get("MARTLET_PYPERFORMANCE"))
-    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--only", action="append", choices=list(PROGRAMS))
     parser.add_argument("--variant", action="append", help="measure only this variant; may be given several times")
     options = parser.parse_args()
