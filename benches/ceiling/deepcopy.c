@@ -1,12 +1,12 @@
 /* deepcopy.c: `copy.deepcopy` of the standard library, as the program `deepcopy` of pyperformance uses it.
  *
  * Replaced is the module's `deepcopy`; folded into it are the functions that its dispatch table has for atoms, lists,
- * tuples and dicts, `_keep_alive`, `_reconstruct` and `copyreg.__newobj__`. The type at the call site of `copier` is never
+ * tuples and dicts, `_keep_alive`, `_reconstruct` and `copyreg.__newobj__`. The callee of `copier(x, memo)` is never
  * settled, so the table is looked up, in place, and the four functions it may answer are compared.
  *
  * Only calls that leave these functions can look at frames: `__reduce_ex__` and what `_reconstruct` calls. Before them
- * the frame of `deepcopy` that makes the call is pushed. (Frames further out, had there been any, would have to be found
- * through the return addresses; in these workloads there are none.)
+ * the frame of the function that makes the call is pushed. Frames further out, had there been any, would have to be
+ * found through the return addresses; in these workloads there are none.
  */
 #include "dicts.h"
 

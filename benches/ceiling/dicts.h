@@ -36,8 +36,8 @@ MARTLET_INLINE bool is_int_key(O key, uint64_t value)
     return found == value && size <= 2 && !(i->long_value.lv_tag & SIGN_NEGATIVE);
 }
 
-/* The value of the int `key`, which is below 2**60, so that it is its own hash; borrowed; NULL if there is none, with no
- * exception. Source: dictobject.c, dictkeys_generic_lookup. */
+/* The value of the int `key`, which is below 2**60, so that it is its own hash; borrowed; NULL without an exception if
+ * there is none. Source: dictobject.c, dictkeys_generic_lookup. */
 MARTLET_INLINE O probe_int(O dict, uint64_t key)
 {
     const PyDictKeysObject *keys = ((PyDictObject *)dict)->ma_keys;

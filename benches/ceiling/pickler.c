@@ -3,7 +3,7 @@
  *
  * Replaced is the module's `dumps`; folded into it are `_Pickler.__init__`, `dump`, `save` and what its dispatch table
  * has for None, bool, int, str, tuple, list and dict, and the framer. An object of another type is given to the
- * interpreter's own `save`, as an exit at the entry of that call would do.
+ * interpreter's own `save`, as an exit at the entry of that call would do; so is an int of more than 32 bits.
  *
  * None of the C functions called on the way runs Python: the buffer is exactly an io.BytesIO, numbers are exact, the
  * error handler of str.encode belongs to the codecs. So no frame can be looked at, but by the interpreter's `save`.
@@ -14,8 +14,8 @@
 #ifndef BUILTINS
 #  define BUILTINS 1
 #endif
-/* What is known about C functions beyond how to call them. 0: nothing. 1: what `struct.pack` does for a constant format,
- * so that `OPCODE + pack(...) + data` is one object. 2: also the layout of io.BytesIO, so that no object is made. */
+/* What is known about C functions beyond how to call them. 0: nothing. 1: what `struct.pack` does for a constant
+ * format, so that `OPCODE + pack(...) + data` is one object. 2: also the layout of io.BytesIO, so that no object is made. */
 #ifndef INTRINSICS
 #  define INTRINSICS 0
 #endif
@@ -52,8 +52,8 @@ static O io_bytes_io, dispatch, batch_size, frame_target, frame_minimum, islice,
 static struct builtin b_tell, b_write, b_getvalue, b_encode, b_pack;
 static O format_b, format_h, format_i, format_q;
 static O save_none_, save_bool_, save_long_, save_str_, save_tuple_, save_list_, save_dict_, write_function;
-static struct callee c_dumps, c_init, c_framer_init, c_dump, c_save, c_persistent, c_commit, c_write, c_memoize, c_put, c_get,
-    c_none, c_bool, c_long, c_str, c_tuple, c_list, c_dict, c_appends, c_setitems, c_start, c_end;
+static struct callee c_dumps, c_init, c_framer_init, c_dump, c_save, c_persistent, c_commit, c_write, c_memoize, c_put,
+    c_get, c_none, c_bool, c_long, c_str, c_tuple, c_list, c_dict, c_appends, c_setitems, c_start, c_end;
 static Py_ssize_t g_proto, g_stop, g_frame, g_memoize, g_binget, g_long_binget, g_none, g_true, g_false, g_binint1,
     g_binint2, g_binint, g_short_unicode, g_unicode, g_empty_tuple, g_empty_list, g_empty_dict, g_mark, g_appends,
     g_append, g_setitems, g_setitem, g_tuple, g_tuple_codes, g_pack;

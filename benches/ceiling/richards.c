@@ -1,7 +1,7 @@
 /* richards.c: the program `richards` of pyperformance: `schedule` and the methods it calls.
  *
- * One Python function is replaced, the module's `schedule`; whatever it calls is folded into it. Nothing that runs below
- * `schedule` can look at a frame: it makes no call that leaves these functions, and the only objects that die are ints.
+ * One Python function is replaced, the module's `schedule`; whatever it calls is folded into it. Nothing that runs
+ * below `schedule` can look at a frame: it makes no call that leaves these functions, and the only objects that die are ints.
  *
  * The four classes of tasks come to the same call sites. Their common attributes have the same places, so one check of
  * four versions serves until the class matters, at `self.fn(...)`.

@@ -1,7 +1,7 @@
 /* tokenizer.c: the tokenizer of the package html5lib, which is half of the program `html5lib` of pyperformance.
  *
- * Replaced is a function `tokens` of the runner, a loop over all tokens: the generator `HTMLTokenizer.__iter__` is fused into
- * its consumer. Written by hand are `char`, `charsUntil`, `emitCurrentToken` and the nine states that the document is
+ * Replaced is a function `tokens` of the runner, a loop over all tokens: the generator `HTMLTokenizer.__iter__` is fused
+ * into it. Written by hand are `char`, `charsUntil`, `emitCurrentToken` and the nine states that the document is
  * nearly always in; other states are called in the interpreter.
  *
  * `self.state()` has more callees than a switch would take, so the function of the bound method is looked up in a small
@@ -21,8 +21,8 @@
 #  define ESCAPES 1
 #endif
 
-/* 0: `pattern.match` is a call, and makes an object. 1: the pattern, a run of characters in or outside a set, is machine
- * code of its own, and what it matched is known as two numbers. */
+/* 0: `pattern.match` is a call, and makes an object. 1: the pattern, a run of characters in or outside a set, is
+ * machine code of its own, and what it matched is known as two numbers. */
 #ifndef PATTERNS
 #  define PATTERNS 0
 #endif
@@ -442,7 +442,7 @@ MARTLET_INLINE void begin_attribute(O self, O data)
     MUST(_PyList_AppendTakeRef((PyListObject *)list, attribute) == 0);
 }
 
-/* --- The states: false at the end of the document ------------------------------------------------------------------- */
+/* --- The states: false at the end of the document ---------------------------------------------------------------- */
 
 /* Gives the character back and runs a state in the interpreter, for the rare branches. */
 static __attribute__((cold, noinline)) void start_again(O self, O stream, enum state state)
@@ -642,7 +642,7 @@ MARTLET_INLINE void after_value_rest(TS ts, O self, O stream, O data)
 }
 STATE(after_value, AFTER_VALUE)
 
-/* --- The loop ------------------------------------------------------------------------------------------------------- */
+/* --- The loop ----------------------------------------------------------------------------------------------------- */
 
 MARTLET_INLINE size_t code_index(O function)
 {
