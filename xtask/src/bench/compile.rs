@@ -52,8 +52,17 @@ pub(crate) fn bench(workspace: &Workspace) -> Result<ExitCode> {
     let python = Package::build(workspace)?.python();
     let file = workspace.root().join("benches/python/compile_cost.py");
     println!(
-        "{:<8} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9}",
-        "function", "bytecodes", "IR", "optimised", "bytes", "frontend", "optimise", "emit", "link"
+        "{:<8} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9}",
+        "function",
+        "source",
+        "bytecodes",
+        "IR",
+        "optimised",
+        "bytes",
+        "frontend",
+        "optimise",
+        "emit",
+        "link"
     );
     for function in FUNCTIONS {
         let before = instructions(&python, &file, function, "ir")?;
@@ -71,8 +80,9 @@ pub(crate) fn bench(workspace: &Workspace) -> Result<ExitCode> {
         }
         let bytes = best.code_bytes.live + best.code_bytes.retired + best.code_bytes.freed;
         let count = compile.bytecodes as f64;
+        let source = source_bytecodes(&python, &file, function)?;
         println!(
-            "{function:<8} {:>9} {before:>9} {after:>9} {bytes:>9} {:>7}us {:>7}us {:>7}us {:>7}us",
+            "{function:<8} {source:>9} {:>9} {before:>9} {after:>9} {bytes:>9} {:>7}us {:>7}us {:>7}us {:>7}us",
             compile.bytecodes,
             compile.frontend_ns / 1000,
             compile.optimise_ns / 1000,
@@ -80,8 +90,9 @@ pub(crate) fn bench(workspace: &Workspace) -> Result<ExitCode> {
             compile.link_ns / 1000,
         );
         println!(
-            "{:<8} {:>9} {:>9.1} {:>9.1} {:>9.1} {:>7.1}us {:>7.1}us {:>7.1}us {:>7.1}us",
+            "{:<8} {:>9.2} {:>9} {:>9.1} {:>9.1} {:>9.1} {:>7.1}us {:>7.1}us {:>7.1}us {:>7.1}us",
             "  each",
+            source as f64 / count,
             1,
             before as f64 / count,
             after as f64 / count,
@@ -114,6 +125,21 @@ fn stats(python: &Path, file: &Path, function: &str) -> Result<Stats> {
     process::output(command(python, file, function).env("MARTLET_STATS", stats.path()))?;
     let text = std::fs::read_to_string(stats.path())?;
     serde_json::from_str(&text).with_context(|| format!("the statistics of {function}: {text}"))
+}
+
+/// How many bytecodes a function has; those translated are more, for blocks are built for several shapes.
+fn source_bytecodes(python: &Path, file: &Path, function: &str) -> Result<usize> {
+    const COUNT: &str = "import dis, runpy, sys; \
+        print(len(list(dis.get_instructions(runpy.run_path(sys.argv[1])[sys.argv[2]]))))";
+    let mut command = Command::new(python);
+    command
+        .args(["-c", COUNT])
+        .arg(file)
+        .arg(function)
+        .env_remove("MARTLET");
+    let text = process::output(&mut command)?;
+    let count = text.trim().parse();
+    count.with_context(|| format!("the number of bytecodes of {function}: {text}"))
 }
 
 /// How many LLVM instructions stand in the dump of a stage.
