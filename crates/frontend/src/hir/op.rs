@@ -563,7 +563,14 @@ fn helper_effects(helper: HelperId) -> Effects {
             effects.reads = Memory::GLOBALS
         }
         HelperId::ListAppend => effects.writes = Memory::LIST_ITEMS | Memory::LIST_LEN,
-        HelperId::DictLen => effects.reads = Memory::OTHER,
+        HelperId::DictLen
+        | HelperId::ProbeInstanceValue
+        | HelperId::ProbeSlot
+        | HelperId::ProbeWithHint
+        | HelperId::ProbeModuleValue
+        | HelperId::ProbeMethodWithValues
+        | HelperId::ProbeMethodNoDict
+        | HelperId::IsClass => effects.reads = Memory::OTHER,
         HelperId::LoadDeref | HelperId::LoadLocals => effects.reads = Memory::OTHER,
         HelperId::CopyFreeVars => effects.writes = Memory::FRAME,
         _ => {}
