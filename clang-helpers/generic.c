@@ -182,22 +182,40 @@ MARTLET_INLINE bool has_keys_version(O dict, uint32_t version)
     return Py_IS_TYPE(dict, &PyDict_Type) && ((PyDictObject *)dict)->ma_keys->dk_version == version;
 }
 
-/* The global at `index` while the globals' keys have this version; borrowed; NULL (no exception) otherwise.
- * Source: LOAD_GLOBAL_MODULE. */
-MARTLET_HELPER O martlet_probe_global_module(F frame, uint32_t keys_version, uint32_t index)
+MARTLET_INLINE bool has_str_keys(O dict)
 {
-    return probe(frame->f_globals, keys_version, index);
+    return PyDict_CheckExact(dict) && DK_IS_UNICODE(((PyDictObject *)dict)->ma_keys);
 }
 
-/* The builtin at `index` while the keys of globals and builtins have these versions; borrowed; NULL (no exception)
- * otherwise. Source: LOAD_GLOBAL_BUILTIN. */
-MARTLET_HELPER O martlet_probe_global_builtin(F frame, uint32_t module_version, uint32_t builtin_version,
-                                              uint32_t index)
+/* The global or builtin `name`, borrowed; NULL (no exception) where there is none, or where only Python code could tell.
+ * For names whose inline cache is out of date: a module has got another name since. */
+MARTLET_COLD O martlet_find_global(F frame, O name)
 {
-    if (MARTLET_UNLIKELY(!has_keys_version(frame->f_globals, module_version))) {
+    if (!has_str_keys(frame->f_globals) || !has_str_keys(frame->f_builtins)) {
         return NULL;
     }
-    return probe(frame->f_builtins, builtin_version, index);
+    O found = PyDict_GetItemWithError(frame->f_globals, name);
+    return found != NULL ? found : PyDict_GetItemWithError(frame->f_builtins, name);
+}
+
+/* The global at `index` while the globals' keys have this version, otherwise what martlet_find_global finds; borrowed;
+ * NULL: no exception. Source: LOAD_GLOBAL_MODULE. */
+MARTLET_HELPER O martlet_probe_global_module(F frame, O name, uint32_t keys_version, uint32_t index)
+{
+    O found = probe(frame->f_globals, keys_version, index);
+    return MARTLET_LIKELY(found != NULL) ? found : martlet_find_global(frame, name);
+}
+
+/* The builtin at `index` while the keys of globals and builtins have these versions, otherwise what martlet_find_global
+ * finds; borrowed; NULL: no exception. Source: LOAD_GLOBAL_BUILTIN. */
+MARTLET_HELPER O martlet_probe_global_builtin(F frame, O name, uint32_t module_version, uint32_t builtin_version,
+                                              uint32_t index)
+{
+    O found = NULL;
+    if (MARTLET_LIKELY(has_keys_version(frame->f_globals, module_version))) {
+        found = probe(frame->f_builtins, builtin_version, index);
+    }
+    return MARTLET_LIKELY(found != NULL) ? found : martlet_find_global(frame, name);
 }
 
 /* The global `name`, through an inline cache; new; NameError. Source: LOAD_GLOBAL_MODULE. */

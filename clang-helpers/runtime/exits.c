@@ -310,11 +310,17 @@ find_kept(struct exit *x, F root, const uint32_t *at)
     }
 }
 
+/* An exit is told of each time it was taken so often again: rarely enough to cost nothing, and so often that the
+ * interpreter, which forgets a specialisation after some fifty misses, has learned anew. */
+#define REPORT_EVERY 64
+
 /* Leaves in the state that the record behind `at` describes; see martlet_exit. */
 static O
-leave(TS ts, F root, struct martlet_unit *unit, const uint32_t *at, uint32_t n_values, union value *values, O *boxes,
-      uint8_t *moved, bool raised)
+leave(TS ts, F root, struct martlet_unit *unit, uint32_t index, const uint32_t *at, uint32_t n_values,
+      union value *values, O *boxes, uint8_t *moved, bool raised)
 {
+    uint64_t count = ++unit->exit_counts[index];
+
     /* What is made below must not disturb an exception that is set. */
     O exception = raised ? PyErr_GetRaisedException() : NULL;
 
@@ -400,6 +406,9 @@ leave(TS ts, F root, struct martlet_unit *unit, const uint32_t *at, uint32_t n_v
             answer = martlet_unwind(root) ? MARTLET_SENTINEL : NULL;
         }
     }
+    if (MARTLET_UNLIKELY(count % REPORT_EVERY == 0) && !raised && unit->valid) {
+        martlet_hooks.exits_often(unit, index);
+    }
     root->return_offset = 0;
     return answer;
 }
@@ -408,7 +417,6 @@ O
 martlet_exit(TS ts, F root, struct martlet_unit *unit, uint32_t index, const int64_t *home, ...)
 {
     const uint32_t *at = unit->exits + unit->exits[1 + index];
-    unit->exit_counts[index]++;
     bool raised = at[0] & 1;
     uint32_t n_values = count_values(at);
     union value values[n_values + 1];
@@ -418,7 +426,7 @@ martlet_exit(TS ts, F root, struct martlet_unit *unit, uint32_t index, const int
     va_start(list, home);
     at = read_values(at, list, home, values, boxes, moved);
     va_end(list);
-    return leave(ts, root, unit, at, n_values, values, boxes, moved, raised);
+    return leave(ts, root, unit, index, at, n_values, values, boxes, moved, raised);
 }
 
 /* frames.c of the helpers. */
@@ -496,6 +504,5 @@ martlet_poll_frame(TS ts, F root, struct martlet_unit *unit, uint32_t index, con
     if (!raised && unit->valid && root->frame_obj == NULL) {
         return MARTLET_GO_ON;
     }
-    unit->exit_counts[index]++;
-    return leave(ts, root, unit, at, n_values, values, boxes, moved, raised);
+    return leave(ts, root, unit, index, at, n_values, values, boxes, moved, raised);
 }

@@ -45,6 +45,9 @@ struct martlet_hooks {
     void (*tools)(void);
     /* The first back edge to a loop of interest, in the current frame. */
     void (*loop_seen)(PyCodeObject *code, uint32_t header);
+    /* An exit was taken so often that it may be worth another version. The version's mark still stands in the current
+     * frame, from which the interpreter is about to go on. */
+    void (*exits_often)(struct martlet_unit *unit, uint32_t index);
     /* The interpreter handles a sample. */
     int (*sample)(void *arg);
 };

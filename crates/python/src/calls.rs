@@ -67,7 +67,7 @@ pub(crate) fn ask_for_function(
         builtins: functions::builtins_of(gil, func),
         seen_locals,
         seen_stack: Vec::new(),
-        avoid: Vec::new(),
+        avoid: avoided(state, addr),
     };
     ask(gil, state, addr, scene, now)
 }
@@ -97,12 +97,17 @@ pub(crate) fn loop_seen(gil: Gil<'_>, addr: Addr, header: u32) {
         let view = code.view();
         let seen_stack = sight.seen_stack(view.n_locals, view.stack_size);
         let depth = seen_stack.len() as u32;
+        let mut seen_locals = sight.seen_locals(view.n_locals);
+        if let Some(entry) = state.codes.get_mut(&addr) {
+            entry.memory.note(&seen_locals, entry.storms.are_many());
+            entry.memory.apply(&mut seen_locals, usize::MAX);
+        }
         let scene = Scene {
             entry: EntryPoint::Loop(header),
             mode: mode(state, &code.qualname(gil), state.options.always == 1),
             globals: sight.globals(),
             builtins: sight.builtins(),
-            seen_locals: sight.seen_locals(view.n_locals),
+            seen_locals,
             seen_stack,
             avoid: avoided(state, addr),
         };
@@ -156,10 +161,19 @@ pub(crate) fn open_door(
 /// A guard that failed so often is not tried again.
 const FAILED_OFTEN: u64 = 20;
 
-/// Where the guards of earlier versions of this code failed too often. What never ran before is no guard that failed.
-pub(crate) fn avoided(state: &mut State, addr: Addr) -> Vec<(Addr, u32)> {
+/// Where the guards of earlier versions of this code failed too often.
+pub(crate) fn avoided(state: &State, addr: Addr) -> Vec<(Addr, u32)> {
+    state
+        .codes
+        .get(&addr)
+        .map_or_else(Vec::new, |it| it.avoid.clone())
+}
+
+/// The interpreter is hot in code that has a version: where its guards failed often is to be avoided. What never ran
+/// before is no guard that failed.
+pub(crate) fn avoid_what_failed(state: &mut State, addr: Addr) {
     let Some(function) = state.codes.get(&addr).and_then(|it| it.function.clone()) else {
-        return Vec::new();
+        return;
     };
     let mut found = Vec::new();
     for (number, version) in state.tables.numbered_versions() {
@@ -186,14 +200,13 @@ pub(crate) fn avoided(state: &mut State, addr: Addr) -> Vec<(Addr, u32)> {
         })
         .collect();
     let Some(entry) = state.codes.get_mut(&addr) else {
-        return found;
+        return;
     };
     for it in found {
         if !entry.avoid.contains(&it) {
             entry.avoid.push(it);
         }
     }
-    entry.avoid.clone()
 }
 
 /// How to compile a function of this name.

@@ -3,9 +3,11 @@
 //! What goes in is a snapshot, what comes out plain data; both are encoded, so that the same could be asked of another
 //! process.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Instant;
 
 use martlet_engine::{
     AssumptionKey, Compiled, Compiler, Refusal, Released, Request as EngineRequest, TableSpec,
@@ -59,6 +61,13 @@ pub(crate) struct Meta {
     pub(crate) exit_sites: Vec<(Option<ObjId>, u32)>,
     /// What it cost.
     pub(crate) costs: Costs,
+    /// The name of its function, for people.
+    pub(crate) name: Arc<str>,
+    /// The loop at whose header it is entered; none at the function's start.
+    pub(crate) entered_at: Option<u32>,
+    /// When it was made, and when the C side last told of each exit.
+    pub(crate) made_at: Instant,
+    pub(crate) reports: Mutex<HashMap<usize, Instant>>,
 }
 
 impl Drop for Meta {
@@ -173,7 +182,7 @@ impl Compiler for Remote {
             .unwrap_or_else(PoisonError::into_inner)
             .take();
         if let Some(made) = made {
-            return Ok(made.compiled(source));
+            return Ok(made.compiled(request));
         }
         let reply = self.ask(&source.request)?;
         let label = request.version.to_string();
@@ -210,6 +219,10 @@ impl Compiler for Remote {
                 slots: unit.slots,
                 exit_reasons: unit.exits.into_iter().map(|it| it.reason).collect(),
                 costs: unit.costs,
+                name: request.name.clone(),
+                entered_at: crate::state::header_of(request.point),
+                made_at: Instant::now(),
+                reports: Mutex::default(),
             },
             object: unit.object,
         })
@@ -226,7 +239,8 @@ impl Compiler for Remote {
 }
 
 impl Made {
-    fn compiled(self, source: &Source) -> Compiled<Meta> {
+    fn compiled(self, request: &EngineRequest<Source>) -> Compiled<Meta> {
+        let source = &request.source;
         let n_exits = self.exit_reasons.len();
         Compiled {
             object: self.object,
@@ -245,6 +259,10 @@ impl Made {
                 exit_sites: vec![(None, 0); n_exits],
                 exit_reasons: self.exit_reasons,
                 costs: Costs::default(),
+                name: request.name.clone(),
+                entered_at: crate::state::header_of(request.point),
+                made_at: Instant::now(),
+                reports: Mutex::default(),
             },
         }
     }

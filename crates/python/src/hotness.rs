@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use martlet_snapshot::{EntryPoint, Seen};
 
-use crate::calls::{MAX_ATTEMPTS, ask, avoided, mode};
+use crate::calls::{MAX_ATTEMPTS, ask, avoid_what_failed, avoided, mode};
 use crate::raw::code::{Code, instructions_with_args};
 use crate::raw::frames::{Interpreter, Sight};
 use crate::raw::{Gil, c, dl, frames, functions};
@@ -94,6 +94,11 @@ impl Heat {
         {
             it.refused = true;
         }
+    }
+
+    /// Whether a loop begins there.
+    pub(crate) fn is_header(&mut self, gil: Gil<'_>, code: &Code, offset: u32) -> bool {
+        self.loops(gil, code).iter().any(|it| it.header == offset)
     }
 
     fn loops(&mut self, gil: Gil<'_>, code: &Code) -> &mut Vec<LoopHeat> {
@@ -219,14 +224,23 @@ fn look_at(gil: Gil<'_>, state: &mut State, sight: &Sight, innermost: bool, spen
         state.to_arm.push((addr, true));
         BORED.store(0, Ordering::Relaxed);
     }
+    if in_use && !sight.at_start() {
+        let seen = sight.seen_locals(code.view().n_locals);
+        if let Some(entry) = state.codes.get_mut(&addr) {
+            entry.memory.note(&seen, entry.storms.are_many());
+        }
+    }
     if wants_function {
         BORED.store(0, Ordering::Relaxed);
+        if has_version {
+            avoid_what_failed(state, addr);
+        }
         let scene = Scene {
             entry: EntryPoint::Start,
             mode: mode(state, &code.qualname(gil), state.options.always == 1),
             globals: sight.globals(),
             builtins: sight.builtins(),
-            seen_locals: seen_at_start(gil, &code, sight),
+            seen_locals: seen_at_start(gil, state, &code, sight),
             seen_stack: Vec::new(),
             avoid: avoided(state, addr),
         };
@@ -260,19 +274,33 @@ fn heat_loop(gil: Gil<'_>, heat: &mut Heat, code: &Code, sight: &Sight, spent: u
 }
 
 /// The classes of the arguments, where the frame still shows what the function was called with: what it has stored to
-/// says nothing of that.
-fn seen_at_start(gil: Gil<'_>, code: &Code, sight: &Sight) -> Vec<Seen> {
-    let mut seen = sight.seen_locals(code.view().n_locals);
+/// says nothing of that. Of other locals, what they hold now, or held when a frame was looked at before.
+pub(crate) fn seen_at_start(
+    gil: Gil<'_>,
+    state: &mut State,
+    code: &Code,
+    sight: &Sight,
+) -> Vec<Seen> {
+    let view = code.view();
+    let mut seen = sight.seen_locals(view.n_locals);
     let Ok(base) = code.base(gil) else {
         return Vec::new();
     };
+    let n_args = view.arg_count + view.kw_only;
+    let Some(entry) = state.codes.get_mut(&code.addr()) else {
+        return seen;
+    };
+    entry.memory.note(&seen, entry.storms.are_many());
     for (at, oparg) in instructions_with_args(&base) {
         for local in stored_locals(base[2 * at], oparg).into_iter().flatten() {
-            if let Some(it) = seen.get_mut(local as usize) {
+            if let Some(it) = seen.get_mut(local as usize)
+                && local < n_args
+            {
                 *it = Seen::Nothing;
             }
         }
     }
+    entry.memory.apply(&mut seen, n_args as usize);
     seen
 }
 

@@ -21,5 +21,6 @@ mod replies;
 mod snapshot;
 mod state;
 mod stats;
+mod storms;
 mod tables;
 mod tools;

@@ -19,6 +19,7 @@ use crate::raw::guarded::Guarded;
 use crate::raw::objects::of_sys;
 use crate::raw::record::RawRecord;
 use crate::raw::{Addr, Gil, code, frames, functions, unit};
+use crate::storms::{Memory, Storms};
 use crate::tables::{Table, Tables};
 
 /// One code object that was looked at closer.
@@ -36,6 +37,8 @@ pub(crate) struct CodeEntry {
     pub(crate) refusal: Option<Refusal>,
     /// Where guards failed too often: code object and offset. The addresses are compared, never followed.
     pub(crate) avoid: Vec<(Addr, u32)>,
+    pub(crate) storms: Storms,
+    pub(crate) memory: Memory,
 }
 
 /// Everything.
@@ -187,6 +190,8 @@ impl State {
                     qualname: code.qualname(gil).into(),
                     refusal: None,
                     avoid: Vec::new(),
+                    storms: Storms::default(),
+                    memory: Memory::default(),
                 }))
             }
         }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::{Value, json};
 
@@ -11,8 +11,23 @@ use crate::options::Options;
 use crate::raw::Gil;
 use crate::state::{State, unavailable, with};
 
-/// Exits of versions that are gone, by reason.
-static EXITS: Mutex<BTreeMap<String, u64>> = Mutex::new(BTreeMap::new());
+/// So many places where machine code was left most often are told.
+const MAX_PLACES: usize = 50;
+
+/// Where machine code is left, and why.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    reason: String,
+    function: Arc<str>,
+    /// The loop at whose header the version is entered; none at the function's start.
+    header: Option<u32>,
+    /// Offset of the bytecode, in code units, and whether it is one of an inlined function.
+    offset: u32,
+    inlined: bool,
+}
+
+/// Exits of versions that are gone.
+static EXITS: Mutex<BTreeMap<Place, u64>> = Mutex::new(BTreeMap::new());
 
 /// A version goes: its exits stay in the sum.
 pub(crate) fn remember_exits(meta: &Meta) {
@@ -22,12 +37,42 @@ pub(crate) fn remember_exits(meta: &Meta) {
     );
 }
 
-fn add_exits(meta: &Meta, sums: &mut BTreeMap<String, u64>) {
-    for (reason, count) in meta.exit_reasons.iter().zip(meta.header.counts()) {
+fn add_exits(meta: &Meta, sums: &mut BTreeMap<Place, u64>) {
+    let exits = meta.exit_reasons.iter().zip(&meta.exit_sites);
+    for ((reason, (code, offset)), count) in exits.zip(meta.header.counts()) {
         if count > 0 {
-            *sums.entry(reason.clone()).or_default() += count;
+            let place = Place {
+                reason: reason.clone(),
+                function: meta.name.clone(),
+                header: meta.entered_at,
+                offset: *offset,
+                inlined: code.is_some(),
+            };
+            *sums.entry(place).or_default() += count;
         }
     }
+}
+
+/// Exits by reason, and the places where most of them happen.
+fn exits_of(sums: BTreeMap<Place, u64>) -> (BTreeMap<String, u64>, Vec<Value>) {
+    let mut reasons: BTreeMap<String, u64> = BTreeMap::new();
+    for (place, count) in &sums {
+        *reasons.entry(place.reason.clone()).or_default() += count;
+    }
+    let mut places: Vec<(Place, u64)> = sums.into_iter().collect();
+    places.sort_by_key(|it| std::cmp::Reverse(it.1));
+    places.truncate(MAX_PLACES);
+    let places = places.into_iter().map(|(place, count)| {
+        json!({
+            "function": &*place.function,
+            "loop": place.header,
+            "offset": place.offset,
+            "inlined": place.inlined,
+            "reason": place.reason,
+            "count": count,
+        })
+    });
+    (reasons, places.collect())
 }
 
 /// The statistics, or null before anything was set up.
@@ -49,6 +94,7 @@ fn nothing_but(reason: &str) -> Value {
         "relinks": 0,
         "invalidated": none,
         "exits": none,
+        "exit_places": [],
         "versions": tally,
         "code_bytes": tally,
         "ir_functions_live": 0,
@@ -69,6 +115,7 @@ fn gather(gil: Gil<'_>, state: &mut State) -> Value {
         add_exits(version.meta(), &mut exits);
         exit_words += version.meta().header.table_words();
     }
+    let (exits, exit_places) = exits_of(exits);
     let mut refused: BTreeMap<String, u64> = state
         .refused
         .iter()
@@ -91,6 +138,7 @@ fn gather(gil: Gil<'_>, state: &mut State) -> Value {
         "relinks": ledger.relinks,
         "invalidated": stats.invalidated.iter().map(|(it, n)| (it.to_string(), *n)).collect::<BTreeMap<_, _>>(),
         "exits": exits,
+        "exit_places": exit_places,
         "versions": {
             "live": stats.versions.live,
             "retired": stats.versions.retired,

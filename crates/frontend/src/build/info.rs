@@ -3,7 +3,7 @@
 use super::identity;
 use crate::bytecode::{Code, Instr, Opcode, Special};
 use crate::hir::Kind;
-use martlet_snapshot::CodeSnapshot;
+use martlet_snapshot::{CodeSnapshot, Seen};
 use std::collections::{HashMap, HashSet};
 
 /// Facts of one code object.
@@ -20,6 +20,8 @@ pub(super) struct CodeInfo {
     assigned: Vec<bool>,
     /// Loops, inner ones first: header, end, and which locals are stored to inside.
     loops: Vec<(u32, u32, Vec<bool>)>,
+    /// By loop header, the locals whose value there is used, which the compiler guarantees to be bound.
+    used: HashMap<u32, Vec<bool>>,
     /// Whether the program compares identities of values that may be numbers: boxes then stay boxes.
     pub(super) identity_matters: bool,
     /// Which locals keep the objects of the floats in them: see `identity`.
@@ -32,6 +34,7 @@ impl CodeInfo {
         let hints = hints(&code, snapshot);
         let assigned = assigned(&code, snapshot, 0..u32::MAX);
         let loops = loops(&code, snapshot);
+        let used = used(&code, snapshot, &loop_headers);
         let identity_matters = identity_matters(&code);
         let mut info = Self {
             code,
@@ -40,6 +43,7 @@ impl CodeInfo {
             hints,
             assigned,
             loops,
+            used,
             identity_matters,
             kept: Vec::new(),
         };
@@ -63,12 +67,7 @@ fn joins(code: &Code) -> (HashSet<u32>, HashSet<u32>) {
     let mut loop_headers = HashSet::new();
     *sources.entry(0).or_default() += 1;
     for instr in &code.insts {
-        if let Some(target) = instr.jump_target() {
-            let target = if instr.opcode == Opcode::ForIter {
-                behind_loop(code, target)
-            } else {
-                target
-            };
+        if let Some(target) = target_of(code, instr) {
             *sources.entry(target).or_default() += 1;
             if target <= instr.start {
                 loop_headers.insert(target);
@@ -129,6 +128,11 @@ fn assigned(code: &Code, snapshot: &CodeSnapshot, range: std::ops::Range<u32>) -
 }
 
 impl CodeInfo {
+    /// Whether a local's value at a loop's header is used by what follows: then it is bound there.
+    pub(super) fn is_used_from(&self, header: u32, local: usize) -> bool {
+        self.used.get(&header).is_some_and(|it| it[local])
+    }
+
     /// Which locals are stored to around a bytecode: in the innermost loop that it is in, or anywhere.
     pub(super) fn assigned_around(&self, offset: u32) -> &[bool] {
         let around = self
@@ -136,6 +140,90 @@ impl CodeInfo {
             .iter()
             .find(|(header, end, _)| (*header..*end).contains(&offset));
         around.map_or(&self.assigned, |(_, _, assigned)| assigned)
+    }
+}
+
+/// Which locals are read before they are written, from each loop header on. A read that is not checked says that the
+/// local is bound wherever that read may come from; a checked one says nothing, and what is read behind it neither.
+/// Exceptional edges are left out: that misses uses, and invents none.
+fn used(code: &Code, snapshot: &CodeSnapshot, headers: &HashSet<u32>) -> HashMap<u32, Vec<bool>> {
+    let n = snapshot.n_locals as usize;
+    let mut at_header: HashMap<u32, Vec<bool>> =
+        headers.iter().map(|it| (*it, vec![false; n])).collect();
+    // What forward jumps lead to is known when the jump is met.
+    let mut at_target: HashMap<u32, Vec<bool>> = targets(code).map(|it| (it, vec![])).collect();
+    // Backwards, until no header learns anything new.
+    let mut changed = !headers.is_empty();
+    while changed {
+        changed = false;
+        let mut live = vec![false; n];
+        for instr in code.insts.iter().rev() {
+            if instr.opcode.ends_flow() {
+                live.fill(false);
+            }
+            let target = target_of(code, instr);
+            if let Some(known) = target.and_then(|it| at_header.get(&it).or(at_target.get(&it))) {
+                for (live, known) in live.iter_mut().zip(known) {
+                    *live |= known;
+                }
+            }
+            step_back(instr, &mut live);
+            match at_header.get_mut(&instr.start) {
+                Some(known) if *known != live => {
+                    changed = true;
+                    known.clone_from(&live);
+                }
+                Some(_) => {}
+                None => {
+                    if let Some(known) = at_target.get_mut(&instr.start) {
+                        known.clone_from(&live);
+                    }
+                }
+            }
+        }
+    }
+    at_header
+}
+
+/// Where an instruction may jump to; behind the loop, for the one that ends it.
+fn target_of(code: &Code, instr: &Instr) -> Option<u32> {
+    let target = instr.jump_target()?;
+    Some(match instr.opcode {
+        Opcode::ForIter => behind_loop(code, target),
+        _ => target,
+    })
+}
+
+fn targets(code: &Code) -> impl Iterator<Item = u32> + '_ {
+    code.insts.iter().filter_map(|instr| target_of(code, instr))
+}
+
+/// What is used in front of an instruction, from what is used behind it.
+fn step_back(instr: &Instr, live: &mut [bool]) {
+    let mut set = |local: u32, used: bool| {
+        if let Some(it) = live.get_mut(local as usize) {
+            *it = used;
+        }
+    };
+    match instr.opcode {
+        Opcode::LoadFast => set(instr.arg, true),
+        Opcode::LoadFastLoadFast => {
+            set(instr.arg >> 4, true);
+            set(instr.arg & 15, true);
+        }
+        Opcode::StoreFastLoadFast => {
+            set(instr.arg & 15, true);
+            set(instr.arg >> 4, false);
+        }
+        Opcode::StoreFastStoreFast => {
+            set(instr.arg >> 4, false);
+            set(instr.arg & 15, false);
+        }
+        Opcode::StoreFast
+        | Opcode::DeleteFast
+        | Opcode::LoadFastCheck
+        | Opcode::LoadFastAndClear => set(instr.arg, false),
+        _ => {}
     }
 }
 
@@ -206,9 +294,8 @@ fn hints(code: &Code, snapshot: &CodeSnapshot) -> Vec<Kind> {
         track_origins(instr, &mut origins);
     }
     for (hint, seen) in hints.iter_mut().zip(&snapshot.seen_locals) {
-        let kind = Kind::from_seen(*seen);
-        if kind.is_single() {
-            *hint = kind;
+        if *seen != Seen::Nothing {
+            *hint = Kind::from_seen(*seen);
         }
     }
     // What stands in the slot of a variable that closures share is a cell, whatever was seen there before it was made.

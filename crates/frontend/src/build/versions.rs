@@ -153,23 +153,35 @@ impl Builder<'_> {
         Ok(())
     }
 
-    /// Unboxes locals that are numbers, where a loop is entered: so the loop need not.
+    /// Unboxes locals that are numbers, where a loop is entered: so the loop need not. Those are taken whose value is
+    /// used, and where a running loop is entered, those that were seen in it: else the loop is built twice, once for its
+    /// first iteration. That guess alone may meet an unbound variable, and it is given up when it fails.
     fn speculate_at_header(&mut self) {
-        if self.is_inlined() || !self.may_speculate() {
+        if self.is_inlined() {
             return;
         }
+        let header = self.start;
+        let is_entry = self.block == self.func.entry && self.may_speculate();
         for local in 0..self.frame().locals.len() {
-            let Local::Memory { ty, .. } = self.frame().locals[local] else {
+            let Local::Memory { ty, cached } = self.frame().locals[local] else {
                 continue;
             };
             let hint = self.infos[0].hints[local];
-            let unbound = ty.kinds == Kind::NULL
-                || (ty.kinds.contains(Kind::NULL) && self.request.codes[0].seen_locals.is_empty());
-            if !unbound
+            let seen = self.request.codes[0].seen_locals.get(local);
+            let was_bound = seen.is_some_and(|it| *it != martlet_snapshot::Seen::Nothing);
+            let is_used = self.infos[0].is_used_from(header, local);
+            if (is_used || is_entry && was_bound)
                 && ty.kinds.contains(hint)
                 && matches!(hint, Kind::INT | Kind::FLOAT)
                 && !self.infos[0].identity_matters
             {
+                if is_used {
+                    let ty = Type {
+                        kinds: ty.kinds & Kind::ANY,
+                        object: ty.object,
+                    };
+                    self.frame_mut().locals[local] = Local::Memory { ty, cached };
+                }
                 self.unbox_local(local as u32, hint);
             }
         }

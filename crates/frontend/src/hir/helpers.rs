@@ -186,8 +186,8 @@ helpers! {
     LoadGlobal = "martlet_load_global" (ts frame) [Obj] -> New ANY "run";
     LoadGlobalModule = "martlet_load_global_module" (ts frame) [Obj, Const32, Const32] -> New ANY "run";
     LoadGlobalBuiltin = "martlet_load_global_builtin" (ts frame) [Obj, Const32, Const32, Const32] -> New ANY "run";
-    ProbeGlobalModule = "martlet_probe_global_module" (frame) [Const32, Const32] -> BorrowedOrNull ANY "";
-    ProbeGlobalBuiltin = "martlet_probe_global_builtin" (frame) [Const32, Const32, Const32] -> BorrowedOrNull ANY "";
+    ProbeGlobalModule = "martlet_probe_global_module" (frame) [Obj, Const32, Const32] -> BorrowedOrNull ANY "";
+    ProbeGlobalBuiltin = "martlet_probe_global_builtin" (frame) [Obj, Const32, Const32, Const32] -> BorrowedOrNull ANY "";
     StoreGlobal = "martlet_store_global" (frame) [Obj, Obj] -> Status ANY "run";
     DeleteGlobal = "martlet_delete_global" (ts frame) [Obj] -> Status ANY "run";
     LoadName = "martlet_load_name" (ts frame) [Obj] -> New ANY "run";

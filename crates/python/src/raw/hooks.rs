@@ -8,7 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use pyo3::ffi::{self, PyObject};
 
 use super::{Addr, Gil, c, objects};
-use crate::{calls, hotness, lifecycle, tools};
+use crate::{calls, hotness, lifecycle, storms, tools};
 
 /// The functions below, for the C side.
 pub(crate) fn table() -> c::Hooks {
@@ -18,6 +18,7 @@ pub(crate) fn table() -> c::Hooks {
         code_died,
         tools: tools_hook,
         loop_seen,
+        exits_often,
         sample,
     }
 }
@@ -64,4 +65,8 @@ unsafe extern "C" fn sample(_arg: *mut c_void) -> c_int {
 
 unsafe extern "C" fn loop_seen(code: *mut PyObject, header: u32) {
     with_gil(|gil| calls::loop_seen(gil, Addr::from_ptr(code), header));
+}
+
+unsafe extern "C" fn exits_often(unit: *mut c::Unit, index: u32) {
+    with_gil(|gil| storms::exits_often(gil, unit as u64, index as usize));
 }

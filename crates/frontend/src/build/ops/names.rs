@@ -77,7 +77,7 @@ impl Builder<'_> {
     fn load_global(&mut self, instr: &Instr) -> Result {
         let special = instr.special;
         if self.may_speculate()
-            && let Some(value) = self.probe_global(special)
+            && let Some(value) = self.probe_global(instr)?
         {
             let object = match self.site(instr) {
                 Some(Site::Global { object, .. }) => Some(*object),
@@ -124,12 +124,13 @@ impl Builder<'_> {
             self.push(crate::build::frame::Item::Null);
         }
         self.after_run(instr.end);
-        if self.may_speculate()
-            && let Some(Site::Global { object, .. }) = self.site(instr)
-        {
+        if let Some(Site::Global { object, .. }) = self.site(instr) {
             // Not specialised yet, but bound: what is guarded exits behind this bytecode.
             let object = *object;
             self.begin(instr.end, instr.end);
+            if !self.may_speculate() {
+                return Ok(Flow::Next);
+            }
             let known = self.known_global(value, Some(object));
             self.replace_on_stack(value, known);
         }
@@ -144,37 +145,34 @@ impl Builder<'_> {
         }
     }
 
-    /// The value by its inline cache; exits where the cache misses.
-    fn probe_global(&mut self, special: Option<Special>) -> Option<Value> {
+    /// The value by its inline cache, or by its name; exits where it has none.
+    fn probe_global(&mut self, instr: &Instr) -> std::result::Result<Option<Value>, Refusal> {
         // An inlined function may have globals of its own.
         if self.is_inlined() {
-            return None;
+            return Ok(None);
         }
-        let (helper, args) = match special? {
-            Special::LoadGlobalModule {
+        let (helper, numbers) = match instr.special {
+            Some(Special::LoadGlobalModule {
                 index,
                 keys_version,
-            } => {
-                let args = vec![self.number(keys_version.into()), self.number(index.into())];
-                (HelperId::ProbeGlobalModule, args)
-            }
-            Special::LoadGlobalBuiltin {
+            }) => (HelperId::ProbeGlobalModule, vec![keys_version, index]),
+            Some(Special::LoadGlobalBuiltin {
                 index,
                 module_version,
                 builtin_version,
-            } => {
-                let module = self.number(module_version.into());
-                let builtin = self.number(builtin_version.into());
-                (
-                    HelperId::ProbeGlobalBuiltin,
-                    vec![module, builtin, self.number(index.into())],
-                )
-            }
-            _ => return None,
+            }) => (
+                HelperId::ProbeGlobalBuiltin,
+                vec![module_version, builtin_version, index],
+            ),
+            _ => return Ok(None),
         };
+        let mut args = vec![self.name(instr.arg >> 1)?];
+        for number in numbers {
+            args.push(self.number(u32::from(number)));
+        }
         let op = Op::Call { helper, outputs: 0 };
         let value = self.emit(op, args, Type::of(Kind::all()));
-        self.emit_exiting(Op::GuardNotNull, vec![value], Type::ANY)
+        Ok(self.emit_exiting(Op::GuardNotNull, vec![value], Type::ANY))
     }
 
     /// A global whose object was known when the snapshot was taken: functions and builtins are guarded to be what they

@@ -1,0 +1,263 @@
+//! Exits that come in storms: machine code that is left again and again at one place was compiled on a wrong guess, and
+//! costs more than it saves. Such a version falls, and another one is asked for.
+//!
+//! The first storm at a place asks for the same with what is seen now: a program has entered another phase. The next one
+//! there makes the place generic for good (`Request::avoid`). Each code object has so many storms in its life, so that
+//! nothing oscillates. An exit that is rare in time is no storm, however often it was taken.
+//!
+//! What is seen is the frame at hand, and what a code object's [`Memory`] holds of earlier looks.
+
+use std::time::{Duration, Instant};
+
+use martlet_snapshot::{EntryPoint, Seen};
+
+use crate::calls::{self, ask, close_loop, mode};
+use crate::compiler::Meta;
+use crate::hotness::seen_at_start;
+use crate::raw::code::Code;
+use crate::raw::{Addr, Gil, c, frames};
+use crate::snapshot::Scene;
+use crate::state::{State, header_of, with};
+
+/// The C side tells of so many exits at once.
+const REPORTED: u32 = 64;
+/// An exit costs about a microsecond, with the way back into machine code. One in so much time is two per cent.
+const TOLERABLE: Duration = Duration::from_micros(50);
+/// A loop that was left at its function's end so often stands in for the function, however slowly.
+const OFTEN_LEFT: u64 = 256;
+/// Storms in the life of a code object after which each makes its place generic at once.
+const PATIENCE: u32 = 6;
+/// Storms in the life of a code object. After the last its loops are left to the interpreter.
+const MAX_STORMS: u32 = 12;
+
+/// What a code object has learned from its storms.
+#[derive(Default)]
+pub(crate) struct Storms {
+    places: Vec<((Addr, u32), u32)>,
+    total: u32,
+    /// A version that is entered at the start was asked for because its loops are left by returning.
+    whole: bool,
+}
+
+impl Storms {
+    /// Notes a storm; answers how many there were at this place.
+    fn note(&mut self, place: (Addr, u32)) -> u32 {
+        self.total += 1;
+        match self.places.iter_mut().find(|it| it.0 == place) {
+            Some(known) => {
+                known.1 += 1;
+                known.1
+            }
+            None => {
+                self.places.push((place, 1));
+                1
+            }
+        }
+    }
+
+    /// Whether kinds of values that differ are taken for a mixture and no longer for a new phase.
+    pub(crate) fn are_many(&self) -> bool {
+        self.total >= 2
+    }
+}
+
+/// The kinds of values that a code object's locals had when they were looked at.
+#[derive(Default)]
+pub(crate) struct Memory {
+    seen: Vec<Seen>,
+    mixed: Vec<bool>,
+}
+
+impl Memory {
+    /// Notes what locals hold. With `mixes`, a kind that differs from the last one makes the local mixed.
+    pub(crate) fn note(&mut self, seen: &[Seen], mixes: bool) {
+        self.seen.resize(seen.len(), Seen::Nothing);
+        self.mixed.resize(seen.len(), false);
+        for ((known, mixed), new) in self.seen.iter_mut().zip(&mut self.mixed).zip(seen) {
+            if *new == Seen::Nothing {
+                continue;
+            }
+            *mixed |= mixes && *known != Seen::Nothing && known != new;
+            *known = *new;
+        }
+    }
+
+    /// Adds to what is seen now: what locals behind the first `n_args` held, and that some hold now this, now that.
+    pub(crate) fn apply(&self, seen: &mut [Seen], n_args: usize) {
+        let known = self.seen.iter().zip(&self.mixed);
+        for (i, (now, (before, mixed))) in seen.iter_mut().zip(known).enumerate() {
+            if *mixed {
+                *now = Seen::Other;
+            } else if i >= n_args && *now == Seen::Nothing {
+                *now = *before;
+            }
+        }
+    }
+}
+
+/// What can be done about exits for a reason.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Cure {
+    /// Nothing: they are right.
+    None,
+    /// A version that is entered at the function's start.
+    Whole,
+    /// The same with what is known now.
+    Anew,
+    /// A version that is generic at the place, tried twice with a guess.
+    Generic,
+    /// A version that is generic at the place.
+    GenericAtOnce,
+    /// Not to enter: the place is never translated.
+    Stay,
+}
+
+fn cure_of(reason: &str) -> Cure {
+    match reason {
+        "raised" | "invalid" | "poll" => Cure::None,
+        "return" | "handlers" => Cure::Whole,
+        "never_ran" => Cure::Anew,
+        "overflow" | "inlined" | "empty_loop" => Cure::GenericAtOnce,
+        _ if reason.starts_with(|it: char| it.is_ascii_uppercase()) => Cure::Stay,
+        _ => Cure::Generic,
+    }
+}
+
+/// An exit of the version with this header was taken [`REPORTED`] times more. The current frame is where it left to.
+pub(crate) fn exits_often(gil: Gil<'_>, header: u64, index: usize) {
+    with(gil, |state| {
+        if !state.enabled || state.tools || state.options.exit_every != 0 {
+            return;
+        }
+        let found = state
+            .tables
+            .numbered_versions()
+            .find(|(_, it)| it.meta().header.address() == header);
+        let Some((table, version)) = found else {
+            return;
+        };
+        let meta = version.meta();
+        let Some(addr) = state.by_id.get(&version.id().function).copied() else {
+            return;
+        };
+        let reason = meta.exit_reasons[index].as_str();
+        if meta.costs.bytecodes == 0 || !(is_storm(meta, index) || is_worth_a_whole(meta, index)) {
+            return;
+        }
+        let place = match meta.exit_sites[index] {
+            (None, offset) => (addr, offset),
+            (Some(code), offset) => match state.tables.nameable(table, code) {
+                Some(code) => (code, offset),
+                None => return,
+            },
+        };
+        let door = header_of(version.point());
+        if react(gil, state, addr, door, place, reason) {
+            let key = martlet_engine::AssumptionKey(table);
+            state
+                .engine
+                .break_assumption(key, format!("exits: {reason}"));
+            state.refresh(gil, addr);
+            ask_again(gil, state, addr, door);
+        }
+    });
+}
+
+/// Whether the exit is taken so often in so short a time that it matters.
+fn is_storm(meta: &Meta, index: usize) -> bool {
+    let now = Instant::now();
+    let last = meta.reports.lock().map_or(meta.made_at, |mut reports| {
+        reports.insert(index, now).unwrap_or(meta.made_at)
+    });
+    now.duration_since(last) < TOLERABLE * REPORTED
+}
+
+/// Whether a loop was left at its function's end so often that the function should be entered at its start.
+fn is_worth_a_whole(meta: &Meta, index: usize) -> bool {
+    cure_of(&meta.exit_reasons[index]) == Cure::Whole
+        && meta.header.counts().nth(index) >= Some(OFTEN_LEFT)
+}
+
+/// Learns from a storm. True if the version is to fall, and another one to be asked for.
+fn react(
+    gil: Gil<'_>,
+    state: &mut State,
+    addr: Addr,
+    door: Option<u32>,
+    place: (Addr, u32),
+    reason: &str,
+) -> bool {
+    let Some(entry) = state.codes.get_mut(&addr) else {
+        return false;
+    };
+    let cure = cure_of(reason);
+    match (cure, door) {
+        (Cure::None, _) | (Cure::Whole | Cure::Stay, None) => return false,
+        (Cure::Whole, Some(_)) => {
+            let raw = entry.raw.get();
+            if raw.live == 0 && raw.refused == 0 && !entry.storms.whole {
+                entry.storms.whole = true;
+                ask_for_whole(gil, state, addr);
+            }
+            return false;
+        }
+        (Cure::Stay, Some(header)) => {
+            close_loop(state, addr, header);
+            return false;
+        }
+        _ => {}
+    }
+    if entry.storms.total >= MAX_STORMS {
+        if let Some(header) = door {
+            close_loop(state, addr, header);
+        }
+        return false;
+    }
+    let times = entry.storms.note(place);
+    let patience = match cure {
+        Cure::GenericAtOnce => 0,
+        _ if entry.storms.total > PATIENCE => 0,
+        // At a loop's header stand the guesses of all locals: that one of them is mixed does not make all generic.
+        _ if place.0 == addr && entry.heat.is_header(gil, &Code::new(gil, addr), place.1) => 2,
+        _ => 1,
+    };
+    if cure != Cure::Anew && times > patience && !entry.avoid.contains(&place) {
+        entry.avoid.push(place);
+    }
+    true
+}
+
+/// Asks for a version in place of one that fell. A loop is looked at when it runs the next time.
+fn ask_again(gil: Gil<'_>, state: &mut State, addr: Addr, door: Option<u32>) {
+    let Some(header) = door else {
+        return ask_for_whole(gil, state, addr);
+    };
+    if let Some(entry) = state.codes.get_mut(&addr) {
+        entry.raw.set_loop(c::Loop {
+            header,
+            depth: 0,
+            cell: std::ptr::null(),
+        });
+    }
+}
+
+/// Asks for a version that is entered at the function's start. The current frame is one of the function.
+fn ask_for_whole(gil: Gil<'_>, state: &mut State, addr: Addr) {
+    let Some(sight) = frames::look::<1>(gil).first().copied() else {
+        return;
+    };
+    let code = Code::new(gil, addr);
+    if sight.code() != addr || !code.is_function() {
+        return;
+    }
+    let scene = Scene {
+        entry: EntryPoint::Start,
+        mode: mode(state, &code.qualname(gil), state.options.always),
+        globals: sight.globals(),
+        builtins: sight.builtins(),
+        seen_locals: seen_at_start(gil, state, &code, &sight),
+        seen_stack: Vec::new(),
+        avoid: calls::avoided(state, addr),
+    };
+    let _ = ask(gil, state, addr, scene, false);
+}

@@ -1,0 +1,153 @@
+"""Machine code that is left again and again falls, and what takes its place settles.
+
+Each case is a program of its own: it works until nothing is compiled any more, and then counts exits of further work.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import textwrap
+import unittest
+
+SETTLE = '''\
+import time, martlet
+
+def settle(work, seconds=60):
+    """Repeats `work` until it enters machine code and nothing new was compiled for a while."""
+    end = time.monotonic() + seconds
+    calm, before = 0, None
+    while calm < 20:
+        start = time.monotonic()
+        while time.monotonic() - start < 0.02:
+            work()
+        martlet.wait()
+        now = martlet.stats()
+        now = now["compiles"], sum(now["invalidated"].values())
+        calm = calm + 1 if now == before and now[0] > 0 else 0
+        before = now
+        if time.monotonic() > end:
+            raise SystemExit("does not settle")
+
+def exits():
+    return sum(martlet.stats()["exits"].values())
+
+def exits_of(work, times=2000):
+    before = exits()
+    for _ in range(times):
+        work()
+    return exits() - before
+'''
+
+
+class StormTest(unittest.TestCase):
+    def run_program(self, text):
+        """What the program prints as its last line, read as JSON; then its statistics."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("MARTLET", "PYTHON"))}
+        source = SETTLE + textwrap.dedent(text) + "\nimport json\nprint(json.dumps([result, martlet.stats()]))"
+        done = subprocess.run([sys.executable, "-m", "martlet", "-c", source], env=kept, capture_output=True, text=True)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return json.loads(done.stdout.splitlines()[-1])
+
+    def test_a_type_that_changes_for_good(self):
+        result, stats = self.run_program("""
+            def total(values):
+                s = values[0]
+                for x in values:
+                    s = s + x * x
+                return s
+            import functools
+            ints, floats = list(range(200)), [i / 3 for i in range(200)]
+            settle(lambda: total(ints))
+            first = martlet.stats()
+            settle(lambda: total(floats))
+            result = [exits_of(lambda: total(floats)), martlet.inspect(total).compiled(), first["invalidated"],
+                      total(floats) == functools.reduce(lambda s, x: s + x * x, floats, floats[0])]
+        """)
+        n_exits, compiled, invalidated, right = result
+        self.assertTrue(compiled and right)
+        self.assertLess(n_exits, 20)
+        self.assertEqual([it for it in invalidated if it.startswith("exits")], [])
+        storms = {reason: n for reason, n in stats["invalidated"].items() if reason.startswith("exits: ")}
+        self.assertTrue(storms)
+        self.assertLessEqual(sum(storms.values()), 6)
+
+    def test_types_that_alternate(self):
+        result, stats = self.run_program("""
+            def total(values):
+                s = values[0]
+                for x in values:
+                    s = s + x * x
+                return s
+            lists = [list(range(50)), [i / 3 for i in range(50)], [10**30] * 50, [1j] * 50, [True] * 50]
+            def work():
+                for it in lists:
+                    total(it)
+            settle(work)
+            result = [exits_of(work), martlet.inspect(total).compiled()]
+        """)
+        self.assertEqual(result, [0, True])
+        self.assertLessEqual(sum(stats["invalidated"].values()), 12)
+
+    def test_a_variable_that_is_bound_only_later(self):
+        result, stats = self.run_program("""
+            def search(n, first):
+                r = found = 0
+                while r < n:
+                    if r >= first:
+                        last = r % 7
+                        while last:
+                            last -= 1
+                            found += 1
+                    r += 1
+                return found
+            def work():
+                search(300, 0)
+                search(300, 1000)
+            settle(work)
+            result = [exits_of(work, 200), martlet.inspect(search).compiled(), search(300, 0)]
+        """)
+        self.assertEqual(result[1:], [True, sum(r % 7 for r in range(300))])
+        self.assertLess(result[0], 20)
+
+    def test_a_function_whose_loop_is_hot_is_entered_at_its_start(self):
+        result, _ = self.run_program("""
+            def escapes(x):
+                n = 0
+                while x < 100.0 and n < 40:
+                    x = x * 1.1 + 0.5
+                    n += 1
+                return n
+            def work():
+                for i in range(50):
+                    escapes(i / 10)
+            settle(work)
+            result = exits_of(work)
+        """)
+        self.assertEqual(result, 0)
+
+    def test_a_module_that_gets_more_names(self):
+        result, stats = self.run_program("""
+            import types
+            module = types.ModuleType("module")
+            exec('''
+            def square(x):
+                return x * x
+            def total(n):
+                s = 0
+                for i in range(n):
+                    s += square(i) + len("ab")
+                return s
+            '''.replace("\\n            ", "\\n"), module.__dict__)
+            settle(lambda: module.total(200))
+            first, before = sum(martlet.stats()["invalidated"].values()), exits()
+            for i in range(3000):
+                setattr(module, f"name{i}", i)
+                module.total(5)
+            result = [exits() - before, sum(martlet.stats()["invalidated"].values()) - first, module.total(10)]
+        """)
+        self.assertEqual(result, [0, 0, 285 + 20])
+
+
+if __name__ == "__main__":
+    unittest.main()
