@@ -9,7 +9,7 @@ use crate::raw::code::Code;
 use crate::raw::{Addr, Gil, c, dl, frames, functions};
 use crate::snapshot::{self, Scene};
 use crate::state::{State, cell_of, point_of, with};
-use crate::tools;
+use crate::{storms, tools};
 
 /// So many times a version of one entry is asked for; after that it is left to the interpreter.
 pub(crate) const MAX_ATTEMPTS: u32 = 5;
@@ -183,28 +183,21 @@ pub(crate) fn avoid_what_failed(state: &mut State, addr: Addr) {
         let meta = version.meta();
         let exits = meta.exit_reasons.iter().zip(&meta.exit_sites);
         for ((reason, (code, offset)), count) in exits.zip(meta.header.counts()) {
-            let is_guard = !matches!(reason.as_str(), "never_ran" | "raised" | "invalid" | "poll");
-            if is_guard && count >= FAILED_OFTEN {
-                found.push((number, *code, *offset));
+            let code = match code {
+                None => Some(addr),
+                Some(id) => state.tables.nameable(number, *id),
+            };
+            if let Some(code) = code
+                && storms::is_guess(reason)
+                && count >= FAILED_OFTEN
+            {
+                found.push(((code, *offset), reason.clone()));
             }
         }
     }
-    let found: Vec<(Addr, u32)> = found
-        .into_iter()
-        .filter_map(|(number, code, offset)| {
-            let addr = match code {
-                None => addr,
-                Some(id) => state.tables.nameable(number, id)?,
-            };
-            Some((addr, offset))
-        })
-        .collect();
-    let Some(entry) = state.codes.get_mut(&addr) else {
-        return;
-    };
-    for it in found {
-        if !entry.avoid.contains(&it) {
-            entry.avoid.push(it);
+    if let Some(entry) = state.codes.get_mut(&addr) {
+        for (place, reason) in found {
+            storms::avoid(&mut entry.avoid, place, &reason);
         }
     }
 }
@@ -291,10 +284,12 @@ fn try_ask(
     }
     let internal = |error: PyErr| Refusal::new("snapshot failed", error.to_string());
     let function = state.function(gil, addr).map_err(internal)?;
-    let (point, priority) = match scene.entry {
-        EntryPoint::Start => (martlet_engine::EntryPoint::GENERIC, 0),
-        EntryPoint::Loop(header) => (point_of(header), 1),
+    let point = match scene.entry {
+        EntryPoint::Start => martlet_engine::EntryPoint::GENERIC,
+        EntryPoint::Loop(header) => point_of(header),
     };
+    // What is small comes first: a large function would keep many small ones waiting.
+    let priority = u32::MAX - code.view().n_units;
     let source = snapshot::take(gil, state, addr, function.id().0, scene).map_err(internal)?;
     tools::listen(gil, state);
     let work = Work::new(source).at(point).priority(priority);

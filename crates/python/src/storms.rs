@@ -26,7 +26,7 @@ const TOLERABLE: Duration = Duration::from_micros(50);
 /// A loop that was left at its function's end so often stands in for the function, however slowly.
 const OFTEN_LEFT: u64 = 256;
 /// Storms in the life of a code object after which each makes its place generic at once.
-const PATIENCE: u32 = 6;
+const PATIENCE: u32 = 3;
 /// Storms in the life of a code object. After the last its loops are left to the interpreter.
 const MAX_STORMS: u32 = 12;
 
@@ -121,6 +121,11 @@ fn cure_of(reason: &str) -> Cure {
         _ if reason.starts_with(|it: char| it.is_ascii_uppercase()) => Cure::Stay,
         _ => Cure::Generic,
     }
+}
+
+/// Whether an exit for this reason is a guess that failed.
+pub(crate) fn is_guess(reason: &str) -> bool {
+    matches!(cure_of(reason), Cure::Generic | Cure::GenericAtOnce)
 }
 
 /// An exit of the version with this header was taken [`REPORTED`] times more. The current frame is where it left to.
@@ -221,10 +226,22 @@ fn react(
         _ if place.0 == addr && entry.heat.is_header(gil, &Code::new(gil, addr), place.1) => 2,
         _ => 1,
     };
-    if cure != Cure::Anew && times > patience && !entry.avoid.contains(&place) {
-        entry.avoid.push(place);
+    if cure != Cure::Anew && times > patience {
+        avoid(&mut entry.avoid, place, reason);
     }
     true
+}
+
+/// Adds a place where guesses fail for this reason. Named once, operands that are numbers are told apart there; named
+/// twice, nothing is guessed at all.
+pub(crate) fn avoid(places: &mut Vec<(Addr, u32)>, place: (Addr, u32), reason: &str) {
+    let named = places.iter().filter(|it| **it == place).count();
+    let wanted = if cure_of(reason) == Cure::GenericAtOnce {
+        2
+    } else {
+        (named + 1).min(2)
+    };
+    places.extend((named..wanted).map(|_| place));
 }
 
 /// Asks for a version in place of one that fell. A loop is looked at when it runs the next time.

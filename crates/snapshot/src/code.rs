@@ -247,6 +247,7 @@ pub struct Request {
     /// Objects that the codes name.
     pub objects: Vec<Object>,
     /// Sites whose guards failed too often in earlier versions: index in `codes`, code-unit offset of the bytecode
-    /// at which the exit resumed. They are compiled without speculation.
+    /// at which the exit resumed. They are compiled without speculation; at arithmetic and comparisons that are named
+    /// once, operands that are numbers are told apart.
     pub avoid: Vec<(u32, u32)>,
 }

@@ -82,6 +82,8 @@ struct Work {
     block: Block,
     frames: Vec<Frame>,
     offset: u32,
+    /// The bytecode that it begins with is done in the general way.
+    plain: bool,
 }
 
 struct Builder<'a> {
@@ -107,8 +109,11 @@ struct Builder<'a> {
     hints: HashMap<Value, Kind>,
     /// Bytecodes translated before versions get scarce: about twice what there is.
     affordable: u32,
-    /// Sites compiled without speculation.
-    avoid: HashSet<(u32, u32)>,
+    /// How often guesses failed at a site: at one place of number arithmetic operands are then told apart, elsewhere
+    /// and after that nothing is guessed.
+    avoid: HashMap<(u32, u32), u32>,
+    /// The site that is done in the general way, in the block at hand.
+    plain: Option<(u32, u32)>,
     /// Codes with such a site are not inlined.
     avoid_codes: HashSet<u32>,
     /// Code and offset behind calls whose callee's head was inlined: joins that the code itself does not tell of.
@@ -135,7 +140,11 @@ impl<'a> Builder<'a> {
             boxes: HashMap::new(),
             hints: HashMap::new(),
             affordable: 40 + request.codes[0].code.len() as u32 / 2,
-            avoid: request.avoid.iter().copied().collect(),
+            avoid: request.avoid.iter().fold(HashMap::new(), |mut failed, it| {
+                *failed.entry(*it).or_default() += 1;
+                failed
+            }),
+            plain: None,
             avoid_codes: request.avoid.iter().map(|(code, _)| *code).collect(),
             returns: HashSet::new(),
         }
@@ -148,6 +157,7 @@ impl<'a> Builder<'a> {
             self.block = work.block;
             self.frames = work.frames;
             self.boxes.clear();
+            self.plain = work.plain.then(|| (self.frame().code as u32, work.offset));
             self.fill(work.offset)?;
         }
         Ok(())
@@ -311,7 +321,17 @@ impl<'a> Builder<'a> {
 
     /// Whether speculation is welcome at the current bytecode.
     fn may_speculate(&self) -> bool {
-        !self.avoid.contains(&(self.frame().code as u32, self.start))
+        match self.failures() {
+            0 => true,
+            1 => self.is_mixed() || self.unpacks(),
+            _ => false,
+        }
+    }
+
+    /// How often guesses failed at the current bytecode.
+    fn failures(&self) -> u32 {
+        let site = (self.frame().code as u32, self.start);
+        self.avoid.get(&site).copied().unwrap_or(0)
     }
 
     fn push(&mut self, item: Item) {

@@ -122,6 +122,7 @@ impl Builder<'_> {
             block,
             frames: self.frames.clone(),
             offset,
+            plain: false,
         });
         Ok(())
     }
@@ -139,6 +140,7 @@ impl Builder<'_> {
             block,
             frames,
             offset,
+            plain: false,
         });
         self.jump_to_version(block, &shape)
     }

@@ -32,6 +32,14 @@ impl Builder<'_> {
     }
 
     fn binary_op(&mut self, instr: &Instr) -> Result {
+        let operator = if instr.arg >= nb::INPLACE {
+            instr.arg - nb::INPLACE
+        } else {
+            instr.arg
+        };
+        if self.is_mixed() {
+            return self.mixed_binary_op(instr, operator);
+        }
         let right = self.pop()?;
         let left = self.pop()?;
         let special = instr.special.filter(|_| self.may_speculate());
@@ -44,11 +52,6 @@ impl Builder<'_> {
             self.number_kind(&left, expected),
             self.number_kind(&right, expected),
         );
-        let operator = if instr.arg >= nb::INPLACE {
-            instr.arg - nb::INPLACE
-        } else {
-            instr.arg
-        };
         if let (Item::Val(x), Item::Val(y)) = (&left, &right)
             && self.may_speculate()
             && let Some(result) = self.number_op(operator, (*x, a), (*y, b))
@@ -60,6 +63,32 @@ impl Builder<'_> {
             && let Some(next) = self.append_to_local(instr, &left, &right)?
         {
             return Ok(Flow::Goto(next));
+        }
+        let (left, right) = (self.obj(&left)?, self.obj(&right)?);
+        let number = self.number(instr.arg);
+        self.generic(instr, HelperId::BinaryOp, vec![left, right, number])
+    }
+
+    /// As [`Builder::binary_op`] where operands are now of this kind, now of that.
+    fn mixed_binary_op(&mut self, instr: &Instr, operator: u32) -> Result {
+        let to_float = float_is_known(operator);
+        if self.split(to_float)? {
+            return Ok(Flow::Ended);
+        }
+        let right = self.pop()?;
+        let left = self.pop()?;
+        if let (Item::Val(x), Item::Val(y)) = (&left, &right) {
+            let (mut x, mut y) = (*x, *y);
+            if to_float && self.kinds(&left) == Kind::FLOAT && self.is_open(&right) {
+                y = self.mixed_float(y);
+            } else if to_float && self.kinds(&right) == Kind::FLOAT && self.is_open(&left) {
+                x = self.mixed_float(x);
+            }
+            let kinds = [x, y].map(|it| (it, self.func.ty(it).kinds));
+            if let Some(result) = self.number_op(operator, kinds[0], kinds[1]) {
+                self.push_value(result);
+                return Ok(Flow::Next);
+            }
         }
         let (left, right) = (self.obj(&left)?, self.obj(&right)?);
         let number = self.number(instr.arg);

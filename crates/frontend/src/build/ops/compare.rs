@@ -40,18 +40,27 @@ impl Builder<'_> {
         let number = instr.arg >> 5;
         let cond = Cond::from_number(number)
             .ok_or_else(|| Refusal::new("bytecode", "no such comparison"))?;
+        if self.is_mixed() && self.split(false)? {
+            return Ok(Flow::Ended);
+        }
         let right = self.pop()?;
         let left = self.pop()?;
-        let special = instr.special.filter(|_| self.may_speculate());
+        let special = instr
+            .special
+            .filter(|_| self.may_speculate() && !self.is_mixed());
         let expected = match special {
             Some(Special::CompareInt) => Some(Kind::INT),
             Some(Special::CompareFloat) => Some(Kind::FLOAT),
             _ => None,
         };
-        let (a, b) = (
-            self.number_kind(&left, expected),
-            self.number_kind(&right, expected),
-        );
+        let (a, b) = if self.is_mixed() {
+            (self.kinds(&left), self.kinds(&right))
+        } else {
+            (
+                self.number_kind(&left, expected),
+                self.number_kind(&right, expected),
+            )
+        };
         if let (Item::Val(x), Item::Val(y)) = (&left, &right)
             && self.may_speculate()
             && let Some(bit) = self.compare_numbers(cond, (*x, a), (*y, b))

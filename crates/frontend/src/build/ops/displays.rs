@@ -165,6 +165,7 @@ impl Builder<'_> {
                 .get(k as usize)
                 .map(|local| self.infos[self.frame().code].hints[*local as usize]);
             let unbox = matches!(hint, Some(Kind::INT | Kind::FLOAT))
+                && self.failures() == 0
                 && !self.infos[self.frame().code].identity_matters;
             items.push(match hint {
                 Some(kind) if unbox => self.unboxed(item, kind),

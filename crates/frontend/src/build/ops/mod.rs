@@ -13,6 +13,7 @@ mod inlining;
 mod items;
 mod iteration;
 mod locals;
+mod mixed;
 mod names;
 
 use super::{Builder, Flow, Refusal};
