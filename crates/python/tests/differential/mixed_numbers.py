@@ -1,0 +1,130 @@
+"""Arithmetic whose operands change their kind all the time, long enough that guesses fail often and are given up."""
+
+import math
+
+
+class Int(int):
+    def __mul__(self, other):
+        return ("Int mul", int(self), other)
+
+    __rmul__ = __add__ = __radd__ = __mul__
+
+
+class Float(float):
+    def __rmul__(self, other):
+        return ("Float rmul", other)
+
+
+def scale(factor, values):
+    """A float times anything."""
+    results = []
+    for x in values:
+        results.append(factor * x)
+    return results
+
+
+def squares(values):
+    total = 0
+    for x in values:
+        total = total + x * x
+    return total
+
+
+def below(values, limit):
+    count = 0
+    for x in values:
+        if x < limit:
+            count += 1
+    return count
+
+
+def pairs(items):
+    total = 0.0
+    for i, x in items:
+        total += i / 2 * x
+    return total
+
+
+def attempt(function, *args):
+    try:
+        return function(*args)
+    except Exception as error:
+        line = error.__traceback__.tb_next.tb_lineno
+        return type(error).__name__, str(error), line
+
+
+MIXTURES = [
+    [1.5, 2.5, -0.0],
+    [1, -2, 3],
+    [True, False, True],
+    [2**53 + 1, 2**62, -(2**63), 2**63 - 1],
+    [2**63, 10**30, -(10**25)],
+    [math.nan, math.inf, -math.inf],
+    [0.5, 3, True, 10**20],
+]
+ODD = [
+    [1j, 2j],
+    ["ab", "c"],
+    [Int(3), Int(4)],
+    [Float(2.5), Float(0.5)],
+    [1.5, None],
+    [10**400, 1.5],
+    [[1], [2]],
+]
+
+for round_number in range(120):
+    shown = round_number in (0, 1, 60, 119)
+    for values in MIXTURES:
+        many = values * 20
+        outcome = [
+            attempt(scale, 0.1, many),
+            attempt(scale, 3, many),
+            attempt(squares, many),
+            attempt(below, many, 2.5),
+            attempt(below, many, 2**53 + 1),
+            attempt(pairs, list(enumerate(many))),
+        ]
+        if shown:
+            print(values, [repr(it)[:90] for it in outcome])
+    if round_number % 10 == 0:
+        for values in ODD:
+            outcome = [
+                attempt(scale, 0.1, values),
+                attempt(squares, values),
+                attempt(below, values, 2.5),
+                attempt(pairs, list(enumerate(values, 1))),
+            ]
+            if shown:
+                print(values, [repr(it)[:90] for it in outcome])
+
+
+class Noisy:
+    """Dies where the loop lets it go."""
+
+    def __init__(self, name):
+        self.name = name
+
+    def __del__(self):
+        died.append(self.name)
+
+    def __rmul__(self, other):
+        return other + len(died)
+
+
+def loop(n, kinds):
+    result = 0
+    for i in range(n):
+        x = kinds(i)
+        result += 0.5 * x
+    return result
+
+
+died = []
+for _ in range(40):
+    loop(200, float)
+    loop(200, int)
+print(loop(5, lambda i: Noisy(i) if i % 2 else i), died)
+for _ in range(10):
+    died.clear()
+    loop(300, lambda i: Noisy(i) if i % 3 else float(i))
+print(loop(9, lambda i: Noisy(i) if i % 3 else float(i)), len(died), died[:5])
