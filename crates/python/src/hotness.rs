@@ -101,6 +101,11 @@ impl Heat {
         self.loops(gil, code).iter().any(|it| it.header == offset)
     }
 
+    /// Whether there are loops at all.
+    pub(crate) fn has_loops(&mut self, gil: Gil<'_>, code: &Code) -> bool {
+        !self.loops(gil, code).is_empty()
+    }
+
     fn loops(&mut self, gil: Gil<'_>, code: &Code) -> &mut Vec<LoopHeat> {
         self.loops
             .get_or_insert_with(|| code.base(gil).map(|it| find_loops(&it)).unwrap_or_default())

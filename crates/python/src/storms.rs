@@ -23,6 +23,8 @@ use crate::state::{State, header_of, with};
 const REPORTED: u32 = 64;
 /// An exit costs about a microsecond, with the way back into machine code. One in so much time is two per cent.
 const TOLERABLE: Duration = Duration::from_micros(50);
+/// The same for a function with loops that is entered at its start: what is left of them is interpreted for a while.
+const TOLERABLE_WITH_LOOPS: Duration = Duration::from_millis(1);
 /// A loop that was left at its function's end so often stands in for the function, however slowly.
 const OFTEN_LEFT: u64 = 256;
 /// Storms in the life of a code object after which each makes its place generic at once.
@@ -146,7 +148,16 @@ pub(crate) fn exits_often(gil: Gil<'_>, header: u64, index: usize) {
             return;
         };
         let reason = meta.exit_reasons[index].as_str();
-        if meta.costs.bytecodes == 0 || !(is_storm(meta, index) || is_worth_a_whole(meta, index)) {
+        let has_loops = state
+            .codes
+            .get_mut(&addr)
+            .is_some_and(|it| it.heat.has_loops(gil, &Code::new(gil, addr)));
+        let tolerable = match has_loops && header_of(version.point()).is_none() {
+            true => TOLERABLE_WITH_LOOPS,
+            false => TOLERABLE,
+        };
+        let is_storm = is_storm(meta, index, tolerable) || reason == "empty_loop";
+        if meta.costs.bytecodes == 0 || !(is_storm || is_worth_a_whole(meta, index)) {
             return;
         }
         let place = match meta.exit_sites[index] {
@@ -169,12 +180,12 @@ pub(crate) fn exits_often(gil: Gil<'_>, header: u64, index: usize) {
 }
 
 /// Whether the exit is taken so often in so short a time that it matters.
-fn is_storm(meta: &Meta, index: usize) -> bool {
+fn is_storm(meta: &Meta, index: usize, tolerable: Duration) -> bool {
     let now = Instant::now();
     let last = meta.reports.lock().map_or(meta.made_at, |mut reports| {
         reports.insert(index, now).unwrap_or(meta.made_at)
     });
-    now.duration_since(last) < TOLERABLE * REPORTED
+    now.duration_since(last) < tolerable * REPORTED
 }
 
 /// Whether a loop was left at its function's end so often that the function should be entered at its start.
@@ -269,7 +280,7 @@ fn ask_for_whole(gil: Gil<'_>, state: &mut State, addr: Addr) {
     }
     let scene = Scene {
         entry: EntryPoint::Start,
-        mode: mode(state, &code.qualname(gil), state.options.always),
+        mode: mode(state, &code.qualname(gil), state.options.always == 1),
         globals: sight.globals(),
         builtins: sight.builtins(),
         seen_locals: seen_at_start(gil, state, &code, &sight),
