@@ -229,7 +229,7 @@ fn look_at(gil: Gil<'_>, state: &mut State, sight: &Sight, innermost: bool, spen
         state.to_arm.push((addr, true));
         BORED.store(0, Ordering::Relaxed);
     }
-    if in_use && !sight.at_start() {
+    if innermost && !sight.at_start() {
         let seen = sight.seen_locals(code.view().n_locals);
         if let Some(entry) = state.codes.get_mut(&addr) {
             entry.memory.note(&seen, entry.storms.are_many());
