@@ -3,11 +3,16 @@
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
 import textwrap
 import unittest
+
+# What starts the tests may ignore this signal, as shells do for what they run in the background; interpreters that the
+# tests start would inherit that, and not be interruptible.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 HOT = """\
 def hot(n):
