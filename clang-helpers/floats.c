@@ -27,6 +27,12 @@ MARTLET_HELPER O martlet_float_box(TS ts, double value)
     return martlet_inline_float_box(ts, value);
 }
 
+/* abs(a): without its sign, of a NaN too. Source: float_abs. */
+MARTLET_HELPER double martlet_float_abs(double a)
+{
+    return fabs(a);
+}
+
 /* a % b; b is not 0. The result has the sign of b, also when it is zero. Source: float_rem. */
 MARTLET_CALL double martlet_float_mod(double a, double b)
 {

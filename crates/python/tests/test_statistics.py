@@ -156,6 +156,13 @@ class Statistics(ProcessTest):
         for name in os.listdir(cache):
             os.truncate(os.path.join(cache, name), 100)
         self.assertGreater(cost(), 0)
+        self.assertEqual(cost(), 0)
+        for name in os.listdir(cache):
+            with open(os.path.join(cache, name), "r+b") as file:
+                code = file.read().index(b"\x7fELF")
+                file.seek(code + 64)
+                file.write(bytes(200))
+        self.assertGreater(cost(), 0)
 
     def test_table_on_stderr(self):
         self.write("hot.py", HOT)

@@ -155,6 +155,7 @@ helpers! {
     IntToFloatExact = "martlet_int_to_float_exact" () [I64] -> FloatOk FLOAT "";
     FloatFloorDiv = "martlet_float_floordiv" () [F64, F64] -> F64 FLOAT "";
     FloatMod = "martlet_float_mod" () [F64, F64] -> F64 FLOAT "";
+    FloatAbs = "martlet_float_abs" () [F64] -> F64 FLOAT "";
     FloatPow = "martlet_float_pow" () [F64, F64] -> FloatOk FLOAT "";
     // Generic operators.
     BinaryOp = "martlet_binary_op" () [Obj, Obj, Const32] -> New ANY "run";

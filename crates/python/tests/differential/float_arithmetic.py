@@ -56,3 +56,14 @@ for a, b in ((0.0, -1), (10.0, 400)):
         power(a, b)
     except ArithmeticError as error:
         print(type(error).__name__, error)
+
+
+def signs_without(x, rounds):
+    total = 0.0
+    for _ in range(rounds):
+        total += math.copysign(1.0, abs(x * 1.0))
+    return total
+
+
+for value in (-1.5, 0.0, -0.0, -math.inf, math.nan, -math.nan):
+    print(value, signs_without(value, 1000))

@@ -4,7 +4,7 @@ use super::{Builder, Flow, Result};
 use crate::build::Refusal;
 use crate::build::frame::{Field, Item};
 use crate::bytecode::{Instr, Opcode};
-use crate::hir::{Cond, HelperId, Kind, Op, Rep, Type, Value};
+use crate::hir::{HelperId, Kind, Op, Type, Value};
 use martlet_snapshot::{ObjId, Object, VirtualKind};
 
 impl Builder<'_> {
@@ -259,45 +259,12 @@ impl Builder<'_> {
                 Ok(Some(Flow::Next))
             }
             ("abs", [Item::Val(value)]) if self.kinds(&args[0]) == Kind::FLOAT => {
-                // |x| is x, or its negative where that is greater; 0.0 for -0.0 (x + 0.0 keeps NaN).
                 let raw = self.unboxed(*value, Kind::FLOAT);
-                let negative = self.emit(Op::FloatNeg, vec![raw], Type::of(Kind::FLOAT));
-                let zero = self.emit(Op::Float(0), vec![], Type::of(Kind::FLOAT));
-                let is_negative = self.emit(
-                    Op::FloatCmp(Cond::Lt),
-                    vec![raw, zero],
-                    Type::of(Kind::BOOL),
-                );
-                let plus = self.emit(
-                    Op::FloatBin(crate::hir::FloatOp::Add),
-                    vec![raw, zero],
-                    Type::of(Kind::FLOAT),
-                );
-                let result = self.choose(is_negative, negative, plus, Rep::F64);
+                let result = self.helper(HelperId::FloatAbs, vec![raw]);
                 self.push_value(result);
                 Ok(Some(Flow::Next))
             }
             _ => Ok(None),
         }
-    }
-
-    /// One of two values, by a bit.
-    fn choose(&mut self, bit: Value, then: Value, other: Value, rep: Rep) -> Value {
-        use crate::hir::{Target, Term};
-        let next = self.func.add_block(self.offset);
-        let ty = self.func.ty(then);
-        let result = self.func.add_param(next, rep, ty);
-        let to = |value| Target {
-            block: next,
-            args: vec![value],
-        };
-        self.end(Term::Branch {
-            cond: bit,
-            then: to(then),
-            other: to(other),
-            likely: None,
-        });
-        self.block = next;
-        result
     }
 }

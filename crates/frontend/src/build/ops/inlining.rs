@@ -237,7 +237,10 @@ impl Builder<'_> {
             .ok_or_else(|| Refusal::new("bytecode", "a call at no instruction"))?;
         let depth = self.frame().stack.len();
         self.push_value(function);
-        self.push(Item::Null);
+        if head.args.len() == instr.arg as usize {
+            // Of a method, self stands there.
+            self.push(Item::Null);
+        }
         for arg in &head.args {
             self.push(arg.clone());
         }
