@@ -41,6 +41,7 @@ impl Package {
         let lib = workspace.output().join("lib");
         let folder = lib.join("martlet");
         assemble(workspace, &folder)?;
+        precompile(&python, &folder)?;
         install(&extension, &folder.join("_martlet.so"))?;
         install(&compiler, &folder.join("libmartlet_compiler.so"))?;
         let environment = workspace.output().join("venv");
@@ -118,6 +119,16 @@ fn assemble(workspace: &Workspace, folder: &Path) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Writes the bytecode of the package's Python files, as an installer does: else every start would compile them anew
+/// wherever the interpreter may not (`PYTHONDONTWRITEBYTECODE`, a folder of somebody else's).
+fn precompile(python: &Python, folder: &Path) -> Result<()> {
+    process::run(
+        Command::new(python.executable())
+            .args(["-m", "compileall", "-q"])
+            .arg(folder),
+    )
 }
 
 fn read_dir(folder: &Path) -> Result<Vec<PathBuf>> {

@@ -145,7 +145,7 @@ impl Builder<'_> {
             .code
             .insts
             .iter()
-            .all(|instr| is_leaf_opcode(instr.opcode) || reads_attribute(instr));
+            .all(may_be_in_leaf);
         let recursive = self
             .frames
             .iter()
@@ -313,36 +313,20 @@ fn may_be_in_head(instr: &Instr) -> bool {
 }
 
 /// Whether an inlined body may have this: nothing that looks at frames or must run Python code.
-fn is_leaf_opcode(opcode: Opcode) -> bool {
+fn may_be_in_leaf(instr: &Instr) -> bool {
     use Opcode::*;
-    matches!(
-        opcode,
-        Nop | Resume
-            | LoadFast
-            | LoadFastCheck
-            | LoadFastLoadFast
+    let known = matches!(
+        instr.opcode,
+        LoadFastCheck
             | StoreFast
             | StoreFastLoadFast
             | StoreFastStoreFast
-            | LoadConst
             | PopTop
-            | Copy
-            | Swap
-            | BinaryOp
-            | UnaryNegative
             | UnaryInvert
-            | UnaryNot
-            | CompareOp
-            | ToBool
-            | PopJumpIfFalse
-            | PopJumpIfTrue
-            | PopJumpIfNone
-            | PopJumpIfNotNone
             | JumpForward
             | BinarySubscr
             | BuildTuple
             | UnpackSequence
-            | ReturnValue
-            | ReturnConst
-    )
+    );
+    known || may_be_in_head(instr)
 }
