@@ -245,6 +245,15 @@ pub(crate) fn ask(
     result
 }
 
+/// The function is left to the interpreter for good.
+pub(crate) fn give_up(state: &mut State, addr: Addr, reason: &'static str) {
+    if let Some(entry) = state.codes.get_mut(&addr) {
+        entry.raw.set(|it| it.refused = 1);
+        entry.refusal = Some(Refusal::new(reason, entry.qualname.to_string()));
+        *state.refused.entry(reason).or_default() += 1;
+    }
+}
+
 /// What is known to be refused before anybody is asked.
 fn refused_early(
     gil: Gil<'_>,

@@ -6,7 +6,7 @@
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -41,6 +41,9 @@ const LOOP_HEAT: u32 = 5_000;
 const UNIT_HEAT: u32 = 200;
 /// Heat of code that runs in the interpreter although there is a version, at which another one is asked for.
 const AGAIN_HEAT: u32 = 12_000;
+/// A sample that comes later than this after it was asked for was not asked for in Python code, which looks up within
+/// microseconds, but in a C function that ran at that time: whoever looks up first behind it has not spent the time.
+const PROMPT: Duration = Duration::from_micros(50);
 /// So many frames of a stack are looked at: the innermost, and its caller.
 const DEPTH: usize = 2;
 
@@ -134,7 +137,7 @@ fn find_loops(base: &[u8]) -> Vec<LoopHeat> {
 
 /// The sample hook: the interpreter calls it on a thread that runs Python code.
 pub(crate) fn sampled(gil: Gil<'_>) {
-    PENDING.store(false, Ordering::Release);
+    let prompt = pending().take().is_some_and(|it| it.elapsed() <= PROMPT);
     if !fork::may_go_on(gil) {
         return;
     }
@@ -153,7 +156,7 @@ pub(crate) fn sampled(gil: Gil<'_>) {
             false => spent(),
         };
         for (depth, sight) in sights.iter().enumerate() {
-            if depth == 0 || at_start {
+            if prompt && (depth == 0 || at_start) {
                 look_at(gil, state, sight, depth == 0, spent);
             }
         }
@@ -319,8 +322,8 @@ fn stored_locals(opcode: u8, oparg: u32) -> [Option<u32>; 2] {
     }
 }
 
-/// A sample was asked for and has not come.
-static PENDING: AtomicBool = AtomicBool::new(false);
+/// Since when a sample has been asked for that has not come.
+static PENDING: Mutex<Option<Instant>> = Mutex::new(None);
 /// Microseconds between samples, as the sampler has it at the moment.
 static INTERVAL: AtomicU32 = AtomicU32::new(0);
 /// Samples in a row without anything new.
@@ -337,16 +340,21 @@ struct Sampler {
 
 /// Asks for a sample now: a compile thread has finished something. Needs no GIL.
 pub(crate) fn wake(interpreter: Interpreter) {
-    if !OVER.load(Ordering::Acquire) && !PENDING.swap(true, Ordering::AcqRel) {
+    if !OVER.load(Ordering::Acquire) && pending().is_none() {
         ask_for_sample(interpreter);
     }
 }
 
 /// A queue that is full is tried again at the next tick.
 fn ask_for_sample(interpreter: Interpreter) {
+    *pending() = Some(Instant::now());
     if !interpreter.ask_for_sample() {
-        PENDING.store(false, Ordering::Release);
+        *pending() = None;
     }
+}
+
+fn pending() -> MutexGuard<'static, Option<Instant>> {
+    PENDING.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Starts the sampler, unless it runs.
@@ -390,7 +398,6 @@ pub(crate) fn stop_sampler(for_good: bool) {
 fn run(interpreter: Interpreter) {
     dl::block_signals();
     let mut pause = FIRST;
-    let mut asked = Instant::now();
     loop {
         let stop = STOP.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (stop, _) = STOP
@@ -401,7 +408,8 @@ fn run(interpreter: Interpreter) {
             return;
         }
         drop(stop);
-        if PENDING.swap(true, Ordering::AcqRel) {
+        let asked = *pending();
+        if let Some(asked) = asked {
             // The last call has not come back: no Python code runs, or it is inside of some C function.
             if asked.elapsed() > IDLE {
                 pause = IDLE;
@@ -409,7 +417,6 @@ fn run(interpreter: Interpreter) {
             }
             continue;
         }
-        asked = Instant::now();
         INTERVAL.store(pause.min(SLOW).as_micros() as u32, Ordering::Relaxed);
         ask_for_sample(interpreter);
         let bored = BORED.fetch_add(1, Ordering::Relaxed);

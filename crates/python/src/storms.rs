@@ -29,7 +29,7 @@ const TOLERABLE_WITH_LOOPS: Duration = Duration::from_millis(1);
 const OFTEN_LEFT: u64 = 256;
 /// Storms in the life of a code object after which each makes its place generic at once.
 const PATIENCE: u32 = 3;
-/// Storms in the life of a code object. After the last its loops are left to the interpreter.
+/// Storms in the life of a code object. What storms after the last is left to the interpreter.
 const MAX_STORMS: u32 = 12;
 
 /// What a code object has learned from its storms.
@@ -168,12 +168,16 @@ pub(crate) fn exits_often(gil: Gil<'_>, header: u64, index: usize) {
             },
         };
         let door = header_of(version.point());
-        if react(gil, state, addr, door, place, reason) {
-            let key = martlet_engine::AssumptionKey(table);
-            state
-                .engine
-                .break_assumption(key, format!("exits: {reason}"));
-            state.refresh(gil, addr);
+        let reaction = react(gil, state, addr, door, place, reason);
+        if reaction == Reaction::Stays {
+            return;
+        }
+        let key = martlet_engine::AssumptionKey(table);
+        state
+            .engine
+            .break_assumption(key, format!("exits: {reason}"));
+        state.refresh(gil, addr);
+        if reaction == Reaction::IsMadeAnew {
             ask_again(gil, state, addr, door);
         }
     });
@@ -194,7 +198,17 @@ fn is_worth_a_whole(meta: &Meta, index: usize) -> bool {
         && meta.header.counts().nth(index) >= Some(OFTEN_LEFT)
 }
 
-/// Learns from a storm. True if the version is to fall, and another one to be asked for.
+/// What becomes of a version that a storm came from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reaction {
+    Stays,
+    /// It falls, and another one is asked for.
+    IsMadeAnew,
+    /// It falls, and the interpreter has the code for good.
+    IsGivenUp,
+}
+
+/// Learns from a storm.
 fn react(
     gil: Gil<'_>,
     state: &mut State,
@@ -202,32 +216,33 @@ fn react(
     door: Option<u32>,
     place: (Addr, u32),
     reason: &str,
-) -> bool {
+) -> Reaction {
     let Some(entry) = state.codes.get_mut(&addr) else {
-        return false;
+        return Reaction::Stays;
     };
     let cure = cure_of(reason);
     match (cure, door) {
-        (Cure::None, _) | (Cure::Whole | Cure::Stay, None) => return false,
+        (Cure::None, _) | (Cure::Whole | Cure::Stay, None) => return Reaction::Stays,
         (Cure::Whole, Some(_)) => {
             let raw = entry.raw.get();
             if raw.live == 0 && raw.refused == 0 && !entry.storms.whole {
                 entry.storms.whole = true;
                 ask_for_whole(gil, state, addr);
             }
-            return false;
+            return Reaction::Stays;
         }
         (Cure::Stay, Some(header)) => {
             close_loop(state, addr, header);
-            return false;
+            return Reaction::Stays;
         }
         _ => {}
     }
     if entry.storms.total >= MAX_STORMS {
-        if let Some(header) = door {
-            close_loop(state, addr, header);
+        match door {
+            Some(header) => close_loop(state, addr, header),
+            None => calls::give_up(state, addr, "exits too often"),
         }
-        return false;
+        return Reaction::IsGivenUp;
     }
     let times = entry.storms.note(place);
     let patience = match cure {
@@ -240,7 +255,7 @@ fn react(
     if cure != Cure::Anew && times > patience {
         avoid(&mut entry.avoid, place, reason);
     }
-    true
+    Reaction::IsMadeAnew
 }
 
 /// Adds a place where guesses fail for this reason. Named once, operands that are numbers are told apart there; named

@@ -148,6 +148,47 @@ class StormTest(unittest.TestCase):
         """)
         self.assertEqual(result, [0, 0, 285 + 20])
 
+    def test_guesses_that_fail_one_after_another_come_to_an_end(self):
+        result, stats = self.run_program("""
+            names = [f"x{i}" for i in range(15)]
+            lines = [f"    s += {x} * 3 - {x}" for x in names]
+            exec("\\n".join([f"def mixed({', '.join(names)}):", "    s = 0", *lines, "    return s"]))
+            values = [1] * 15
+            for i in range(15):
+                settle(lambda: mixed(*values), 200)
+                values[i] = [2.5, 10**30, 1j][i % 3]
+            work = lambda: mixed(*values)
+            settle(work, 200)
+            result = [exits_of(work), mixed(*values) == sum(2 * x for x in values)]
+        """)
+        self.assertEqual(result, [0, True])
+        self.assertLessEqual(sum(stats["invalidated"].values()), 13)
+
+
+class HeatTest(unittest.TestCase):
+    def test_who_calls_what_is_slow_in_c_is_not_hot(self):
+        source = """
+import json, time, martlet
+
+def waits(values, seconds):
+    end = time.thread_time() + seconds
+    while time.thread_time() < end:
+        sum(values)
+
+def works(seconds):
+    end = time.thread_time() + seconds
+    while time.thread_time() < end:
+        pass
+
+martlet.enable()
+waits(range(10**6), 1.5)
+works(0.5)
+martlet.wait()
+print(json.dumps(martlet.stats()["compiled"]))
+"""
+        done = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True)
+        self.assertEqual(json.loads(done.stdout), ["works"], done.stderr)
+
 
 if __name__ == "__main__":
     unittest.main()
