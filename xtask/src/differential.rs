@@ -192,16 +192,11 @@ fn compare_all(
         }
     });
     let failed = failed.into_inner().expect("no worker panics");
-    if failed.is_empty() {
-        eprintln!("differential: {} programs, no difference", programs.len());
-    } else {
-        eprintln!(
-            "differential: {} of {} programs differ: {}",
-            failed.len(),
-            programs.len(),
-            failed.join(" ")
-        );
+    if !failed.is_empty() {
+        eprintln!("these differ: {}", failed.join(" "));
     }
+    let passed = programs.len() - failed.len();
+    println!("differential: {passed} passed, {} failed", failed.len());
     Ok(failed.len())
 }
 
