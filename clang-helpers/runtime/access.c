@@ -176,17 +176,20 @@ keys_version(O dict)
     return keys->dk_version <= UINT16_MAX ? keys->dk_version : 0;
 }
 
-/* The place of a string key in a dictionary, or -1. */
+/* Whether caches can speak of a dictionary's entries: an ordinary one whose keys are all strings. One that shares its keys
+ * with others gets values without a change of its keys' version. */
+static bool
+is_cacheable(O dict)
+{
+    return dict != NULL && PyDict_CheckExact(dict) && ((PyDictObject *)dict)->ma_values == NULL
+        && DK_IS_UNICODE(((PyDictObject *)dict)->ma_keys);
+}
+
+/* The place of a string key in a cacheable dictionary, or -1. */
 static int
 place_of(O dict, O name)
 {
-    if (dict == NULL || !PyDict_CheckExact(dict) || ((PyDictObject *)dict)->ma_values != NULL) {
-        return -1;
-    }
     PyDictKeysObject *keys = ((PyDictObject *)dict)->ma_keys;
-    if (!DK_IS_UNICODE(keys)) {
-        return -1;
-    }
     /* Names are interned, and so are nearly all keys of namespaces. */
     for (int i = 0; i < keys->dk_nentries && i <= UINT16_MAX; i++) {
         const PyDictUnicodeEntry *entry = &DK_UNICODE_ENTRIES(keys)[i];
@@ -207,15 +210,20 @@ martlet_specialise_global(PyCodeObject *code, uint16_t *at, uint32_t oparg, O gl
     if (opcode == LOAD_GLOBAL_MODULE && dict_entry(globals, cache->module_keys_version, cache->index) != NULL) {
         return;
     }
-    if (globals == NULL || builtins == NULL || !PyDict_CheckExact(globals) || !PyDict_CheckExact(builtins)
-        || oparg >> 1 >= (uint32_t)PyTuple_GET_SIZE(code->co_names)
-        || !DK_IS_UNICODE(((PyDictObject *)globals)->ma_keys)) {
+    if (!is_cacheable(globals) || !is_cacheable(builtins)
+        || oparg >> 1 >= (uint32_t)PyTuple_GET_SIZE(code->co_names)) {
         return;
     }
     O name = PyTuple_GET_ITEM(code->co_names, oparg >> 1);
     int index = place_of(globals, name);
     bool builtin = index < 0;
     if (builtin) {
+        /* It may stand there as an equal string, or too far behind for a cache. */
+        int shadowed = PyDict_Contains(globals, name);
+        if (shadowed != 0) {
+            PyErr_Clear();
+            return;
+        }
         index = place_of(builtins, name);
     }
     uint32_t module_version = keys_version(globals), builtin_version = builtin ? keys_version(builtins) : 0;

@@ -3,6 +3,7 @@
 
 #include <internal/pycore_descrobject.h>
 #include <internal/pycore_range.h>
+#include <internal/pycore_setobject.h>
 
 enum martlet_kind {
     KIND_NONE, KIND_BOOL, KIND_ELLIPSIS, KIND_INT, KIND_BIG_INT, KIND_FLOAT, KIND_STR, KIND_BYTES, KIND_TUPLE,
@@ -108,11 +109,46 @@ martlet_seen(O object)
     return 14;
 }
 
-/* Whether a version may name the object and hold it alive: it cannot lead back to any function. */
+/* Larger containers are not looked through. */
+#define MOST_ITEMS 4096
+
+static bool
+is_leaf(O object, int depth)
+{
+    PyTypeObject *type = Py_TYPE(object);
+    if (_Py_IsImmortal(object) || type == &PyLong_Type || type == &PyFloat_Type || type == &PyUnicode_Type
+        || type == &PyBytes_Type || type == &PyComplex_Type) {
+        return true;
+    }
+    if (depth == 0) {
+        return false;
+    }
+    if (type == &PyTuple_Type && PyTuple_GET_SIZE(object) <= MOST_ITEMS) {
+        for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(object); i++) {
+            if (!is_leaf(PyTuple_GET_ITEM(object, i), depth - 1)) {
+                return false;
+            }
+        }
+        return true;
+    }
+    if (type == &PyFrozenSet_Type && PySet_GET_SIZE(object) <= MOST_ITEMS) {
+        Py_ssize_t at = 0;
+        O item;
+        Py_hash_t hash;
+        while (_PySet_NextEntry(object, &at, &item, &hash)) {
+            if (!is_leaf(item, depth - 1)) {
+                return false;
+            }
+        }
+        return true;
+    }
+    return false;
+}
+
+/* Whether holding the object can keep nothing else alive but what is as plain: numbers, strings, and containers of them
+ * that cannot change, nested as deep as constants are. */
 MARTLET_RUNTIME bool
 martlet_is_leaf(O object)
 {
-    PyTypeObject *type = Py_TYPE(object);
-    return _Py_IsImmortal(object) || type == &PyLong_Type || type == &PyFloat_Type || type == &PyUnicode_Type
-           || type == &PyBytes_Type || type == &PyComplex_Type;
+    return is_leaf(object, 8);
 }

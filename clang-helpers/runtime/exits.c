@@ -146,13 +146,24 @@ make_virtual(struct exit *x, uint32_t index, const uint32_t *at)
     return items + n_items;
 }
 
+/* Whether sync_locals writes a local of this descriptor. */
+static bool
+is_synced(uint32_t desc)
+{
+    uint32_t kind = KIND(desc);
+    return kind == 4 || kind == 5 || kind == 6 || kind == 9 || kind == 11;
+}
+
 /* Writes locals and value stack of a frame from their descriptors; returns the word behind them. */
 static const uint32_t *
-write_frame(struct exit *x, F frame, const uint32_t *at)
+write_frame(struct exit *x, F frame, bool synced, const uint32_t *at)
 {
     int n_locals = ((PyCodeObject *)frame->f_executable)->co_nlocalsplus;
     uint32_t n = *at++;
     for (uint32_t i = 0; i < n; i++, at++) {
+        if (synced && is_synced(*at)) {
+            continue;
+        }
         if (KIND(*at) != 0 && !(KIND(*at) == 11 && frame->localsplus[i] != NULL)) {
             O old = frame->localsplus[i];
             frame->localsplus[i] = named(x, *at);
@@ -314,10 +325,11 @@ find_kept(struct exit *x, F root, const uint32_t *at)
  * interpreter, which forgets a specialisation after some fifty misses, has learned anew. */
 #define REPORT_EVERY 64
 
-/* Leaves in the state that the record behind `at` describes; see martlet_exit. */
+/* Leaves in the state that the record behind `at` describes; see martlet_exit. With `synced` the root's raw locals are in
+ * its memory already, where Python code may have changed them since. */
 static O
 leave(TS ts, F root, struct martlet_unit *unit, uint32_t index, const uint32_t *at, uint32_t n_values,
-      union value *values, O *boxes, uint8_t *moved, bool raised)
+      union value *values, O *boxes, uint8_t *moved, bool synced, bool raised)
 {
     uint64_t count = ++unit->exit_counts[index];
 
@@ -329,7 +341,9 @@ leave(TS ts, F root, struct martlet_unit *unit, uint32_t index, const uint32_t *
     PyCodeObject *root_code = (PyCodeObject *)root->f_executable;
     O old[root_code->co_nlocalsplus + 1];
     struct exit x = {ts, unit, values, boxes, moved, virtuals, old, 0, false};
-    find_kept(&x, root, frames_of(at - 1));
+    if (!synced) {
+        find_kept(&x, root, frames_of(at - 1));
+    }
     for (uint32_t i = 0; i < n_virtuals; i++) {
         at = make_virtual(&x, i, at);
     }
@@ -358,7 +372,7 @@ leave(TS ts, F root, struct martlet_unit *unit, uint32_t index, const uint32_t *
         frames[n_pushed] = frame;
         return_to[n_pushed++] = at[3];
         frame->instr_ptr = _PyCode_CODE((PyCodeObject *)frame->f_executable) + offset;
-        at = write_frame(&x, frame, at + 4);
+        at = write_frame(&x, frame, synced && i == 0, at + 4);
         if (i > 0) {
             frame->previous = ts->current_frame;
             ts->current_frame = frame;
@@ -426,7 +440,7 @@ martlet_exit(TS ts, F root, struct martlet_unit *unit, uint32_t index, const int
     va_start(list, home);
     at = read_values(at, list, home, values, boxes, moved);
     va_end(list);
-    return leave(ts, root, unit, index, at, n_values, values, boxes, moved, raised);
+    return leave(ts, root, unit, index, at, n_values, values, boxes, moved, false, raised);
 }
 
 /* frames.c of the helpers. */
@@ -500,9 +514,10 @@ martlet_poll_frame(TS ts, F root, struct martlet_unit *unit, uint32_t index, con
     va_start(list, home);
     at = read_values(at, list, home, values, boxes, moved);
     va_end(list);
-    bool raised = sync_locals(ts, root, frames_of(at), values) < 0 || _Py_HandlePending(ts) < 0;
+    bool synced = sync_locals(ts, root, frames_of(at), values) == 0;
+    bool raised = !synced || _Py_HandlePending(ts) < 0;
     if (!raised && unit->valid && root->frame_obj == NULL) {
         return MARTLET_GO_ON;
     }
-    return leave(ts, root, unit, index, at, n_values, values, boxes, moved, raised);
+    return leave(ts, root, unit, index, at, n_values, values, boxes, moved, synced, raised);
 }

@@ -236,6 +236,14 @@ impl<'a, 'py> Builder<'a, 'py> {
 
     /// A constant or a name of a code object, kept by `keeper`.
     fn constant(&mut self, addr: Addr, keeper: Keeper) -> PyResult<ObjId> {
+        // Of a function that may die while the version runs, constants may outlive it: it has returned them.
+        let keeper = match keeper {
+            Keeper::Watched(_) if is_leaf(addr) => {
+                self.table.hold(addr.object(self.gil).unbind());
+                Keeper::Table
+            }
+            keeper => keeper,
+        };
         if let Some(id) = self.ids.get(&addr).copied() {
             // Whoever named it first keeps it for long enough, unless that was nobody.
             if self.table.nameable(id).is_none() {

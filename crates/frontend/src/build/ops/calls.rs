@@ -113,6 +113,11 @@ impl Builder<'_> {
                 if info.simple && info.arg_count as usize == args.len() =>
             {
                 let info = info.clone();
+                // The arguments may have run code that gave the function another one.
+                let ty = self.func.ty(function);
+                let function = self
+                    .emit_exiting(Op::GuardCode(info.code), vec![function], ty)
+                    .expect("the same reference");
                 self.python_function(instr, function, &info, args)
             }
             _ => Ok(None),
