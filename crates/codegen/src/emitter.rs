@@ -1,6 +1,7 @@
 //! From a module to a relocatable object.
 
 use crate::error::Error;
+use crate::raw::Machine;
 use crate::tier::{OptLevel, Tier};
 use martlet_ir::inkwell::OptimizationLevel;
 use martlet_ir::inkwell::targets::{
@@ -19,14 +20,14 @@ pub struct Target {
     features: String,
 }
 
-/// Generates code for one target. One thread has one: it keeps LLVM's target machines, one a level,
-/// which take a fifth of a millisecond to make.
+/// Generates code for one target, on one thread at a time. It keeps LLVM's target machines, one a
+/// level, and what they remember of processors: making those takes a millisecond.
 #[derive(Debug)]
 pub struct Emitter {
     target: Target,
     layout: String,
     /// By [`OptLevel`], made when first asked for; that of `Default` is always there.
-    machines: [Option<TargetMachine>; 3],
+    machines: [Option<Machine>; 2],
 }
 
 /// What [`Emitter::compile`] made.
@@ -84,7 +85,6 @@ impl Target {
         let level = match level {
             OptLevel::None => OptimizationLevel::None,
             OptLevel::Default => OptimizationLevel::Default,
-            OptLevel::Aggressive => OptimizationLevel::Aggressive,
         };
         target
             .create_target_machine(
@@ -116,7 +116,7 @@ impl Emitter {
         Ok(Emitter {
             target,
             layout,
-            machines: [None, Some(machine), None],
+            machines: [None, Some(machine.into())],
         })
     }
 
@@ -133,7 +133,7 @@ impl Emitter {
         let place = &mut self.machines[level as usize];
         match place {
             Some(machine) => Ok(machine),
-            None => Ok(place.insert(self.target.machine(level)?)),
+            None => Ok(place.insert(self.target.machine(level)?.into())),
         }
     }
 

@@ -7,9 +7,9 @@
 pub enum Tier {
     /// Inlining alone, then the fastest code generation: for tests and debugging.
     None,
-    /// A short pipeline and good code generation: for most functions.
+    /// The cheapest passes that pay, and the fastest code generation: a sixth of the time of [`Tier::Best`].
     Quick,
-    /// LLVM's own `default<O3>`: for what runs for long.
+    /// What pays for what runs for long. `default<O3>` takes half as long again for the same speed.
     Best,
 }
 
@@ -21,8 +21,6 @@ pub enum OptLevel {
     None,
     /// As clang's `-O2`.
     Default,
-    /// As clang's `-O3`.
-    Aggressive,
 }
 
 /// What borrowed bodies are for is over once they are inlined: code generation need not see them.
@@ -39,21 +37,24 @@ impl Tier {
             Tier::None => concat!("cgscc(inline)", drop_borrowed!()),
             Tier::Quick => concat!(
                 "cgscc(inline),",
+                "function(lower-expect,sroa,early-cse<memssa>,simplifycfg)",
+                drop_borrowed!()
+            ),
+            Tier::Best => concat!(
+                "cgscc(inline),",
                 "function(lower-expect,sroa,early-cse<memssa>,simplifycfg,",
                 "instcombine<no-verify-fixpoint>,gvn,loop-mssa(licm),",
                 "instcombine<no-verify-fixpoint>,simplifycfg)",
                 drop_borrowed!()
             ),
-            Tier::Best => concat!("default<O3>", drop_borrowed!()),
         }
     }
 
     /// The level of code generation.
     pub fn level(self) -> OptLevel {
         match self {
-            Tier::None => OptLevel::None,
-            Tier::Quick => OptLevel::Default,
-            Tier::Best => OptLevel::Aggressive,
+            Tier::None | Tier::Quick => OptLevel::None,
+            Tier::Best => OptLevel::Default,
         }
     }
 }

@@ -68,7 +68,7 @@ fn every_tier_gives_an_object_with_helpers_inlined() {
 #[test]
 fn only_small_position_independent_relocations() {
     let mut emitter = Emitter::new(Target::host()).unwrap();
-    for level in [OptLevel::None, OptLevel::Default, OptLevel::Aggressive] {
+    for level in [OptLevel::None, OptLevel::Default] {
         let object = emitter.emit(&mut module(CALLER), level).unwrap();
         let file = object::File::parse(&*object).unwrap();
         let text = file.section_by_name(".text").unwrap();

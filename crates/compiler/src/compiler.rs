@@ -4,6 +4,7 @@ use crate::dumps::Dumps;
 use crate::pipeline;
 use crate::raw::Compiling;
 use crate::refused::Refused;
+use martlet_codegen::{Emitter, Target};
 use martlet_ir::{BitcodeLibrary, Context, Module, OwnedFunction};
 use martlet_snapshot::{DecodeError, EntryPoint, Reply, Request, decode, encode};
 use std::any::Any;
@@ -29,6 +30,8 @@ pub(crate) struct Workshop {
     pub(crate) library: Module,
     /// Bodies of the C helpers.
     pub(crate) helpers: BitcodeLibrary,
+    /// Makes code for this machine.
+    pub(crate) emitter: Emitter,
     /// Contexts for units.
     pub(crate) contexts: Contexts,
     /// Shares in what the library module holds: for each function, the last translation for each way in.
@@ -119,6 +122,7 @@ impl Workshop {
         Ok(Self {
             library: Module::new("library"),
             helpers: BitcodeLibrary::open("helpers", martlet_helpers::BITCODE)?,
+            emitter: Emitter::new(Target::host())?,
             contexts: Contexts::default(),
             functions: HashMap::new(),
         })

@@ -3,14 +3,12 @@
 use crate::compiler::Workshop;
 use crate::dumps::{Dumps, bytecode};
 use crate::refused::Refused;
-use martlet_codegen::{Emitter, Target, Tier};
+use martlet_codegen::Tier;
 use martlet_frontend::hir::{self, Cfg, Func};
 use martlet_frontend::lower::lower;
 use martlet_frontend::translate;
 use martlet_ir::inkwell::values::AnyValue;
 use martlet_snapshot::{Costs, Effort, Request, Stage, Unit};
-use std::cell::RefCell;
-use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 /// Compiles one function.
@@ -40,8 +38,9 @@ pub(crate) fn compile(
     // HIR to LLVM IR, into the library module, where the translation stays until it is released. What it means is
     // fixed from here on.
     let library = &mut workshop.library;
-    let lowered = with_emitter(|emitter| Ok(emitter.prepare(library)?))
-        .and_then(|()| Ok(lower(&func, request, library)?))?;
+    let emitter = &mut workshop.emitter;
+    emitter.prepare(library)?;
+    let lowered = lower(&func, request, library)?;
     dumps.add(Stage::Ir, || {
         let function = lowered.function.get(library);
         function.map_or_else(
@@ -62,7 +61,7 @@ pub(crate) fn compile(
     }
 
     // LLVM's pipeline. From here on the unit has only to become code.
-    with_emitter(|emitter| Ok(emitter.optimise(&mut unit.module, tier)?))?;
+    emitter.optimise(&mut unit.module, tier)?;
     let optimise = start.elapsed() - frontend;
     dumps.add(Stage::IrOpt, || {
         unit.module
@@ -75,11 +74,11 @@ pub(crate) fn compile(
 
     // Machine code. This spends the unit's IR, so that its text is made before.
     dumps.add(Stage::Asm, || {
-        with_emitter(|emitter| Ok(emitter.assembly(&unit.module, tier.level())?))
-            .unwrap_or_else(|refused| refused.to_string())
+        let assembly = emitter.assembly(&unit.module, tier.level());
+        assembly.unwrap_or_else(|refused| refused.to_string())
     });
     let emitting = Instant::now();
-    let object = with_emitter(|emitter| Ok(emitter.emit(&mut unit.module, tier.level())?))?;
+    let object = emitter.emit(&mut unit.module, tier.level())?;
     let emit = emitting.elapsed();
 
     drop(unit.function);
@@ -120,19 +119,4 @@ fn count_instructions(func: &Func) -> u32 {
 
 fn nanoseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
-}
-
-/// Works with this thread's emitter: target machines belong to a thread and are quickly made.
-fn with_emitter<R>(work: impl FnOnce(&mut Emitter) -> Result<R, Refused>) -> Result<R, Refused> {
-    thread_local! {
-        static EMITTER: RefCell<Option<Emitter>> = const { RefCell::new(None) };
-    }
-    static HOST: OnceLock<Target> = OnceLock::new();
-    EMITTER.with_borrow_mut(|place| {
-        let emitter = match place {
-            Some(emitter) => emitter,
-            None => place.insert(Emitter::new(HOST.get_or_init(Target::host).clone())?),
-        };
-        work(emitter)
-    })
 }

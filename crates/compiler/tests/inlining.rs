@@ -72,7 +72,7 @@ fn optimised(helper: &Helper, library: &BitcodeLibrary, cpu: &str) -> String {
     let target = Target::named("x86_64-pc-linux-gnu", cpu, "");
     let mut emitter = Emitter::new(target).expect("x86-64 is there");
     emitter
-        .optimise(&mut module, Tier::Quick)
+        .optimise(&mut module, Tier::Best)
         .expect("the pipeline runs");
     module.verify().expect("what passes leave is valid");
     module.to_string()

@@ -1,7 +1,7 @@
 //! Asking for versions: what is asked, and what is refused before anybody is asked.
 
 use martlet_engine::{InstallHooks, Refusal, Work};
-use martlet_snapshot::{EntryPoint, Mode, Seen};
+use martlet_snapshot::{Effort, EntryPoint, Mode, Seen};
 use pyo3::prelude::*;
 
 use crate::install;
@@ -62,7 +62,12 @@ pub(crate) fn ask_for_function(
     };
     let scene = Scene {
         entry: EntryPoint::Start,
-        mode: mode(state, &code.qualname(gil), state.options.always <= 1),
+        mode: mode(
+            state,
+            &code.qualname(gil),
+            state.options.always <= 1,
+            Effort::Best,
+        ),
         globals: functions::globals_of(gil, func),
         builtins: functions::builtins_of(gil, func),
         seen_locals,
@@ -104,7 +109,12 @@ pub(crate) fn loop_seen(gil: Gil<'_>, addr: Addr, header: u32) {
         }
         let scene = Scene {
             entry: EntryPoint::Loop(header),
-            mode: mode(state, &code.qualname(gil), state.options.always == 1),
+            mode: mode(
+                state,
+                &code.qualname(gil),
+                state.options.always == 1,
+                Effort::Quick,
+            ),
             globals: sight.globals(),
             builtins: sight.builtins(),
             seen_locals,
@@ -202,13 +212,13 @@ pub(crate) fn avoid_what_failed(state: &mut State, addr: Addr) {
     }
 }
 
-/// How to compile a function of this name.
-pub(crate) fn mode(state: &State, qualname: &str, generic_unknown: bool) -> Mode {
+/// How to compile a function of this name; `effort` is what it is worth, unless the options say otherwise.
+pub(crate) fn mode(state: &State, qualname: &str, generic_unknown: bool, effort: Effort) -> Mode {
     Mode {
         generic_unknown,
         exit_every: state.options.exit_every,
         verify: state.options.verify,
-        effort: state.options.effort,
+        effort: state.options.effort.unwrap_or(effort),
         dump: state.options.dumps_of(qualname),
         max_units: state.options.max_units,
     }
@@ -297,8 +307,13 @@ fn try_ask(
         EntryPoint::Start => martlet_engine::EntryPoint::GENERIC,
         EntryPoint::Loop(header) => point_of(header),
     };
-    // What is small comes first: a large function would keep many small ones waiting.
-    let priority = u32::MAX - code.view().n_units;
+    // What is small comes first: a large function would keep many small ones waiting. What runs in machine code already
+    // comes last.
+    let most = match scene.mode.effort {
+        Effort::Best => u32::MAX / 2,
+        _ => u32::MAX,
+    };
+    let priority = most - code.view().n_units;
     let source = snapshot::take(gil, state, addr, function.id().0, scene).map_err(internal)?;
     tools::listen(gil, state);
     let work = Work::new(source).at(point).priority(priority);

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
@@ -14,9 +14,11 @@ use martlet_engine::{
     Timings, reasons,
 };
 use martlet_snapshot::{
-    Costs, Dump, ExitRecord, ObjId, Reply, Request, SlotValue, decode, encode, encode_exits,
+    Costs, Dump, Effort, ExitRecord, ObjId, Reply, Request, Seen, SlotValue, decode, encode,
+    encode_exits,
 };
 
+use crate::budget::{self, Charge};
 use crate::dumps;
 use crate::options::Options;
 use crate::raw::dl::{Library, own_path};
@@ -34,6 +36,8 @@ pub(crate) struct Source {
     pub(crate) request: Request,
     /// The table of the objects that the request names.
     pub(crate) token: Arc<Token>,
+    /// What making it will probably cost, as long as this lives.
+    pub(crate) _charge: Charge,
     /// Machine code that was made elsewhere: tests of what lies behind the compiler bring their own.
     pub(crate) made: Mutex<Option<Made>>,
 }
@@ -61,6 +65,14 @@ pub(crate) struct Meta {
     pub(crate) exit_sites: Vec<(Option<ObjId>, u32)>,
     /// What it cost.
     pub(crate) costs: Costs,
+    /// What it was worth.
+    pub(crate) effort: Effort,
+    /// What was seen of locals and of the value stack where it is entered.
+    pub(crate) seen: (Vec<Seen>, Vec<Seen>),
+    /// Processor time that was seen to be spent in its machine code since it was last looked at, in microseconds.
+    pub(crate) heat: AtomicU32,
+    /// A better one was asked for.
+    pub(crate) promoted: AtomicBool,
     /// The name of its function, for people.
     pub(crate) name: Arc<str>,
     /// The loop at whose header it is entered; none at the function's start.
@@ -116,6 +128,11 @@ impl Remote {
     fn path(&self) -> PathBuf {
         let given = self.options.compiler.clone();
         given.unwrap_or_else(beside_this_extension)
+    }
+
+    /// Whether the shared object has been opened.
+    pub(crate) fn is_open() -> bool {
+        COMPILER.get().is_some_and(|it| it.opened().is_some())
     }
 
     /// The shared object, if it is open and in order.
@@ -184,7 +201,7 @@ impl Compiler for Remote {
         if let Some(made) = made {
             return Ok(made.compiled(request));
         }
-        let reply = self.ask(&source.request)?;
+        let reply = budget::spend(|| self.ask(&source.request))?;
         let label = request.version.to_string();
         for dump in &reply.dumps {
             dumps::write(&self.options, &request.name, &label, dump);
@@ -219,6 +236,10 @@ impl Compiler for Remote {
                 slots: unit.slots,
                 exit_reasons: unit.exits.into_iter().map(|it| it.reason).collect(),
                 costs: unit.costs,
+                effort: source.request.mode.effort,
+                seen: seen_of(&source.request),
+                heat: AtomicU32::new(0),
+                promoted: AtomicBool::new(false),
                 name: request.name.clone(),
                 entered_at: crate::state::header_of(request.point),
                 made_at: Instant::now(),
@@ -259,6 +280,10 @@ impl Made {
                 exit_sites: vec![(None, 0); n_exits],
                 exit_reasons: self.exit_reasons,
                 costs: Costs::default(),
+                effort: Effort::Best,
+                seen: Default::default(),
+                heat: AtomicU32::new(0),
+                promoted: AtomicBool::new(false),
                 name: request.name.clone(),
                 entered_at: crate::state::header_of(request.point),
                 made_at: Instant::now(),
@@ -266,6 +291,13 @@ impl Made {
             },
         }
     }
+}
+
+fn seen_of(request: &Request) -> (Vec<Seen>, Vec<Seen>) {
+    let root = request.codes.first();
+    root.map_or_else(Default::default, |it| {
+        (it.seen_locals.clone(), it.seen_stack.clone())
+    })
 }
 
 /// The innermost frame of an exit.

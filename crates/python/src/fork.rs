@@ -5,9 +5,9 @@ use std::sync::PoisonError;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::hotness;
 use crate::raw::{Gil, dl, frames};
 use crate::state::with;
+use crate::{budget, hotness};
 
 /// Threads come back after this time, even if the thread that forked is not seen to go on.
 const AT_LATEST: Duration = Duration::from_millis(20);
@@ -48,6 +48,8 @@ pub(crate) fn after_in_child(gil: Gil<'_>) {
             eprintln!("martlet: after fork: {error}");
         }
         state.samples = (0, 0);
+        state.machine_time = 0;
+        budget::begin_child();
     });
     wait_for_its_end(gil);
 }

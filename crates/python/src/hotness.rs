@@ -10,14 +10,17 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use martlet_snapshot::{EntryPoint, Seen};
+use martlet_engine::AssumptionKey;
+use martlet_snapshot::{Effort, EntryPoint, Seen};
 
+use crate::budget::{self, Funds};
 use crate::calls::{MAX_ATTEMPTS, ask, avoid_what_failed, avoided, mode};
 use crate::raw::code::{Code, instructions_with_args};
 use crate::raw::frames::{Interpreter, Sight};
+use crate::raw::unit::mark_of;
 use crate::raw::{Gil, c, dl, frames, functions};
 use crate::snapshot::Scene;
-use crate::state::{State, with};
+use crate::state::{State, header_of, with};
 use crate::{fork, install, tools};
 
 /// Time between samples while things get hot.
@@ -33,14 +36,17 @@ const FIRST: Duration = Duration::from_millis(2);
 
 /// Heat is time that the interpreter has been seen to spend: microseconds of its thread, so that neither waiting nor
 /// other processes make anything hot. This is the least at which a version of a function is asked for.
-const FUNCTION_HEAT: u32 = 4_000;
+const FUNCTION_HEAT: u32 = 2_000;
 /// Least heat of one activation in one loop at which the loop is entered.
-const LOOP_HEAT: u32 = 5_000;
-/// Compiling has to pay: so much heat is asked for each code unit. A unit costs some 300 us to compile; that code that
-/// was hot for so long will be for longer is why less evidence than that is asked for.
-const UNIT_HEAT: u32 = 200;
+const LOOP_HEAT: u32 = 2_500;
+/// Compiling has to pay: so much heat is asked for each code unit. A unit costs some 50 us to compile quickly.
+const UNIT_HEAT: u32 = 50;
+/// Least heat of a version that was compiled quickly, in its machine code, at which a better one is asked for.
+const BETTER_HEAT: u32 = 8_000;
+/// And so much for each bytecode that was translated: what it costs to compile it as well as can be.
+const BETTER_BYTECODE_HEAT: u32 = 400;
 /// Heat of code that runs in the interpreter although there is a version, at which another one is asked for.
-const AGAIN_HEAT: u32 = 12_000;
+const AGAIN_HEAT: u32 = 8_000;
 /// A sample that comes later than this after it was asked for was not asked for in Python code, which looks up within
 /// microseconds, but in a C function that ran at that time: whoever looks up first behind it has not spent the time.
 const PROMPT: Duration = Duration::from_micros(50);
@@ -184,11 +190,18 @@ fn look_at(gil: Gil<'_>, state: &mut State, sight: &Sight, innermost: bool, spen
     if innermost {
         state.samples.0 += u64::from(sight.in_machine_code());
         state.samples.1 += 1;
+        if sight.in_machine_code() {
+            state.machine_time += u64::from(spent);
+        }
     }
     let addr = sight.code();
     let code = Code::new(gil, addr);
     if code.is_suspendable() {
         return;
+    }
+    let funds = Funds::of(state);
+    if sight.in_machine_code() {
+        heat_version(gil, state, sight, spent);
     }
     let Ok(entry) = state.entry(gil, addr) else {
         return;
@@ -215,13 +228,14 @@ fn look_at(gil: Gil<'_>, state: &mut State, sight: &Sight, innermost: bool, spen
         && heat.function >= limit
         && entry.raw.get().refused == 0
         && (has_version || entry.raw.get().asked == 0)
-        && heat.attempts < MAX_ATTEMPTS;
+        && heat.attempts < MAX_ATTEMPTS
+        && funds.suffice(budget::estimate(Effort::Quick, code.view().n_units));
     if wants_function {
         heat.attempts += 1;
         heat.function = 0;
     }
     let wants_loop = (!in_machine_code)
-        .then(|| heat_loop(gil, &mut entry.heat, &code, sight, spent))
+        .then(|| heat_loop(gil, &mut entry.heat, &code, sight, spent, funds))
         .flatten();
     if let Some(header) = wants_loop {
         entry.raw.set_loop(c::Loop {
@@ -245,7 +259,12 @@ fn look_at(gil: Gil<'_>, state: &mut State, sight: &Sight, innermost: bool, spen
         }
         let scene = Scene {
             entry: EntryPoint::Start,
-            mode: mode(state, &code.qualname(gil), state.options.always == 1),
+            mode: mode(
+                state,
+                &code.qualname(gil),
+                state.options.always == 1,
+                Effort::Quick,
+            ),
             globals: sight.globals(),
             builtins: sight.builtins(),
             seen_locals: seen_at_start(gil, state, &code, sight),
@@ -256,8 +275,76 @@ fn look_at(gil: Gil<'_>, state: &mut State, sight: &Sight, innermost: bool, spen
     }
 }
 
+/// Time was spent in machine code. What was compiled quickly and stays hot is compiled once more; who stays in a version
+/// that another one has replaced is sent out of it.
+fn heat_version(gil: Gil<'_>, state: &mut State, sight: &Sight, spent: u32) {
+    let addr = sight.code();
+    let Some(function) = state.codes.get(&addr).and_then(|it| it.function.clone()) else {
+        return;
+    };
+    let found = state.tables.numbered_versions().find(|(_, it)| {
+        it.id().function == function.id() && mark_of(it.id().number) == sight.mark()
+    });
+    let Some((table, version)) = found else {
+        return;
+    };
+    let meta = version.meta();
+    // Relaxed: only threads that hold the GIL write it.
+    let heat = meta.heat.load(Ordering::Relaxed).saturating_add(spent);
+    meta.heat.store(heat, Ordering::Relaxed);
+    let pays = meta.costs.bytecodes.saturating_mul(BETTER_BYTECODE_HEAT);
+    if heat < BETTER_HEAT.max(pays) {
+        return;
+    }
+    let point = version.point();
+    let is_current = function
+        .current_at(point)
+        .is_some_and(|it| it.id() == version.id());
+    if !is_current {
+        meta.heat.store(0, Ordering::Relaxed);
+        state
+            .engine
+            .break_assumption(AssumptionKey(table), "replaced");
+        return;
+    }
+    if meta.effort != Effort::Quick
+        || state.options.effort.is_some()
+        || meta.promoted.load(Ordering::Relaxed)
+        || !Funds::of(state).suffice(budget::estimate(Effort::Best, meta.costs.bytecodes))
+    {
+        return;
+    }
+    meta.promoted.store(true, Ordering::Relaxed);
+    BORED.store(0, Ordering::Relaxed);
+    avoid_what_failed(state, addr);
+    let code = Code::new(gil, addr);
+    let (seen_locals, seen_stack) = meta.seen.clone();
+    let scene = Scene {
+        entry: header_of(point).map_or(EntryPoint::Start, EntryPoint::Loop),
+        mode: mode(
+            state,
+            &code.qualname(gil),
+            state.options.always == 1,
+            Effort::Best,
+        ),
+        globals: sight.globals(),
+        builtins: sight.builtins(),
+        seen_locals,
+        seen_stack,
+        avoid: avoided(state, addr),
+    };
+    let _ = ask(gil, state, addr, scene, false);
+}
+
 /// The innermost loop around where the frame stands, if it is time to enter it.
-fn heat_loop(gil: Gil<'_>, heat: &mut Heat, code: &Code, sight: &Sight, spent: u32) -> Option<u32> {
+fn heat_loop(
+    gil: Gil<'_>,
+    heat: &mut Heat,
+    code: &Code,
+    sight: &Sight,
+    spent: u32,
+    funds: Funds,
+) -> Option<u32> {
     if !sight.is_enterable() {
         return None;
     }
@@ -273,7 +360,11 @@ fn heat_loop(gil: Gil<'_>, heat: &mut Heat, code: &Code, sight: &Sight, spent: u
         found.heat = 0;
     }
     found.heat = found.heat.saturating_add(spent);
-    if found.heat < limit || found.refused || found.attempts >= MAX_ATTEMPTS {
+    if found.heat < limit
+        || found.refused
+        || found.attempts >= MAX_ATTEMPTS
+        || !funds.suffice(budget::estimate(Effort::Quick, code.view().n_units))
+    {
         return None;
     }
     found.heat = 0;

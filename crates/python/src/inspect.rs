@@ -1,7 +1,7 @@
 //! `martlet.inspect(f)`: what became of a function.
 
 use martlet_engine::Refusal;
-use martlet_snapshot::{EntryPoint, Request, Stage};
+use martlet_snapshot::{Effort, EntryPoint, Request, Stage};
 use pyo3::exceptions::{PyRuntimeError, PyTypeError};
 use pyo3::prelude::*;
 
@@ -119,7 +119,7 @@ impl Inspection {
         let addr = functions::code_of(gil, func);
         let taken = with(gil, |state| {
             let qualname = code::Code::new(gil, addr).qualname(gil);
-            let mut how = mode(state, &qualname, true);
+            let mut how = mode(state, &qualname, true, Effort::Best);
             how.dump = vec![stage];
             let scene = Scene {
                 entry: EntryPoint::Start,

@@ -131,6 +131,21 @@ pub(crate) fn installed(gil: Gil<'_>, state: &mut State, version: &Arc<Version<M
             qualname.unwrap_or_default()
         );
     }
+    // Who is inside a loop that is better now goes on in the better one.
+    if header_of(version.point()).is_some() {
+        let before: Vec<u64> = state
+            .tables
+            .numbered_versions()
+            .filter(|(_, it)| {
+                it.id().function == id && it.point() == version.point() && it.id() != version.id()
+            })
+            .map(|(table, _)| table)
+            .collect();
+        for table in before {
+            let key = martlet_engine::AssumptionKey(table);
+            state.engine.break_assumption(key, "replaced");
+        }
+    }
     if let Some(entry) = state.codes.get_mut(&addr) {
         entry.refusal = None;
         entry.heat.was_installed(header_of(version.point()));

@@ -4,6 +4,7 @@
 //! `install` leads its entry to the machine code. `raw` and `clang-helpers/runtime` know the interpreter's
 //! structures; nobody else does.
 
+mod budget;
 mod calls;
 mod compiler;
 mod dumps;

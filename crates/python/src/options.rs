@@ -18,8 +18,9 @@ pub(crate) struct Options {
     pub(crate) only: Option<Vec<String>>,
     /// `MARTLET_FUEL=n`: compiling ends after so many compiles.
     pub(crate) fuel: Option<u64>,
-    /// `MARTLET_EFFORT=none|quick|best`: how much is optimised. `none` compiles many times faster than `quick`.
-    pub(crate) effort: Effort,
+    /// `MARTLET_EFFORT=none|quick|best`: how much is optimised, whatever runs. By default, what gets hot is compiled
+    /// quickly, and once more, as well as it can be, when it stays hot.
+    pub(crate) effort: Option<Effort>,
     /// `MARTLET_VERIFY=1`: every verifier runs.
     pub(crate) verify: bool,
     /// `MARTLET_EXIT_EVERY=k`: every k-th guard exits although it holds. 0: none.
@@ -58,9 +59,10 @@ impl Options {
                 .map(|it| it.split(',').map(|name| name.trim().to_owned()).collect()),
             fuel: number("MARTLET_FUEL"),
             effort: match text("MARTLET_EFFORT").as_deref() {
-                Some("none") => Effort::None,
-                Some("best") => Effort::Best,
-                _ => Effort::Quick,
+                Some("none") => Some(Effort::None),
+                Some("quick") => Some(Effort::Quick),
+                Some("best") => Some(Effort::Best),
+                _ => None,
             },
             verify: flag("MARTLET_VERIFY"),
             exit_every: number("MARTLET_EXIT_EVERY").unwrap_or(0) as u32,

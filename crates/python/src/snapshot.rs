@@ -11,6 +11,7 @@ use martlet_snapshot::{
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
+use crate::budget::{self, Charge};
 use crate::compiler::Source;
 use crate::raw::code::{Code, SiteKind, begin_snapshot, instructions_with_args};
 use crate::raw::objects::{Kind, describe, is_leaf, str_of};
@@ -63,6 +64,8 @@ pub(crate) fn take(
         let index = code_addrs.iter().position(|it| it == addr)?;
         Some((index as u32, *offset))
     });
+    let size = Code::new(gil, code).view().n_units;
+    let charge = Charge::new(budget::estimate(scene.mode.effort, size));
     let request = Request {
         function,
         entry: scene.entry,
@@ -74,6 +77,7 @@ pub(crate) fn take(
     Ok(Source {
         request,
         token: state.tables.add(table),
+        _charge: charge,
         made: Mutex::new(None),
     })
 }
@@ -107,6 +111,7 @@ pub(crate) fn take_for_made(
     let source = Source {
         request,
         token: state.tables.add(table),
+        _charge: Charge::new(0),
         made: Mutex::new(None),
     };
     Ok((source, ids))

@@ -57,6 +57,8 @@ pub(crate) struct State {
     pub(crate) graveyard: Vec<Table>,
     /// Code objects whose JUMP events are to be switched on or off.
     pub(crate) to_arm: Vec<(Addr, bool)>,
+    /// Processor time that was seen to be spent in machine code, in microseconds.
+    pub(crate) machine_time: u64,
     /// Samples that fell into machine code, and all.
     pub(crate) samples: (u64, u64),
     /// Functions whose entries changed and were not seen to yet.
@@ -136,6 +138,7 @@ pub(crate) fn initialise(gil: Gil<'_>) -> PyResult<()> {
         tools: false,
         graveyard: Vec::new(),
         to_arm: Vec::new(),
+        machine_time: 0,
         samples: (0, 0),
         entries_changed: false,
         refused: BTreeMap::new(),

@@ -9,7 +9,7 @@
 
 use std::time::{Duration, Instant};
 
-use martlet_snapshot::{EntryPoint, Seen};
+use martlet_snapshot::{Effort, EntryPoint, Seen};
 
 use crate::calls::{self, ask, close_loop, mode};
 use crate::compiler::Meta;
@@ -295,7 +295,12 @@ fn ask_for_whole(gil: Gil<'_>, state: &mut State, addr: Addr) {
     }
     let scene = Scene {
         entry: EntryPoint::Start,
-        mode: mode(state, &code.qualname(gil), state.options.always == 1),
+        mode: mode(
+            state,
+            &code.qualname(gil),
+            state.options.always == 1,
+            Effort::Quick,
+        ),
         globals: sight.globals(),
         builtins: sight.builtins(),
         seen_locals: seen_at_start(gil, state, &code, &sight),

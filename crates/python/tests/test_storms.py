@@ -162,7 +162,8 @@ class StormTest(unittest.TestCase):
             result = [exits_of(work), mixed(*values) == sum(2 * x for x in values)]
         """)
         self.assertEqual(result, [0, True])
-        self.assertLessEqual(sum(stats["invalidated"].values()), 13)
+        storms = {reason: n for reason, n in stats["invalidated"].items() if reason.startswith("exits: ")}
+        self.assertLessEqual(sum(storms.values()), 13)
 
 
 class HeatTest(unittest.TestCase):
@@ -182,8 +183,9 @@ def works(seconds):
 
 martlet.enable()
 waits(range(10**6), 1.5)
-works(0.5)
-martlet.wait()
+while not martlet.stats()["compiled"] and time.thread_time() < 30:
+    works(0.2)
+    martlet.wait()
 print(json.dumps(martlet.stats()["compiled"]))
 """
         done = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True)

@@ -209,10 +209,10 @@ pub enum Stage {
 pub enum Effort {
     /// Helpers are called instead of inlined, and code is generated in the fastest way: for tests of everything.
     None,
-    /// A short pipeline.
-    #[default]
+    /// The cheapest passes that pay, and code generated in the fastest way: the first version of what gets hot.
     Quick,
-    /// All that LLVM can do.
+    /// All that pays: for what has run in a quick version for long.
+    #[default]
     Best,
 }
 

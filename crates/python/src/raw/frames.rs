@@ -27,6 +27,11 @@ impl Sight {
         self.0.mark != 0
     }
 
+    /// The mark of the version whose machine code runs in it; 0 for none.
+    pub(crate) fn mark(&self) -> u16 {
+        self.0.mark
+    }
+
     /// Whether it is an ordinary frame of which no frame object exists.
     pub(crate) fn is_enterable(&self) -> bool {
         self.0.plain != 0 && self.0.observed == 0

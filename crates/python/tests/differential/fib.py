@@ -10,7 +10,7 @@ def fib(n):
     return fib(n - 1) + fib(n - 2)
 
 
-print([fib(n) for n in range(27)], fib(7.0), fib(True))
+print([fib(n) for n in range(33)], fib(7.0), fib(True))
 
 
 class Small(int):

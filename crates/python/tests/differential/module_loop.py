@@ -7,7 +7,7 @@ import sys
 
 count = 0
 quarters = 0.0
-for i in range(2_000_000):
+for i in range(8_000_000):
     count += i * 2
     quarters += i / 4
 print(count, quarters, i)

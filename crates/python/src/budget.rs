@@ -1,0 +1,100 @@
+//! What compiling may cost: a share of the processor time that the program itself has had. However short a program is,
+//! and whatever becomes of what was compiled for it, compiling never makes it slower by more than that share.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use martlet_snapshot::Effort;
+
+use crate::compiler::Remote;
+use crate::raw::dl;
+use crate::state::State;
+
+/// One part in so many of the program's time may go to compiling.
+const SHARE: u64 = 8;
+/// Of the time in machine code, one part in so many more: it would have taken longer in the interpreter.
+const SHARE_OF_GAIN: u64 = 4;
+
+/// What it costs to open the compiler, in microseconds.
+const OPENING: u64 = 20_000;
+/// What each compile costs, however small.
+const EACH: u64 = 2_500;
+/// What a code unit costs to compile quickly, with what it is translated to several times.
+const QUICK_UNIT: u64 = 80;
+/// What a translated bytecode costs to compile as well as can be.
+const BEST_BYTECODE: u64 = 450;
+
+/// Processor time that compiling has taken in this process, in microseconds.
+static SPENT: AtomicU64 = AtomicU64::new(0);
+/// Estimates of what is being compiled or waits for it.
+static PENDING: AtomicU64 = AtomicU64::new(0);
+
+/// What one compile will probably cost, until it has been done or dropped.
+pub(crate) struct Charge(u64);
+
+impl Charge {
+    pub(crate) fn new(microseconds: u64) -> Self {
+        // Relaxed, here and below: sums that nothing else hangs on.
+        PENDING.fetch_add(microseconds, Ordering::Relaxed);
+        Charge(microseconds)
+    }
+}
+
+impl Drop for Charge {
+    fn drop(&mut self) {
+        let without = |it: u64| Some(it.saturating_sub(self.0));
+        let _ = PENDING.fetch_update(Ordering::Relaxed, Ordering::Relaxed, without);
+    }
+}
+
+/// Compiles, and notes what it cost.
+pub(crate) fn spend<R>(work: impl FnOnce() -> R) -> R {
+    let start = dl::thread_time();
+    let result = work();
+    let spent = dl::thread_time().saturating_sub(start).as_micros();
+    SPENT.fetch_add(spent as u64, Ordering::Relaxed);
+    result
+}
+
+/// What compiling so many code units for the first time, or so many bytecodes as well as can be, will cost.
+pub(crate) fn estimate(effort: Effort, size: u32) -> u64 {
+    let each = match effort {
+        Effort::Best => BEST_BYTECODE,
+        _ => QUICK_UNIT,
+    };
+    let opening = if Remote::is_open() { 0 } else { OPENING };
+    opening + EACH + each * u64::from(size)
+}
+
+/// What a program may spend.
+#[derive(Clone, Copy)]
+pub(crate) struct Funds {
+    machine_time: u64,
+    unlimited: bool,
+}
+
+impl Funds {
+    /// Where everything is to be compiled, nobody asks what it costs.
+    pub(crate) fn of(state: &State) -> Self {
+        Funds {
+            machine_time: state.machine_time,
+            unlimited: state.options.always != 0,
+        }
+    }
+
+    /// Whether the program has run for long enough to pay so many microseconds.
+    pub(crate) fn suffice(self, microseconds: u64) -> bool {
+        if self.unlimited {
+            return true;
+        }
+        let spent = SPENT.load(Ordering::Relaxed);
+        let program = (dl::process_time().as_micros() as u64).saturating_sub(spent);
+        let allowed = program / SHARE + self.machine_time / SHARE_OF_GAIN;
+        spent + PENDING.load(Ordering::Relaxed) + microseconds <= allowed
+    }
+}
+
+/// A child has its own processor time.
+pub(crate) fn begin_child() {
+    SPENT.store(0, Ordering::Relaxed);
+    PENDING.store(0, Ordering::Relaxed);
+}
