@@ -1,0 +1,85 @@
+"""What gets hot is compiled quickly, then well, and never for more than the program can afford."""
+
+import json
+import os
+import subprocess
+import sys
+import textwrap
+import unittest
+
+
+class HeatTest(unittest.TestCase):
+    def run_program(self, text):
+        """What the program prints, read as JSON."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("MARTLET", "PYTHON"))}
+        command = [sys.executable, "-m", "martlet", "-c", textwrap.dedent(text)]
+        done = subprocess.run(command, env=kept, capture_output=True, text=True)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return json.loads(done.stdout)
+
+    def test_who_calls_what_is_slow_in_c_is_not_hot(self):
+        compiled = self.run_program("""
+            import json, time, martlet
+
+            def waits(values, seconds):
+                end = time.thread_time() + seconds
+                while time.thread_time() < end:
+                    sum(values)
+
+            def works(seconds):
+                end = time.thread_time() + seconds
+                while time.thread_time() < end:
+                    pass
+
+            waits(range(10**6), 1.5)
+            while not martlet.stats()["compiled"] and time.thread_time() < 30:
+                works(0.2)
+                martlet.wait()
+            print(json.dumps(martlet.stats()["compiled"]))
+        """)
+        self.assertEqual(compiled, ["works"])
+
+    def test_a_short_program_does_not_pay_for_the_compiler(self):
+        maps, samples, result = self.run_program("""
+            import json, time, martlet
+
+            def works(seconds):
+                total = 0
+                while time.process_time() < seconds:
+                    for i in range(1000):
+                        total += i & 3
+                return total
+
+            works(0.12)
+            martlet.wait()
+            print(json.dumps([open("/proc/self/maps").read().count("libLLVM"), martlet.stats()["samples"], works(0) == 0]))
+        """)
+        self.assertEqual(maps, 0)
+        self.assertGreater(samples, 10)
+        self.assertTrue(result)
+
+    def test_who_is_in_a_quick_loop_goes_on_in_the_better_one(self):
+        result, compiles, replaced = self.run_program("""
+            import json, time, martlet
+
+            def works(seconds):
+                total = n = 0
+                end = time.thread_time() + seconds
+                while True:
+                    for i in range(100_000):
+                        total += i * 3 % 7
+                        n += 1
+                    stats = martlet.stats()
+                    if stats["invalidated"].get("replaced") or time.thread_time() > end:
+                        return total == n // 100_000 * sum(i * 3 % 7 for i in range(100_000)), stats
+
+            right, stats = works(60)
+            print(json.dumps([right, stats["compiles"], stats["invalidated"].get("replaced", 0)]))
+        """)
+        self.assertTrue(result)
+        self.assertGreaterEqual(compiles, 2)
+        self.assertGreaterEqual(replaced, 1)
+
+
+if __name__ == "__main__":
+    unittest.main()
