@@ -1,7 +1,7 @@
 //! `dump FILE.py::qualname --stage S`: what one function is compiled to.
 //!
-//! The program is run with everything compiled at its first call; Martlet writes the stages of
-//! the functions that match, and what it wrote is printed here. The program's own output goes to
+//! The program is run with functions of this name compiled at their first call; Martlet writes the
+//! stage of each, and what it wrote is printed here. The program's own output goes to
 //! standard error.
 
 use std::process::{Command, ExitCode, Stdio};
@@ -63,7 +63,7 @@ pub(crate) fn dump(workspace: &Workspace, args: &Args) -> Result<ExitCode> {
         .args(["-m", "martlet", file])
         .args(&args.args)
         .env("MARTLET_DUMP", args.stage.name())
-        .env("MARTLET_DUMP_FILTER", qualname)
+        .env("MARTLET_ONLY", qualname)
         .env("MARTLET_DUMP_DIR", folder.path())
         .env("MARTLET_ALWAYS", "1")
         .env("MARTLET_SYNC", "1")

@@ -181,13 +181,16 @@ fn examine(path: &Path) -> Result<std::result::Result<Python, Refusal>> {
 }
 
 fn probe(path: &Path) -> Result<Probe> {
-    let text = process::output(
-        Command::new(path)
-            .args(["-I", "-c", PROBE])
-            .env_remove("MARTLET"),
-    )?;
-    serde_json::from_str(text.trim())
-        .with_context(|| format!("{} does not answer as a Python would", path.display()))
+    let mut command = Command::new(path);
+    command.args(["-I", "-c", PROBE]).env_remove("MARTLET");
+    let answer = command.output().ok();
+    let answer = answer.and_then(|it| serde_json::from_slice(&it.stdout).ok());
+    answer.with_context(|| {
+        format!(
+            "{} does not answer as a Python would: MARTLET_PYTHON must be a CPython 3.13 that runs",
+            path.display()
+        )
+    })
 }
 
 fn candidates() -> Vec<PathBuf> {

@@ -11,7 +11,7 @@ use crate::options::Options;
 use crate::raw::objects::{Kind, describe};
 use crate::raw::{Addr, code, functions};
 use crate::snapshot::{self, Scene};
-use crate::state::with;
+use crate::state::{unavailable, with};
 
 /// A function under the glass. The texts are made anew from what the interpreter knows now.
 #[pyclass(module = "martlet", frozen)]
@@ -101,11 +101,11 @@ impl Inspection {
     /// Why the latest attempt to compile it failed; None if it did not.
     fn reason(&self, gil: Python<'_>) -> Option<String> {
         let code = self.code(gil);
-        with(gil, |state| {
+        let reason = with(gil, |state| {
             let entry = state.codes.get(&code)?;
             entry.refusal.as_ref().map(Refusal::to_string)
-        })
-        .flatten()
+        });
+        reason.unwrap_or_else(unavailable)
     }
 }
 

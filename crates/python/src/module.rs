@@ -62,7 +62,7 @@ fn compile(gil: Python<'_>, function: &Bound<'_, PyAny>) -> PyResult<bool> {
     .unwrap_or(false))
 }
 
-/// A decorator: the function is compiled at its first call.
+/// A decorator: the function is compiled in the background when it is called for the first time.
 #[pyfunction]
 fn jit<'py>(gil: Python<'py>, function: Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     let inner = function_behind(&function)?;
@@ -124,7 +124,7 @@ fn wait(gil: Python<'_>, seconds: f64) -> PyResult<bool> {
 #[pyfunction]
 fn report_to(gil: Python<'_>, target: String) -> PyResult<()> {
     state::initialise(gil)?;
-    with(gil, |state| state.options.stats = Some(target));
+    stats::report_to(target);
     Ok(())
 }
 

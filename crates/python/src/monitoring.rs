@@ -1,13 +1,15 @@
 //! Local JUMP events: how a running loop is entered.
 //!
-//! A tool id of `sys.monitoring` is claimed while at least one code object has its events switched on. What is changed
-//! here raises audit events and may run Python code, so nobody is at the state meanwhile.
+//! A tool id of `sys.monitoring` is claimed while at least one code object has its events switched on, which is as long
+//! as one of its loops can be entered. What is changed here raises audit events and may run Python code, so nobody is at
+//! the state meanwhile.
 
 use pyo3::prelude::*;
 
 use crate::raw::guarded::Guarded;
 use crate::raw::objects::of_sys;
 use crate::raw::{Addr, Gil, functions};
+use crate::state::with;
 
 /// The name under which the id is claimed; known to `frames.c` too.
 const NAME: &str = "martlet";
@@ -39,8 +41,12 @@ pub(crate) fn switch(gil: Gil<'_>, code: Addr, on: bool) {
         disarm(gil, &code)
     };
     CLAIM.try_with(gil, |it| it.busy = false);
-    if let Err(error) = result {
-        drop(error);
+    drop(result);
+    let some_are_left = with(gil, |state| {
+        state.codes.values().any(|it| it.raw.get().n_loops > 0)
+    });
+    if !on && some_are_left == Some(false) {
+        release(gil, &[]);
     }
 }
 

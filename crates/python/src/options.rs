@@ -50,7 +50,14 @@ impl Options {
     pub(crate) fn from_env() -> Self {
         let text = |name: &str| std::env::var(name).ok().filter(|it| !it.is_empty());
         let flag = |name: &str| text(name).is_some_and(|it| it != "0");
-        let number = |name: &str| text(name).and_then(|it| it.parse::<u64>().ok());
+        let number = |name: &str| {
+            let given = text(name)?;
+            let number = given.parse::<u64>().ok();
+            if number.is_none() {
+                complain(name, &given, "a number");
+            }
+            number
+        };
         Options {
             off: flag("MARTLET_OFF"),
             always: number("MARTLET_ALWAYS").unwrap_or(0) as u32,
@@ -62,13 +69,23 @@ impl Options {
                 Some("none") => Some(Effort::None),
                 Some("quick") => Some(Effort::Quick),
                 Some("best") => Some(Effort::Best),
-                _ => None,
+                Some(other) => {
+                    complain("MARTLET_EFFORT", other, "none, quick or best");
+                    None
+                }
+                None => None,
             },
             verify: flag("MARTLET_VERIFY"),
             exit_every: number("MARTLET_EXIT_EVERY").unwrap_or(0) as u32,
             dump: text("MARTLET_DUMP").map_or_else(Vec::new, |it| {
                 it.split(',')
-                    .filter_map(|name| stage(name.trim()))
+                    .filter_map(|name| {
+                        let found = stage(name.trim());
+                        if found.is_none() {
+                            complain("MARTLET_DUMP", name, "bytecode, hir, ir, ir-opt or asm");
+                        }
+                        found
+                    })
                     .collect()
             }),
             dump_filter: text("MARTLET_DUMP_FILTER"),
@@ -96,6 +113,11 @@ impl Options {
             _ => self.dump.clone(),
         }
     }
+}
+
+/// Says that a variable was ignored, and what it may be.
+fn complain(name: &str, given: &str, wanted: &str) {
+    eprintln!("martlet: {name}={given}: ignored, for it is not {wanted}");
 }
 
 /// A stage by its name.

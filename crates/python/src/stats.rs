@@ -75,31 +75,34 @@ fn exits_of(sums: BTreeMap<Place, u64>) -> (BTreeMap<String, u64>, Vec<Value>) {
     (reasons, places.collect())
 }
 
-/// The statistics, or null before anything was set up.
+/// The statistics.
 pub(crate) fn collect(gil: Gil<'_>) -> Value {
-    with(gil, |state| gather(gil, state)).unwrap_or_else(|| match unavailable() {
-        Some(reason) => nothing_but(&reason),
-        None => Value::Null,
-    })
+    with(gil, |state| gather(gil, state)).unwrap_or_else(|| nothing_but(unavailable()))
 }
 
-/// The statistics of a process in which nothing can be compiled.
-fn nothing_but(reason: &str) -> Value {
+/// The statistics of a process in which nothing was compiled so far, or can be, for this reason.
+fn nothing_but(reason: Option<String>) -> Value {
     let none = json!({});
+    let refused: BTreeMap<String, u64> = reason.into_iter().map(|it| (it, 1)).collect();
     let tally = json!({"live": 0, "retired": 0, "freed": 0});
     json!({
         "compiled": [],
         "compiles": 0,
-        "refused": {reason: 1},
+        "refused": refused,
         "relinks": 0,
         "invalidated": none,
         "exits": none,
         "exit_places": [],
         "versions": tally,
         "code_bytes": tally,
+        "data_bytes": 0,
+        "exit_table_words": 0,
+        "functions": 0,
         "ir_functions_live": 0,
         "machine_share": 0.0,
         "samples": 0,
+        "queued": 0,
+        "under_way": 0,
         "compile": {"bytecodes": 0, "frontend_ns": 0, "optimise_ns": 0, "emit_ns": 0, "link_ns": 0},
     })
 }
@@ -217,14 +220,30 @@ pub(crate) fn table(stats: &Value) -> String {
     out
 }
 
-/// At the end of the program: the statistics go where the options want them.
+/// Where the statistics go at the end, if the command line has said so.
+static TARGET: Mutex<Option<String>> = Mutex::new(None);
+
+/// Sets where the statistics go at the end: "1" or a path.
+pub(crate) fn report_to(target: String) {
+    *TARGET.lock().unwrap_or_else(PoisonError::into_inner) = Some(target);
+}
+
+/// At the end of the program: the statistics go where the command line or the options want them.
 pub(crate) fn report(gil: Gil<'_>) {
-    let wanted = with(gil, |state| state.options.stats.clone());
-    let Some(target) = wanted.unwrap_or_else(|| Options::from_env().stats) else {
+    let asked = TARGET
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .clone();
+    let optional = || {
+        let wanted = with(gil, |state| state.options.stats.clone());
+        wanted.unwrap_or_else(|| Options::from_env().stats)
+    };
+    let Some(target) = asked.or_else(optional) else {
         return;
     };
     let stats = collect(gil);
     if target.ends_with(".json") {
+        let target = target.replace("%p", &std::process::id().to_string());
         if let Err(error) = std::fs::write(&target, format!("{stats:#}\n")) {
             eprintln!("martlet: {target}: {error}");
         }

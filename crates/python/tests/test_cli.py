@@ -50,6 +50,11 @@ class CommandLine(ProcessTest):
         code = "import sys; print(sys.argv, __name__, repr(sys.path[0]), '__file__' in globals())"
         self.same("-c", code, "x", "-c")
 
+    def test_code_and_module_in_one_word_with_the_option(self):
+        self.same("-cimport sys; print(sys.argv)", "x")
+        self.write("alone.py", "import sys; print(sys.argv[1:], __name__)\n")
+        self.same("-malone", "x", "-y")
+
     def test_module_with_arguments(self):
         self.write("package/__init__.py", "print('package')\n")
         self.write(

@@ -1,5 +1,6 @@
 """What Martlet says of itself: statistics in their three forms, and a function under the glass."""
 
+import json
 import os
 import unittest
 
@@ -104,6 +105,27 @@ class Statistics(ProcessTest):
         self.assertGreaterEqual(statistics["ir_functions_live"], 1)
         for name, value in statistics["compile"].items():
             self.assertGreater(value, 0, name)
+
+    def test_they_have_the_same_shape_before_anything_was_set_up(self):
+        self.write("early.py", "import json, martlet\nprint(json.dumps(martlet.stats()))\n")
+        early = json.loads(self.run_python(("early.py",)).stdout)
+        self.fits(early, SCHEMA)
+        self.write("later.py", "import json, martlet\nmartlet.enable()\nprint(json.dumps(martlet.stats()))\n")
+        self.assertEqual(set(json.loads(self.run_python(("later.py",)).stdout)), set(early))
+
+    def test_each_process_has_a_file(self):
+        self.write("parent.py", "import subprocess, sys\nsubprocess.run([sys.executable, '-m', 'martlet', '-c', '1'])\n")
+        where = os.path.join(self.folder, "of-%p.json")
+        self.run_python(("-m", "martlet", "parent.py"), env={"MARTLET_STATS": where})
+        self.assertEqual(len([it for it in os.listdir(self.folder) if it.startswith("of-")]), 2)
+
+    def test_switches_that_mean_nothing_are_said_to_be_ignored(self):
+        switches = {"MARTLET_ALWAYS": "often", "MARTLET_EFFORT": "much", "MARTLET_DUMP": "hir,mir"}
+        self.write("quiet.py", "print(1)\n")
+        done = self.run_python(("-m", "martlet", "quiet.py"), env=switches)
+        self.assertEqual(done.stdout, "1\n")
+        for name, value in ("MARTLET_ALWAYS", "often"), ("MARTLET_EFFORT", "much"), ("MARTLET_DUMP", "mir"):
+            self.assertIn(f"martlet: {name}={value}: ignored", done.stderr)
 
     def test_share_of_time_in_machine_code(self):
         self.write(

@@ -1,7 +1,7 @@
 //! `bench compile`: what compiling costs, per bytecode.
 //!
 //! Three functions of `benches/python/compile_cost.py`, of about 20, 100 and 500 bytecodes, are
-//! compiled alone, synchronously, in processes of their own. The times come from the run's
+//! compiled alone, synchronously, in processes of their own, in either tier. The times come from the run's
 //! statistics, the instruction counts from the dumps of the IR before and after optimisation.
 //! The cost of a bytecode must stay near the same from the smallest to the largest.
 
@@ -16,6 +16,8 @@ use crate::process;
 use crate::workspace::Workspace;
 
 const FUNCTIONS: [&str; 3] = ["small", "medium", "large"];
+/// As in `MARTLET_EFFORT`.
+const TIERS: [&str; 2] = ["quick", "best"];
 const ROUNDS: usize = 5;
 
 /// The part of `MARTLET_STATS` that is read here.
@@ -52,8 +54,9 @@ pub(crate) fn bench(workspace: &Workspace) -> Result<ExitCode> {
     let python = Package::build(workspace)?.python();
     let file = workspace.root().join("benches/python/compile_cost.py");
     println!(
-        "{:<8} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9}",
+        "{:<8} {:<5} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9}",
         "function",
+        "tier",
         "source",
         "bytecodes",
         "IR",
@@ -65,97 +68,124 @@ pub(crate) fn bench(workspace: &Workspace) -> Result<ExitCode> {
         "link"
     );
     for function in FUNCTIONS {
-        let before = instructions(&python, &file, function, "ir")?;
-        let after = instructions(&python, &file, function, "ir-opt")?;
-        let runs = (0..ROUNDS)
-            .map(|_| stats(&python, &file, function))
-            .collect::<Result<Vec<_>>>()?;
-        let best = runs
-            .iter()
-            .min_by_key(|stats| stats.compile.total_ns())
-            .context("no rounds")?;
-        let compile = &best.compile;
-        if compile.bytecodes == 0 {
-            bail!("{function} was not compiled");
+        for tier in TIERS {
+            row(&Run {
+                python: &python,
+                file: &file,
+                function,
+                tier,
+            })?;
         }
-        let bytes = best.code_bytes.live + best.code_bytes.retired + best.code_bytes.freed;
-        let count = compile.bytecodes as f64;
-        let source = source_bytecodes(&python, &file, function)?;
-        println!(
-            "{function:<8} {source:>9} {:>9} {before:>9} {after:>9} {bytes:>9} {:>7}us {:>7}us {:>7}us {:>7}us",
-            compile.bytecodes,
-            compile.frontend_ns / 1000,
-            compile.optimise_ns / 1000,
-            compile.emit_ns / 1000,
-            compile.link_ns / 1000,
-        );
-        println!(
-            "{:<8} {:>9.2} {:>9} {:>9.1} {:>9.1} {:>9.1} {:>7.1}us {:>7.1}us {:>7.1}us {:>7.1}us",
-            "  each",
-            source as f64 / count,
-            1,
-            before as f64 / count,
-            after as f64 / count,
-            bytes as f64 / count,
-            compile.frontend_ns as f64 / 1e3 / count,
-            compile.optimise_ns as f64 / 1e3 / count,
-            compile.emit_ns as f64 / 1e3 / count,
-            compile.link_ns as f64 / 1e3 / count,
-        );
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// The command that compiles one function of the file and calls it.
-fn command(python: &Path, file: &Path, function: &str) -> Command {
-    let mut command = Command::new(python);
-    command
-        .args(["-m", "martlet"])
-        .arg(file)
-        .arg(function)
-        .env("MARTLET_ALWAYS", "1")
-        .env("MARTLET_SYNC", "1")
-        .env("MARTLET_ONLY", function)
-        .env_remove("MARTLET");
-    command
-}
-
-fn stats(python: &Path, file: &Path, function: &str) -> Result<Stats> {
-    let stats = tempfile::Builder::new().suffix(".json").tempfile()?;
-    process::output(command(python, file, function).env("MARTLET_STATS", stats.path()))?;
-    let text = std::fs::read_to_string(stats.path())?;
-    serde_json::from_str(&text).with_context(|| format!("the statistics of {function}: {text}"))
-}
-
-/// How many bytecodes a function has; those translated are more, for blocks are built for several shapes.
-fn source_bytecodes(python: &Path, file: &Path, function: &str) -> Result<usize> {
-    const COUNT: &str = "import dis, runpy, sys; \
-        print(len(list(dis.get_instructions(runpy.run_path(sys.argv[1])[sys.argv[2]]))))";
-    let mut command = Command::new(python);
-    command
-        .args(["-c", COUNT])
-        .arg(file)
-        .arg(function)
-        .env_remove("MARTLET");
-    let text = process::output(&mut command)?;
-    let count = text.trim().parse();
-    count.with_context(|| format!("the number of bytecodes of {function}: {text}"))
-}
-
-/// How many LLVM instructions stand in the dump of a stage.
-fn instructions(python: &Path, file: &Path, function: &str, stage: &str) -> Result<usize> {
-    let folder = tempfile::tempdir()?;
-    process::output(
-        command(python, file, function)
-            .env("MARTLET_DUMP", stage)
-            .env("MARTLET_DUMP_FILTER", function)
-            .env("MARTLET_DUMP_DIR", folder.path()),
-    )?;
-    let mut count = 0;
-    for entry in std::fs::read_dir(folder.path())? {
-        count += count_instructions(&std::fs::read_to_string(entry?.path())?);
+/// Prints the two lines of a function in a tier.
+fn row(run: &Run<'_>) -> Result<()> {
+    let before = run.instructions("ir")?;
+    let after = run.instructions("ir-opt")?;
+    let runs = (0..ROUNDS)
+        .map(|_| run.stats())
+        .collect::<Result<Vec<_>>>()?;
+    let best = runs
+        .iter()
+        .min_by_key(|stats| stats.compile.total_ns())
+        .context("no rounds")?;
+    let compile = &best.compile;
+    if compile.bytecodes == 0 {
+        bail!("{} was not compiled", run.function);
     }
-    Ok(count)
+    let bytes = best.code_bytes.live + best.code_bytes.retired + best.code_bytes.freed;
+    let count = compile.bytecodes as f64;
+    let source = run.source_bytecodes()?;
+    println!(
+        "{:<8} {:<5} {source:>9} {:>9} {before:>9} {after:>9} {bytes:>9} {:>7}us {:>7}us {:>7}us {:>7}us",
+        run.function,
+        run.tier,
+        compile.bytecodes,
+        compile.frontend_ns / 1000,
+        compile.optimise_ns / 1000,
+        compile.emit_ns / 1000,
+        compile.link_ns / 1000,
+    );
+    println!(
+        "{:<14} {:>9.2} {:>9} {:>9.1} {:>9.1} {:>9.1} {:>7.1}us {:>7.1}us {:>7.1}us {:>7.1}us",
+        "  each",
+        source as f64 / count,
+        1,
+        before as f64 / count,
+        after as f64 / count,
+        bytes as f64 / count,
+        compile.frontend_ns as f64 / 1e3 / count,
+        compile.optimise_ns as f64 / 1e3 / count,
+        compile.emit_ns as f64 / 1e3 / count,
+        compile.link_ns as f64 / 1e3 / count,
+    );
+    Ok(())
+}
+
+/// A function of the file, compiled in a tier.
+struct Run<'a> {
+    python: &'a Path,
+    file: &'a Path,
+    function: &'a str,
+    tier: &'a str,
+}
+
+impl Run<'_> {
+    /// The command that compiles the function and calls it.
+    fn command(&self) -> Command {
+        let mut command = Command::new(self.python);
+        command
+            .args(["-m", "martlet"])
+            .arg(self.file)
+            .arg(self.function)
+            .env("MARTLET_ALWAYS", "1")
+            .env("MARTLET_SYNC", "1")
+            .env("MARTLET_ONLY", self.function)
+            .env("MARTLET_EFFORT", self.tier)
+            .env_remove("MARTLET");
+        command
+    }
+
+    fn stats(&self) -> Result<Stats> {
+        let stats = tempfile::Builder::new().suffix(".json").tempfile()?;
+        process::output(self.command().env("MARTLET_STATS", stats.path()))?;
+        let text = std::fs::read_to_string(stats.path())?;
+        serde_json::from_str(&text)
+            .with_context(|| format!("the statistics of {}: {text}", self.function))
+    }
+
+    /// How many bytecodes a function has; those translated are more, for blocks are built for several shapes.
+    fn source_bytecodes(&self) -> Result<usize> {
+        const COUNT: &str = "import dis, runpy, sys; \
+            print(len(list(dis.get_instructions(runpy.run_path(sys.argv[1])[sys.argv[2]]))))";
+        let mut command = Command::new(self.python);
+        command
+            .args(["-c", COUNT])
+            .arg(self.file)
+            .arg(self.function)
+            .env_remove("MARTLET");
+        let text = process::output(&mut command)?;
+        let count = text.trim().parse();
+        count.with_context(|| format!("the number of bytecodes of {}: {text}", self.function))
+    }
+
+    /// How many LLVM instructions stand in the dump of a stage.
+    fn instructions(&self, stage: &str) -> Result<usize> {
+        let folder = tempfile::tempdir()?;
+        process::output(
+            self.command()
+                .env("MARTLET_DUMP", stage)
+                .env("MARTLET_DUMP_FILTER", self.function)
+                .env("MARTLET_DUMP_DIR", folder.path()),
+        )?;
+        let mut count = 0;
+        for entry in std::fs::read_dir(folder.path())? {
+            count += count_instructions(&std::fs::read_to_string(entry?.path())?);
+        }
+        Ok(count)
+    }
 }
 
 /// Counts the instructions of the function bodies in a text of LLVM IR. In that text bodies stand

@@ -5,7 +5,7 @@
     import martlet
     martlet.enable()          # whatever gets hot is compiled, in the background
     martlet.compile(f)        # this one, now; True if it worked
-    @martlet.jit              # this one, at its first call
+    @martlet.jit              # this one, asked for at its first call
     martlet.stats()           # what was done, as a dict
     martlet.inspect(f).hir()  # how it was understood; also .ir(), .asm(), .versions(), .reason()
     martlet.disable()         # back to the interpreter
@@ -64,7 +64,7 @@ def compile(function):
 
 
 def jit(function):
-    """A decorator: the function is compiled at its first call."""
+    """A decorator: the function is compiled in the background when it is called for the first time."""
     _hook()
     return _martlet.jit(function)
 
@@ -78,7 +78,7 @@ def stats():
     """What was done so far: counts, reasons, bytes, nanoseconds."""
     import json
 
-    return json.loads(_martlet.stats_json()) or {}
+    return json.loads(_martlet.stats_json())
 
 
 def inspect(function):

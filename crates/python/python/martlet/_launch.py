@@ -33,6 +33,11 @@ def main():
             return
         else:
             fail(f"unknown option {option}\n{USAGE}")
+    if args and args[0] == "-h":
+        print(USAGE, end="")
+        return
+    if args and args[0][:2] in ("-m", "-c") and len(args[0]) > 2:
+        args[:1] = args[0][:2], args[0][2:]
     if not args or args[0] in ("-m", "-c") and len(args) < 2:
         fail(USAGE)
     if args[0] == "-m":
