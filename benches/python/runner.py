@@ -7,8 +7,9 @@ NAME is a file beside this one with a function `run`, or a function of `variants
 the folder named by MARTLET_PYPERFORMANCE. Of those the functions are called directly, with the
 arguments that the package itself uses; nothing of a program is changed.
 
-Reported are CPU seconds of this process with all its threads: `whole` since its start, `first`
-of the first iteration, `steady` the median of the second half of the iterations.
+Reported are CPU seconds of this process with all its threads: `whole` since its start to the end
+of the iterations, `first` of the first iteration, `steady` the median of further iterations, which
+begin when the process has worked for WARM seconds.
 """
 
 import importlib
@@ -90,6 +91,17 @@ PUBLIC = {
 }
 
 
+# Seconds of work after which nothing is expected to change any more, and of measuring after that.
+WARM = 3.5
+STEADY = 0.5
+
+
+def timed(run):
+    start = time.process_time()
+    run()
+    return time.process_time() - start
+
+
 def main():
     name, iterations = sys.argv[1], int(sys.argv[2])
     if name in PUBLIC:
@@ -99,16 +111,14 @@ def main():
         run = getattr(importlib.import_module(module), function)
     else:
         run = importlib.import_module(name).run
-    times = []
-    for _ in range(iterations):
-        start = time.process_time()
+    times = [timed(run) for _ in range(iterations)]
+    whole = time.process_time()
+    while time.process_time() < WARM:
         run()
-        times.append(time.process_time() - start)
-    report = {
-        "first": times[0],
-        "steady": statistics.median(times[len(times) // 2:]),
-        "whole": time.process_time(),
-    }
+    steady = []
+    while len(steady) < 10 or sum(steady) < STEADY:
+        steady.append(timed(run))
+    report = {"first": times[0], "steady": statistics.median(steady), "whole": whole}
     print(json.dumps(report))
 
 
