@@ -133,6 +133,19 @@ impl CodeInfo {
         self.used.get(&header).is_some_and(|it| it[local])
     }
 
+    /// Whether an instruction at `offset` or behind it reads a local: in code without loops, whether it is read again.
+    pub(super) fn is_read_from(&self, offset: u32, local: u32) -> bool {
+        let mut instrs = self.code.insts.iter().filter(|it| it.start >= offset);
+        instrs.any(|instr| match instr.opcode {
+            Opcode::LoadFastLoadFast => instr.arg >> 4 == local || instr.arg & 15 == local,
+            Opcode::StoreFastLoadFast => instr.arg & 15 == local,
+            Opcode::LoadFast | Opcode::LoadFastCheck | Opcode::LoadFastAndClear => {
+                instr.arg == local
+            }
+            _ => false,
+        })
+    }
+
     /// Which locals are stored to around a bytecode: in the innermost loop that it is in, or anywhere.
     pub(super) fn assigned_around(&self, offset: u32) -> &[bool] {
         let around = self

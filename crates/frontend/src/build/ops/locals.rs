@@ -10,14 +10,23 @@ impl Builder<'_> {
     pub(super) fn local_access(&mut self, instr: &Instr) -> Result {
         let arg = instr.arg;
         match instr.opcode {
-            Opcode::LoadFast => self.load_fast(arg),
+            Opcode::LoadFast => self.load_fast(arg, instr.end)?,
             Opcode::LoadFastCheck => {
-                self.check_bound(arg);
-                self.load_fast(arg);
+                if !self.check_bound(arg) {
+                    return Ok(Flow::Ended);
+                }
+                self.load_fast(arg, instr.end)?;
             }
             Opcode::LoadFastLoadFast => {
-                self.load_fast(arg >> 4);
-                self.load_fast(arg & 15);
+                let (first, second) = (arg >> 4, arg & 15);
+                // Of the same local twice, the first is not the last use.
+                let behind = if first == second {
+                    instr.start
+                } else {
+                    instr.end
+                };
+                self.load_fast(first, behind)?;
+                self.load_fast(second, instr.end)?;
             }
             Opcode::LoadFastAndClear => return self.load_and_clear(arg, instr),
             Opcode::StoreFast => {
@@ -29,11 +38,14 @@ impl Builder<'_> {
                 let item = self.pop()?;
                 let item = self.unboxed_by_hint(stored, item);
                 // What is loaded is pushed first, so that the state behind the store is that behind the bytecode.
-                if stored == loaded {
+                let item = if stored == loaded {
+                    let item = self.shared(stored, item, instr.end)?;
                     self.push(item.clone());
+                    item
                 } else {
-                    self.load_fast(loaded);
-                }
+                    self.load_fast(loaded, instr.end)?;
+                    item
+                };
                 self.store_fast(stored, item, Some(instr.end))?;
             }
             Opcode::StoreFastStoreFast => {
@@ -48,7 +60,9 @@ impl Builder<'_> {
                 }
             }
             Opcode::DeleteFast => {
-                self.check_bound(arg);
+                if !self.check_bound(arg) {
+                    return Ok(Flow::Ended);
+                }
                 return self.delete_fast(arg, instr);
             }
             Opcode::LoadConst => {
@@ -67,10 +81,15 @@ impl Builder<'_> {
         Ok(Flow::Next)
     }
 
-    fn load_fast(&mut self, local: u32) {
+    /// Loads a local that is bound; `behind` is where its next use may stand.
+    fn load_fast(&mut self, local: u32, behind: u32) -> std::result::Result<(), Refusal> {
         let item = match self.frame().locals[local as usize].clone() {
             Local::Raw { value, .. } => Item::Val(value),
-            Local::Inlined(item) => item,
+            Local::Inlined(item) => {
+                let item = self.shared(local, item, behind)?;
+                self.frame_mut().locals[local as usize] = Local::Inlined(item.clone());
+                item
+            }
             Local::Memory { ty, cached } => {
                 // The compiler guarantees that it is bound.
                 let bound = Type {
@@ -82,26 +101,54 @@ impl Builder<'_> {
             }
         };
         self.push(item);
+        Ok(())
     }
 
-    /// Exits where a local is unbound: the interpreter raises.
-    fn check_bound(&mut self, local: u32) {
-        let Local::Memory { ty, .. } = self.frame().locals[local as usize] else {
-            return;
-        };
-        if !ty.kinds.contains(Kind::NULL) {
-            return;
+    /// What a local and the stack will both hold: an object that was not made is made, unless nobody asks the local
+    /// again.
+    fn shared(
+        &mut self,
+        local: u32,
+        item: Item,
+        behind: u32,
+    ) -> std::result::Result<Item, Refusal> {
+        let is_last =
+            self.is_inlined() && !self.infos[self.frame().code].is_read_from(behind, local);
+        if matches!(item, Item::Virtual(..)) && !is_last {
+            return Ok(Item::Val(self.obj(&item)?));
         }
-        let value = self.load_memory(local);
+        Ok(item)
+    }
+
+    /// Exits where a local is unbound: the interpreter raises. Whether it may be bound; otherwise the block has ended.
+    fn check_bound(&mut self, local: u32) -> bool {
+        let value = match self.frame().locals[local as usize].clone() {
+            Local::Inlined(Item::Null) => {
+                self.exit("unbound");
+                return false;
+            }
+            Local::Inlined(Item::Val(value)) => value,
+            Local::Memory { ty, .. } if ty.kinds.contains(Kind::NULL) => self.load_memory(local),
+            _ => return true,
+        };
+        let ty = self.func.ty(value);
+        if !ty.kinds.contains(Kind::NULL) {
+            return true;
+        }
         let bound = Type {
             kinds: ty.kinds & Kind::ANY,
             object: ty.object,
         };
         let value = self.emit_exiting(Op::GuardNotNull, vec![value], bound);
-        self.frame_mut().locals[local as usize] = Local::Memory {
-            ty: bound,
-            cached: value,
+        let value = value.expect("the same reference");
+        self.frame_mut().locals[local as usize] = match self.frame().locals[local as usize] {
+            Local::Inlined(_) => Local::Inlined(Item::Val(value)),
+            _ => Local::Memory {
+                ty: bound,
+                cached: Some(value),
+            },
         };
+        true
     }
 
     fn load_const(&mut self, index: u32) -> std::result::Result<Item, Refusal> {
