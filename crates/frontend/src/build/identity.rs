@@ -3,9 +3,10 @@
 //! Machine code holds a float raw, without its object, and makes another one where one is needed. The program could
 //! tell: containers look for identity first, which decides for NaN. So a variable keeps the object (its slot in the
 //! frame holds it, or NULL where none was made yet) if a float in it may be *seen*, that is used as an object, and
-//! either came from elsewhere as an object, or may be seen twice. The rest, above all what is only computed with or
-//! stored once, stays raw and free.
+//! either came from elsewhere as an object, or is held elsewhere too, or may be seen twice. The rest, above all what is
+//! only computed with or stored once, stays raw and free.
 
+use super::info::assigned_by;
 use crate::bytecode::{Code, Instr, Opcode};
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -13,7 +14,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Origin {
     Local(u32),
-    /// Computed just now, or a literal.
+    /// Computed just now, or a literal, and nowhere else.
     Fresh,
     Elsewhere,
 }
@@ -34,13 +35,13 @@ struct Walk<'a> {
     joins: &'a HashSet<u32>,
 }
 
-/// Which of the locals keep objects. `n_arguments` of them are bound at the start; `refreshed` says whether a local is
-/// stored to in the innermost loop around an offset, if there is one.
+/// Which of the locals keep objects. `n_arguments` of them are bound at the start; `ways` says where it may go on behind
+/// an instruction.
 pub(super) fn kept(
     code: &Code,
     joins: &HashSet<u32>,
     (n_locals, n_arguments): (usize, usize),
-    refreshed: &dyn Fn(u32, u32) -> bool,
+    ways: &dyn Fn(&Instr) -> [Option<u32>; 3],
 ) -> Vec<bool> {
     let mut walk = Walk {
         stack: Vec::new(),
@@ -62,7 +63,7 @@ pub(super) fn kept(
     walk.spread();
     let keeps = |local: usize| {
         let seen = &walk.seen[local];
-        let once = seen.len() == 1 && seen.iter().all(|at| refreshed(local as u32, *at));
+        let once = seen.len() == 1 && !seen.iter().any(|at| comes_back(code, local, *at, ways));
         !seen.is_empty() && (walk.foreign[local] || !once)
     };
     (0..n_locals).map(keeps).collect()
@@ -107,6 +108,11 @@ impl Walk<'_> {
             }
             Opcode::Copy => {
                 let index = self.stack.len().checked_sub(arg as usize);
+                let copied = index.and_then(|index| self.stack.get_mut(index));
+                // Two places will hold one object: neither has it for itself.
+                if let Some(origin @ Origin::Fresh) = copied {
+                    *origin = Origin::Elsewhere;
+                }
                 let copied = index.and_then(|index| self.stack.get(index));
                 self.stack
                     .push(copied.copied().unwrap_or(Origin::Elsewhere));
@@ -180,6 +186,30 @@ impl Walk<'_> {
             }
         }
     }
+}
+
+/// Whether some way leads from an instruction back to it, past all stores to a local: what it sees, it may see again.
+fn comes_back(
+    code: &Code,
+    local: usize,
+    at: u32,
+    ways: &dyn Fn(&Instr) -> [Option<u32>; 3],
+) -> bool {
+    let stores = |instr: &Instr| assigned_by(instr).contains(&Some(local as u32));
+    let mut reached = HashSet::new();
+    let mut work = vec![at];
+    while let Some(offset) = work.pop() {
+        let instr = code.at(offset).filter(|instr| !stores(instr));
+        for to in instr.into_iter().flat_map(ways).flatten() {
+            if to == at {
+                return true;
+            }
+            if reached.insert(to) {
+                work.push(to);
+            }
+        }
+    }
+    false
 }
 
 /// Whether a bytecode makes a new number of numbers.

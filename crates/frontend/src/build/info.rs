@@ -48,8 +48,8 @@ impl CodeInfo {
             kept: Vec::new(),
         };
         let counts = (snapshot.n_locals as usize, n_arguments(snapshot) as usize);
-        let refreshed = |local: u32, at: u32| info.assigned_around(at)[local as usize];
-        info.kept = identity::kept(&info.code, &info.joins, counts, &refreshed);
+        let ways = |instr: &Instr| ways_from(&info.code, instr);
+        info.kept = identity::kept(&info.code, &info.joins, counts, &ways);
         info
     }
 }
@@ -110,21 +110,32 @@ fn assigned(code: &Code, snapshot: &CodeSnapshot, range: std::ops::Range<u32>) -
         .iter()
         .filter(|instr| range.contains(&instr.start))
     {
-        let stored = match instr.opcode {
-            Opcode::StoreFast | Opcode::DeleteFast | Opcode::LoadFastAndClear => {
-                [Some(instr.arg), None]
-            }
-            Opcode::StoreFastLoadFast => [Some(instr.arg >> 4), None],
-            Opcode::StoreFastStoreFast => [Some(instr.arg >> 4), Some(instr.arg & 15)],
-            _ => [None, None],
-        };
-        for local in stored.into_iter().flatten() {
+        for local in assigned_by(instr).into_iter().flatten() {
             if let Some(assigned) = assigned.get_mut(local as usize) {
                 *assigned = true;
             }
         }
     }
     assigned
+}
+
+/// The locals that an instruction stores to.
+pub(super) fn assigned_by(instr: &Instr) -> [Option<u32>; 2] {
+    match instr.opcode {
+        Opcode::StoreFast | Opcode::DeleteFast | Opcode::LoadFastAndClear => {
+            [Some(instr.arg), None]
+        }
+        Opcode::StoreFastLoadFast => [Some(instr.arg >> 4), None],
+        Opcode::StoreFastStoreFast => [Some(instr.arg >> 4), Some(instr.arg & 15)],
+        _ => [None, None],
+    }
+}
+
+/// Where it may go on behind an instruction, its exception handler included.
+fn ways_from(code: &Code, instr: &Instr) -> [Option<u32>; 3] {
+    let next = (!instr.opcode.ends_flow()).then_some(instr.end);
+    let handler = code.handler(instr.offset).map(|entry| entry.target);
+    [next, target_of(code, instr), handler]
 }
 
 impl CodeInfo {
