@@ -6,6 +6,15 @@ use crate::build::frame::{Field, Item, Local};
 use crate::bytecode::{Instr, Opcode};
 use crate::hir::{HelperId, Kind, Op, Rep, Target, Term, Type, Value};
 
+/// What is left of a bytecode where Python code has run because a local's old object died.
+#[derive(Clone, Copy)]
+enum Rest {
+    /// Nothing: it goes on at this offset.
+    Next(u32),
+    /// This local is set to this value, then it goes on.
+    Store(u32, Value, u32),
+}
+
 impl Builder<'_> {
     pub(super) fn local_access(&mut self, instr: &Instr) -> Result {
         let arg = instr.arg;
@@ -31,7 +40,7 @@ impl Builder<'_> {
             Opcode::LoadFastAndClear => return self.load_and_clear(arg, instr),
             Opcode::StoreFast => {
                 let item = self.pop()?;
-                self.store_fast(arg, item, Some(instr.end))?;
+                self.store_fast(arg, item, Rest::Next(instr.end))?;
             }
             Opcode::StoreFastLoadFast => {
                 let (stored, loaded) = (arg >> 4, arg & 15);
@@ -46,19 +55,9 @@ impl Builder<'_> {
                     self.load_fast(loaded, instr.end)?;
                     item
                 };
-                self.store_fast(stored, item, Some(instr.end))?;
+                self.store_fast(stored, item, Rest::Next(instr.end))?;
             }
-            Opcode::StoreFastStoreFast => {
-                let first = self.pop()?;
-                let second = self.pop()?;
-                let first = self.unboxed_by_hint(arg >> 4, first);
-                let second = self.unboxed_by_hint(arg & 15, second);
-                let ran = self.store_fast(arg >> 4, first, None)?;
-                let ran = self.store_fast(arg & 15, second, None)? || ran;
-                if ran {
-                    self.after_run(instr.end);
-                }
-            }
+            Opcode::StoreFastStoreFast => self.store_two(arg >> 4, arg & 15, instr.end)?,
             Opcode::DeleteFast => {
                 if !self.check_bound(arg) {
                     return Ok(Flow::Ended);
@@ -272,13 +271,50 @@ impl Builder<'_> {
         Ok(())
     }
 
-    /// Stores an item into a local. If that is the bytecode's last act, `next` is where it goes on; otherwise the answer
-    /// says whether Python code may have run, which the caller must look after.
-    pub(super) fn store_fast(
+    /// Stores the top items into two locals.
+    fn store_two(&mut self, one: u32, other: u32, next: u32) -> std::result::Result<(), Refusal> {
+        let first = self.pop()?;
+        let second = self.pop()?;
+        let first = self.unboxed_by_hint(one, first);
+        let mut second = self.unboxed_by_hint(other, second);
+        let mut rest = Rest::Next(next);
+        if !self.is_inlined() {
+            if self.infos[0].kept[other as usize] {
+                second = self.outliving(one, second);
+            }
+            self.show_replaced(other);
+            let value = self.value(&second)?;
+            second = Item::Val(value);
+            rest = Rest::Store(other, value, next);
+        }
+        let ran = self.store(one, first, rest, true)?;
+        // The first store may have been seen by now: the bytecode cannot be left to the interpreter any more.
+        self.store(other, second, Rest::Next(next), false)?;
+        if ran {
+            self.after_run(next);
+        }
+        Ok(())
+    }
+
+    /// Stores an item into a local, in front of the rest of the bytecode.
+    fn store_fast(
         &mut self,
         local: u32,
         item: Item,
-        next: Option<u32>,
+        rest: Rest,
+    ) -> std::result::Result<(), Refusal> {
+        self.store(local, item, rest, true)?;
+        Ok(())
+    }
+
+    /// The same. `may_exit` says whether nothing has happened yet, so that the bytecode may be left to the interpreter;
+    /// the answer, whether Python code may have run with something of the bytecode left to do.
+    fn store(
+        &mut self,
+        local: u32,
+        item: Item,
+        rest: Rest,
+        may_exit: bool,
     ) -> std::result::Result<bool, Refusal> {
         if let Local::Inlined(old) = self.frame().locals[local as usize].clone() {
             if let Item::Val(value) = old {
@@ -289,18 +325,31 @@ impl Builder<'_> {
             return Ok(false);
         }
         if item == Item::Null {
-            return Ok(self.clear_local(local, next));
+            return Ok(self.clear_local(local, rest));
         }
+        self.show_replaced(local);
         let item = self.unboxed_by_hint(local, item);
         let value = self.value(&item)?;
         if self.func.rep(value) != Rep::Obj && !self.infos[0].identity_matters {
+            let may_leave = may_exit && self.may_speculate();
+            if !may_leave && !self.memory_type(local).is_quiet() {
+                // Who sees the old object die finds the new one in its place.
+                let object = self.boxed(value);
+                let raw = Local::Raw {
+                    value,
+                    synced: true,
+                };
+                return Ok(self.replace_memory(local, raw, rest, |b, old| {
+                    b.emit_unit(Op::StoreLocal { local, old }, vec![object])
+                }));
+            }
             let keeps = self.infos[0].kept[local as usize] && self.func.rep(value) == Rep::F64;
             let known = if keeps {
                 self.known_object(value)
             } else {
                 None
             };
-            let ran = self.make_way(local);
+            self.make_way(local);
             let old = Type::of(Kind::QUIET);
             match known {
                 Some(object) => self.emit_unit(Op::StoreLocal { local, old }, vec![object]),
@@ -311,13 +360,39 @@ impl Builder<'_> {
                 value,
                 synced: known.is_some(),
             };
-            if let (true, Some(next)) = (ran, next) {
-                self.after_run(next);
-            }
-            return Ok(ran);
+            return Ok(false);
         }
         let value = self.boxed(value);
-        Ok(self.store_object(local, value, next))
+        Ok(self.store_object(local, value, rest))
+    }
+
+    /// The float that a local is about to lose, whose object it keeps: an item that holds it, too, is that object.
+    fn outliving(&mut self, local: u32, item: Item) -> Item {
+        if let (Local::Raw { value, .. }, Item::Val(held)) =
+            (&self.frame().locals[local as usize], &item)
+            && value == held
+            && self.keeping_local(*value) == Some(local)
+        {
+            let object = self.boxed(*held);
+            return Item::Val(object);
+        }
+        item
+    }
+
+    /// The same for what stands on the stacks.
+    fn show_replaced(&mut self, local: u32) {
+        let Local::Raw { value, .. } = self.frames[0].locals[local as usize] else {
+            return;
+        };
+        let holds = |item: &Item| *item == Item::Val(value);
+        if self.frame().stack.iter().any(holds) && self.keeping_local(value) == Some(local) {
+            let object = self.boxed(value);
+            for item in &mut self.frame_mut().stack {
+                if holds(item) {
+                    *item = Item::Val(object);
+                }
+            }
+        }
     }
 
     fn unboxed_by_hint(&mut self, local: u32, item: Item) -> Item {
@@ -341,7 +416,7 @@ impl Builder<'_> {
     }
 
     /// Writes an object through to the local's memory; what it held dies as in the interpreter.
-    fn store_object(&mut self, local: u32, value: Value, next: Option<u32>) -> bool {
+    fn store_object(&mut self, local: u32, value: Value, rest: Rest) -> bool {
         let ty = self.func.ty(value);
         let known = Local::Memory {
             ty: Type {
@@ -350,29 +425,26 @@ impl Builder<'_> {
             },
             cached: None,
         };
-        self.replace_memory(local, known, next, |b, old| {
+        self.replace_memory(local, known, rest, |b, old| {
             b.emit_unit(Op::StoreLocal { local, old }, vec![value])
         })
     }
 
-    /// A number takes the place of what the local's memory holds. Whether Python code may have run.
-    fn make_way(&mut self, local: u32) -> bool {
+    /// A number takes the place of what the local's memory holds: exits in front of the bytecode where that would run
+    /// code.
+    fn make_way(&mut self, local: u32) {
         if self.memory_type(local).is_quiet() {
-            return false;
-        }
-        if !self.may_speculate() {
-            return self.clear_local(local, None);
+            return;
         }
         // That this was the last reference to an object is rare.
         let quiet = self.emit(Op::DropQuiet(local), vec![], Type::of(Kind::BOOL));
         self.guard(quiet, true);
         let old = Type::of(Kind::QUIET);
         self.emit_unit(Op::ClearLocal { local, old }, vec![]);
-        false
     }
 
     /// Sets a local to NULL.
-    fn clear_local(&mut self, local: u32, next: Option<u32>) -> bool {
+    fn clear_local(&mut self, local: u32, rest: Rest) -> bool {
         let unbound = Local::Memory {
             ty: Type::of(Kind::NULL),
             cached: None,
@@ -381,17 +453,18 @@ impl Builder<'_> {
             self.frame_mut().locals[local as usize] = unbound;
             return false;
         }
-        self.replace_memory(local, unbound, next, |b, old| {
+        self.replace_memory(local, unbound, rest, |b, old| {
             b.emit_unit(Op::ClearLocal { local, old }, vec![])
         })
     }
 
-    /// Replaces a local's memory by `act`, which is told what it may hold before. Whether Python code may have run.
+    /// Replaces a local's memory by `act`, which is told what it may hold before. Whether Python code may have run with
+    /// something of the bytecode left to do.
     fn replace_memory(
         &mut self,
         local: u32,
         content: Local,
-        next: Option<u32>,
+        rest: Rest,
         act: impl Fn(&mut Self, Type),
     ) -> bool {
         let old = self.memory_type(local);
@@ -405,8 +478,10 @@ impl Builder<'_> {
             self.emit_unit(Op::SetIp(self.offset), vec![]);
             act(self, old);
             self.frame_mut().locals[local as usize] = content;
-            next.inspect(|next| self.after_run(*next));
-            return true;
+            if let Rest::Next(next) = rest {
+                self.after_run(next);
+            }
+            return matches!(rest, Rest::Store(..));
         }
         // Only where the old object really dies is the frame's memory brought up to date.
         self.rarely_run(Op::DropQuiet(local), vec![], |b, runs| {
@@ -417,11 +492,27 @@ impl Builder<'_> {
             }
             act(b, old);
             b.frame_mut().locals[local as usize] = content.clone();
-            if runs {
-                next.inspect(|next| b.after_run(*next));
+            match rest {
+                Rest::Next(next) if runs => b.after_run(next),
+                // Who did run may have changed the frame, and only behind the bytecode can it be left. There the way
+                // that all go stores the same once more, which changes nothing.
+                Rest::Store(local, value, next) if runs => b.store_at_once(local, value, next),
+                _ => {}
             }
         });
-        true
+        false
+    }
+
+    /// Stores a value to memory that is in force, whatever it holds, and goes on at `next`.
+    fn store_at_once(&mut self, local: u32, value: Value, next: u32) {
+        let object = self.boxed(value);
+        let old = Type::of(Kind::all());
+        self.emit_unit(Op::StoreLocal { local, old }, vec![object]);
+        self.frame_mut().locals[local as usize] = Local::Memory {
+            ty: Type::of(Kind::all()),
+            cached: None,
+        };
+        self.after_run(next);
     }
 
     /// Does `act(false)` where the test says that nothing can run, else, on a cold path, `act(true)`; then goes on with
@@ -465,12 +556,13 @@ impl Builder<'_> {
                 return Ok(Flow::Ended);
             }
             _ => {
+                self.show_replaced(local);
                 let old = self.memory_type(local);
                 self.frame_mut().locals[local as usize] = Local::Memory {
                     ty: old,
                     cached: None,
                 };
-                self.clear_local(local, Some(instr.end));
+                self.clear_local(local, Rest::Next(instr.end));
                 // A raw local's memory was stale: that it is NULL now must be so whatever it held.
                 if old.kinds == Kind::NULL {
                     self.emit_unit(
@@ -493,8 +585,10 @@ impl Builder<'_> {
                 self.frame_mut().locals[local as usize] = Local::Inlined(Item::Null);
             }
             Local::Raw { value, .. } => {
-                self.push_value(value);
-                self.clear_local(local, Some(instr.end));
+                self.show_replaced(local);
+                let item = self.outliving(local, Item::Val(value));
+                self.push(item);
+                self.clear_local(local, Rest::Next(instr.end));
             }
             Local::Memory { ty, .. } if ty.kinds == Kind::NULL => self.push(Item::Null),
             Local::Memory { ty, .. } => {
