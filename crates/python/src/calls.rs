@@ -33,6 +33,9 @@ fn is_due(gil: Gil<'_>, state: &mut State, func: Addr) -> bool {
     let Ok(entry) = state.entry(gil, functions::code_of(gil, func)) else {
         return true;
     };
+    if entry.raw.get().refused != 0 {
+        return false;
+    }
     entry.calls += 1;
     // The next call shall come by here, too.
     entry.raw.set(|it| it.entered = 1);

@@ -36,6 +36,8 @@ pub(crate) struct Source {
     pub(crate) request: Request,
     /// The table of the objects that the request names.
     pub(crate) token: Arc<Token>,
+    /// When it was asked for.
+    pub(crate) asked_at: Instant,
     /// What making it will probably cost, as long as this lives.
     pub(crate) _charge: Charge,
     /// Machine code that was made elsewhere: tests of what lies behind the compiler bring their own.
@@ -77,6 +79,8 @@ pub(crate) struct Meta {
     pub(crate) name: Arc<str>,
     /// The loop at whose header it is entered; none at the function's start.
     pub(crate) entered_at: Option<u32>,
+    /// When it was asked for, with what was known then.
+    pub(crate) asked_at: Instant,
     /// When it was made, and when the C side last told of each exit.
     pub(crate) made_at: Instant,
     pub(crate) reports: Mutex<HashMap<usize, Instant>>,
@@ -242,6 +246,7 @@ impl Compiler for Remote {
                 promoted: AtomicBool::new(false),
                 name: request.name.clone(),
                 entered_at: crate::state::header_of(request.point),
+                asked_at: source.asked_at,
                 made_at: Instant::now(),
                 reports: Mutex::default(),
             },
@@ -286,6 +291,7 @@ impl Made {
                 promoted: AtomicBool::new(false),
                 name: request.name.clone(),
                 entered_at: crate::state::header_of(request.point),
+                asked_at: source.asked_at,
                 made_at: Instant::now(),
                 reports: Mutex::default(),
             },

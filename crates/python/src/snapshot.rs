@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 use std::sync::Mutex;
+use std::time::Instant;
 
 use martlet_snapshot::{
     CodeSnapshot, EntryPoint, FunctionInfo, Mode, ObjId, Object, Request, Seen, Site,
@@ -77,6 +78,7 @@ pub(crate) fn take(
     Ok(Source {
         request,
         token: state.tables.add(table),
+        asked_at: Instant::now(),
         _charge: charge,
         made: Mutex::new(None),
     })
@@ -111,6 +113,7 @@ pub(crate) fn take_for_made(
     let source = Source {
         request,
         token: state.tables.add(table),
+        asked_at: Instant::now(),
         _charge: Charge::new(0),
         made: Mutex::new(None),
     };

@@ -35,23 +35,32 @@ const MAX_STORMS: u32 = 12;
 /// What a code object has learned from its storms.
 #[derive(Default)]
 pub(crate) struct Storms {
-    places: Vec<((Addr, u32), u32)>,
+    /// Where, how often, and when the last time.
+    places: Vec<((Addr, u32), u32, Instant)>,
     total: u32,
     /// A version that is entered at the start was asked for because its loops are left by returning.
     whole: bool,
 }
 
 impl Storms {
+    /// Whether a version that was asked for then knew of the last storm at this place.
+    fn was_known(&self, place: (Addr, u32), asked_at: Instant) -> bool {
+        let last = self.places.iter().find(|it| it.0 == place);
+        last.is_none_or(|it| it.2 <= asked_at)
+    }
+
     /// Notes a storm; answers how many there were at this place.
     fn note(&mut self, place: (Addr, u32)) -> u32 {
         self.total += 1;
+        let now = Instant::now();
         match self.places.iter_mut().find(|it| it.0 == place) {
             Some(known) => {
                 known.1 += 1;
+                known.2 = now;
                 known.1
             }
             None => {
-                self.places.push((place, 1));
+                self.places.push((place, 1, now));
                 1
             }
         }
@@ -168,7 +177,7 @@ pub(crate) fn exits_often(gil: Gil<'_>, header: u64, index: usize) {
             },
         };
         let door = header_of(version.point());
-        let reaction = react(gil, state, addr, door, place, reason);
+        let reaction = react(gil, state, addr, door, place, meta, reason);
         if reaction == Reaction::Stays {
             return;
         }
@@ -215,6 +224,7 @@ fn react(
     addr: Addr,
     door: Option<u32>,
     place: (Addr, u32),
+    meta: &Meta,
     reason: &str,
 ) -> Reaction {
     let Some(entry) = state.codes.get_mut(&addr) else {
@@ -236,6 +246,10 @@ fn react(
             return Reaction::Stays;
         }
         _ => {}
+    }
+    // Versions of other doors, or made meanwhile, are not what the last storm has taught.
+    if !entry.storms.was_known(place, meta.asked_at) {
+        return Reaction::IsMadeAnew;
     }
     if entry.storms.total >= MAX_STORMS {
         match door {
