@@ -13,13 +13,25 @@
 /* entry.c of the runtime. */
 O martlet_call_function(TS ts, O callable, O *args, size_t n, O names);
 
+/* The result of calling what is no Python function: behind such a call the interpreter looks up, still at the call, for
+ * signals, other threads and the collector. NULL with an exception set if that raised. Source: CHECK_EVAL_BREAKER. */
+static O looked_up(TS ts, O result)
+{
+    bool due = (_Py_atomic_load_uintptr_relaxed(&ts->eval_breaker) & _PY_EVAL_EVENTS_MASK) != 0;
+    if (MARTLET_UNLIKELY(due) && result != NULL && _Py_HandlePending(ts) < 0) {
+        Py_CLEAR(result);
+    }
+    return result;
+}
+
 /* Calls with the n arguments in `args`, the last of them named by `names`, and releases the callable and what is left
  * of the arguments. args[-1] is free if `flag` says so. */
 static O call_owned(TS ts, O callable, O *args, size_t n, size_t flag, O names)
 {
     size_t n_positional = names == NULL ? n : n - (size_t)PyTuple_GET_SIZE(names);
     O result = NULL;
-    if (Py_IS_TYPE(callable, &PyFunction_Type)) {
+    bool is_function = Py_IS_TYPE(callable, &PyFunction_Type);
+    if (is_function) {
         result = martlet_call_function(ts, callable, args, n_positional, names);
     } else {
         result = _PyObject_VectorcallTstate(ts, callable, args, n_positional | flag, names);
@@ -28,7 +40,7 @@ static O call_owned(TS ts, O callable, O *args, size_t n, size_t flag, O names)
     for (size_t i = 0; i < n; i++) {
         martlet_inline_decref(args[i]);
     }
-    return result;
+    return is_function ? result : looked_up(ts, result);
 }
 
 /* As the interpreter's CALL: `self` comes first; a bound method is taken apart. args[-1] is room for self. */
@@ -115,7 +127,7 @@ MARTLET_CALL O martlet_call_ex(TS ts, O callable, O args, O kwargs)
     }
     O result = PyObject_Call(callable, args, kwargs);
     Py_DECREF(args);
-    return result;
+    return looked_up(ts, result);
 }
 
 /* Whether v is the class of this version. */
