@@ -245,7 +245,7 @@ pub(crate) fn ask(
             entry.raw.set(|it| it.asked = 1);
         }
         if let Err(refusal) = &result {
-            if entry_point == EntryPoint::Start {
+            if entry_point == EntryPoint::Start && entry.raw.get().live == 0 {
                 entry.raw.set(|it| it.refused = 1);
             }
             entry.refusal = Some(refusal.clone());

@@ -28,7 +28,7 @@ pub(crate) fn drain(gil: Gil<'_>, state: &mut State) {
         );
         match result {
             Ok(version) => installed(gil, state, &version),
-            Err(refusal) => refused(state, id.function, header_of(point), refusal),
+            Err(refusal) => refused(state, id.function, point, refusal),
         }
     }
 }
@@ -36,7 +36,7 @@ pub(crate) fn drain(gil: Gil<'_>, state: &mut State) {
 fn refused(
     state: &mut State,
     function: martlet_engine::FunctionId,
-    header: Option<u32>,
+    point: martlet_engine::EntryPoint,
     refusal: Refusal,
 ) {
     let Some(addr) = state.by_id.get(&function).copied() else {
@@ -47,7 +47,12 @@ fn refused(
     }
     if let Some(entry) = state.codes.get_mut(&addr) {
         entry.refusal = Some(refusal);
-        match header {
+        let function = entry.function.as_ref();
+        if function.is_some_and(|it| it.current_at(point).is_some()) {
+            // Only a better one was refused.
+            return;
+        }
+        match header_of(point) {
             None => entry.raw.set(|it| it.refused = 1),
             Some(header) => close_loop(state, addr, header),
         }
