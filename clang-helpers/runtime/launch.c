@@ -99,6 +99,28 @@ martlet_run_call(O callable, O args)
     return status(result == NULL);
 }
 
+/* Lets tracebacks find the lines of a program given on the command line: by its name, or in later builds of 3.13 by its
+ * code object. -1 with an exception set. */
+static int
+remember_lines(O code, const char *source)
+{
+    int status = -1;
+    O linecache = PyImport_ImportModule("linecache");
+    if (linecache != NULL) {
+        O text = PyUnicode_FromString(source), name = PyUnicode_FromString("<string>");
+        O key = PyObject_HasAttrString(linecache, "_interactive_cache") ? code : name;
+        O done = text == NULL || name == NULL
+                     ? NULL
+                     : PyObject_CallMethod(linecache, "_register_code", "OOO", key, text, name);
+        status = done != NULL ? 0 : -1;
+        Py_XDECREF(done);
+        Py_XDECREF(name);
+        Py_XDECREF(text);
+        Py_DECREF(linecache);
+    }
+    return status;
+}
+
 /* Runs a program given on the command line, in the namespace of `__main__`. */
 MARTLET_RUNTIME int
 martlet_run_command(const char *source)
@@ -109,7 +131,7 @@ martlet_run_command(const char *source)
     O result = NULL;
     O module = PyImport_AddModuleRef("__main__");
     O code = module == NULL ? NULL : Py_CompileStringExFlags(source, "<string>", Py_file_input, &flags, -1);
-    if (code != NULL) {
+    if (code != NULL && remember_lines(code, source) == 0) {
         O globals = PyModule_GetDict(module);
         result = PyEval_EvalCode(code, globals, globals);
     }

@@ -99,11 +99,8 @@ def run_module(name, argv):
 
 
 def run_command(source, argv):
-    import linecache
-
     sys.argv[:] = argv
     set_path("")
-    linecache._register_code("<string>", source, "<string>")
     try:
         text = source.encode()
     except UnicodeEncodeError as error:
