@@ -109,34 +109,41 @@ martlet_seen(O object)
     return 14;
 }
 
-/* Larger containers are not looked through. */
-#define MOST_ITEMS 4096
-
-static bool
-is_leaf(O object, int depth)
+/* Whether a version may name the object and hold it alive: it cannot lead back to any function, and nobody can tell. */
+MARTLET_RUNTIME bool
+martlet_is_leaf(O object)
 {
     PyTypeObject *type = Py_TYPE(object);
-    if (_Py_IsImmortal(object) || type == &PyLong_Type || type == &PyFloat_Type || type == &PyUnicode_Type
-        || type == &PyBytes_Type || type == &PyComplex_Type) {
+    return _Py_IsImmortal(object) || type == &PyLong_Type || type == &PyFloat_Type || type == &PyUnicode_Type
+           || type == &PyBytes_Type || type == &PyComplex_Type;
+}
+
+/* Constants of more objects than this are not looked through. */
+#define MOST_OBJECTS 4096
+
+static bool
+is_plain(O object, int depth, int *left)
+{
+    if (martlet_is_leaf(object)) {
         return true;
     }
     if (depth == 0) {
         return false;
     }
-    if (type == &PyTuple_Type && PyTuple_GET_SIZE(object) <= MOST_ITEMS) {
+    if (Py_IS_TYPE(object, &PyTuple_Type)) {
         for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(object); i++) {
-            if (!is_leaf(PyTuple_GET_ITEM(object, i), depth - 1)) {
+            if (--*left < 0 || !is_plain(PyTuple_GET_ITEM(object, i), depth - 1, left)) {
                 return false;
             }
         }
         return true;
     }
-    if (type == &PyFrozenSet_Type && PySet_GET_SIZE(object) <= MOST_ITEMS) {
+    if (Py_IS_TYPE(object, &PyFrozenSet_Type)) {
         Py_ssize_t at = 0;
         O item;
         Py_hash_t hash;
         while (_PySet_NextEntry(object, &at, &item, &hash)) {
-            if (!is_leaf(item, depth - 1)) {
+            if (--*left < 0 || !is_plain(item, depth - 1, left)) {
                 return false;
             }
         }
@@ -145,10 +152,10 @@ is_leaf(O object, int depth)
     return false;
 }
 
-/* Whether holding the object can keep nothing else alive but what is as plain: numbers, strings, and containers of them
- * that cannot change, nested as deep as constants are. */
+/* Whether a constant of a code object consists of leaves alone. */
 MARTLET_RUNTIME bool
-martlet_is_leaf(O object)
+martlet_is_plain_constant(O object)
 {
-    return is_leaf(object, 8);
+    int left = MOST_OBJECTS;
+    return is_plain(object, 8, &left);
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use martlet_engine::machine_code::Code;
-use martlet_engine::{InstallHooks, Refusal, Version};
+use martlet_engine::{InstallHooks, Refusal, Version, reasons};
 use martlet_snapshot::SlotValue;
 
 use crate::calls::close_loop;
@@ -46,6 +46,7 @@ fn refused(
         eprintln!("martlet: {function} not compiled: {refusal}");
     }
     if let Some(entry) = state.codes.get_mut(&addr) {
+        let of_the_moment = is_of_the_moment(&refusal.reason);
         entry.refusal = Some(refusal);
         let function = entry.function.as_ref();
         if function.is_some_and(|it| it.current_at(point).is_some()) {
@@ -53,11 +54,22 @@ fn refused(
             return;
         }
         match header_of(point) {
+            // It may be asked for again, as often as anything is.
+            None if of_the_moment => entry.raw.set(|it| it.asked = 0),
+            Some(header) if of_the_moment => entry.raw.forget_loop(header),
             None => entry.raw.set(|it| it.refused = 1),
             Some(header) => close_loop(state, addr, header),
         }
     }
 }
+
+/// Whether a refusal speaks of what happened meanwhile, not of the code.
+fn is_of_the_moment(reason: &str) -> bool {
+    matches!(reason, reasons::BROKEN_WHILE_COMPILING | "tools" | DIED)
+}
+
+/// What a version names has died before it was published.
+const DIED: &str = "object died or cannot be named";
 
 /// Fills the slots of a version and completes its header.
 ///
@@ -119,7 +131,7 @@ fn named(
         .tables
         .get_mut(&meta.token)
         .and_then(|it| it.nameable(object))
-        .ok_or_else(|| Refusal::new("object died or cannot be named", format!("{object:?}")))
+        .ok_or_else(|| Refusal::new(DIED, format!("{object:?}")))
 }
 
 /// A version was published: the entries of functions follow.

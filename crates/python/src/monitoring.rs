@@ -42,11 +42,12 @@ pub(crate) fn switch(gil: Gil<'_>, code: Addr, on: bool) {
     };
     CLAIM.try_with(gil, |it| it.busy = false);
     drop(result);
-    let some_are_left = with(gil, |state| {
-        state.codes.values().any(|it| it.raw.get().n_loops > 0)
+    let unused = with(gil, |state| {
+        let is_used = state.codes.values().any(|it| it.raw.get().n_loops > 0);
+        (!is_used).then(|| state.codes.keys().copied().collect::<Vec<_>>())
     });
-    if !on && some_are_left == Some(false) {
-        release(gil, &[]);
+    if let (false, Some(Some(codes))) = (on, unused) {
+        release(gil, &codes);
     }
 }
 

@@ -15,7 +15,7 @@ use pyo3::types::PyTuple;
 use crate::budget::{self, Charge};
 use crate::compiler::Source;
 use crate::raw::code::{Code, SiteKind, begin_snapshot, instructions_with_args};
-use crate::raw::objects::{Kind, describe, is_leaf, str_of};
+use crate::raw::objects::{Kind, describe, is_leaf, is_plain_constant, str_of};
 use crate::raw::{Addr, Gil, functions};
 use crate::state::State;
 use crate::tables::{Keeper, Table};
@@ -246,7 +246,7 @@ impl<'a, 'py> Builder<'a, 'py> {
     fn constant(&mut self, addr: Addr, keeper: Keeper) -> PyResult<ObjId> {
         // Of a function that may die while the version runs, constants may outlive it: it has returned them.
         let keeper = match keeper {
-            Keeper::Watched(_) if is_leaf(addr) => {
+            Keeper::Watched(_) if is_plain_constant(addr) => {
                 self.table.hold(addr.object(self.gil).unbind());
                 Keeper::Table
             }

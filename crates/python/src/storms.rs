@@ -247,16 +247,16 @@ fn react(
         }
         _ => {}
     }
-    // Versions of other doors, or made meanwhile, are not what the last storm has taught.
-    if !entry.storms.was_known(place, meta.asked_at) {
-        return Reaction::IsMadeAnew;
-    }
     if entry.storms.total >= MAX_STORMS {
         match door {
             Some(header) => close_loop(state, addr, header),
             None => calls::give_up(state, addr, "exits too often"),
         }
         return Reaction::IsGivenUp;
+    }
+    // Versions of other doors, or made meanwhile, are not what the last storm has taught.
+    if !entry.storms.was_known(place, meta.asked_at) {
+        return Reaction::IsMadeAnew;
     }
     let times = entry.storms.note(place);
     let patience = match cure {

@@ -145,6 +145,12 @@ pub(crate) fn seen(object: Addr) -> Seen {
     }
 }
 
+/// Whether a constant of a code object consists of leaves alone.
+pub(crate) fn is_plain_constant(object: Addr) -> bool {
+    // SAFETY: the object is alive.
+    unsafe { c::martlet_is_plain_constant(object.as_ptr()) }
+}
+
 /// Whether holding the object can keep nothing else alive.
 pub(crate) fn is_leaf(object: Addr) -> bool {
     // SAFETY: the object is alive.
