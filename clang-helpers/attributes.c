@@ -63,6 +63,12 @@ MARTLET_INLINE O *hinted_entry(PyDictObject *dict, O name, uint32_t hint)
     return &entry->me_value;
 }
 
+/* Whether v's class is the one with this version. */
+MARTLET_HELPER bool martlet_has_class(O v, uint32_t type_version)
+{
+    return has_type_version(v, type_version);
+}
+
 /* Probes: what an inline cache of CPython's finds, borrowed; NULL (no exception) where the cache does not hold. They
  * change nothing and run nothing. */
 

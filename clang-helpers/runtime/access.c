@@ -304,3 +304,83 @@ martlet_site(PyCodeObject *code, uint16_t *units, uint32_t oparg, O globals, O b
     }
     return object;
 }
+
+/* Where instances of a class have an attribute. */
+enum martlet_place { PLACE_NONE, PLACE_INSTANCE_VALUE, PLACE_SLOT, PLACE_METHOD, PLACE_CLASS_VALUE };
+
+/* The shared keys of a class whose objects have inline values; NULL if they have none. */
+static PyDictKeysObject *
+shared_keys(PyTypeObject *type)
+{
+    return type->tp_flags & Py_TPFLAGS_INLINE_VALUES ? ((PyHeapTypeObject *)type)->ht_cached_keys : NULL;
+}
+
+/* Which of the inline values is called `name`, an interned string; -1: none. */
+static int
+value_index(PyDictKeysObject *keys, O name)
+{
+    for (int i = 0; i < keys->dk_nentries; i++) {
+        if (DK_UNICODE_ENTRIES(keys)[i].me_key == name) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+/* Whether a class attribute can be named by a version of the class, and by that of its objects' shared keys if they have
+ * inline values: then *keys_version is not 0. */
+static bool
+is_not_hidden(PyTypeObject *type, O name, uint32_t *keys_version)
+{
+    PyDictKeysObject *keys = shared_keys(type);
+    *keys_version = 0;
+    if (keys == NULL) {
+        return type->tp_dictoffset == 0 && !(type->tp_flags & Py_TPFLAGS_MANAGED_DICT);
+    }
+    if (value_index(keys, name) >= 0) {
+        return false;
+    }
+    struct _Py_dict_state *state = &_PyThreadState_GET()->interp->dict_state;
+    if (keys->dk_version == 0 && state->next_keys_version != 0) {
+        keys->dk_version = state->next_keys_version++;
+    }
+    *keys_version = keys->dk_version;
+    return keys->dk_version != 0;
+}
+
+/* Where objects of the class with this version have the attribute `name`, as the interpreter's specialisation finds it:
+ * `detail` is the index of the value, the offset of the slot, or the version of the shared keys that do not have the
+ * name (0: no such keys); the object is that of the class. Source: specialize.c, analyze_descriptor. */
+MARTLET_RUNTIME uint32_t
+martlet_place_of(uint32_t type_version, O name, uint32_t *detail, O *object)
+{
+    PyTypeObject *type = type_with_version(type_version);
+    *detail = 0;
+    *object = NULL;
+    if (type == NULL || type->tp_getattro != PyObject_GenericGetAttr || PyType_Check((O)type) == 0) {
+        return PLACE_NONE;
+    }
+    O found = _PyType_Lookup(type, name);
+    if (found == NULL) {
+        PyDictKeysObject *keys = shared_keys(type);
+        int index = keys != NULL ? value_index(keys, name) : -1;
+        *detail = (uint32_t)index;
+        return index >= 0 && index <= UINT16_MAX ? PLACE_INSTANCE_VALUE : PLACE_NONE;
+    }
+    *object = found;
+    if (Py_IS_TYPE(found, &PyMemberDescr_Type)) {
+        PyMemberDescrObject *member = (PyMemberDescrObject *)found;
+        bool fits = member->d_member->type == Py_T_OBJECT_EX && !(member->d_member->flags & Py_AUDIT_READ)
+                    && member->d_member->offset > 0 && member->d_member->offset <= UINT16_MAX
+                    && PyType_IsSubtype(type, member->d_common.d_type);
+        *detail = (uint32_t)member->d_member->offset;
+        return fits ? PLACE_SLOT : PLACE_NONE;
+    }
+    if (Py_TYPE(found)->tp_descr_set != NULL || !is_not_hidden(type, name, detail)) {
+        return PLACE_NONE;
+    }
+    if (Py_TYPE(found)->tp_flags & Py_TPFLAGS_METHOD_DESCRIPTOR) {
+        return PLACE_METHOD;
+    }
+    return Py_TYPE(found)->tp_descr_get == NULL ? PLACE_CLASS_VALUE : PLACE_NONE;
+}

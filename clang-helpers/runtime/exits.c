@@ -9,6 +9,9 @@
  */
 #include "runtime.h"
 
+#include <internal/pycore_opcode_metadata.h>
+#include <opcode_ids.h>
+
 union value {
     int64_t bits;
     double real;
@@ -325,6 +328,26 @@ find_kept(struct exit *x, F root, const uint32_t *at)
  * interpreter, which forgets a specialisation after some fifty misses, has learned anew. */
 #define REPORT_EVERY 64
 
+/* Tells of the class of the object whose attribute the frame is about to read or write: what exits see there feeds the
+ * next version. */
+static void
+tell_class(F frame)
+{
+    PyCodeObject *code = (PyCodeObject *)frame->f_executable;
+    const _Py_CODEUNIT *at = frame->instr_ptr;
+    while (at->op.code == EXTENDED_ARG) {
+        at++;
+    }
+    uint8_t base = _PyOpcode_Deopt[at->op.code];
+    if ((base != LOAD_ATTR && base != STORE_ATTR) || frame->stacktop <= code->co_nlocalsplus) {
+        return;
+    }
+    O object = frame->localsplus[frame->stacktop - 1];
+    if (object != NULL && Py_TYPE(object)->tp_version_tag != 0) {
+        martlet_hooks.class_seen(code, (uint32_t)(at - _PyCode_CODE(code)), Py_TYPE(object)->tp_version_tag);
+    }
+}
+
 /* Leaves in the state that the record behind `at` describes; see martlet_exit. With `synced` the root's raw locals are in
  * its memory already, where Python code may have changed them since. */
 static O
@@ -392,6 +415,9 @@ leave(TS ts, F root, struct martlet_unit *unit, uint32_t index, const uint32_t *
         PyErr_SetRaisedException(exception);
     }
     release(&x, n_values, n_virtuals, at);
+    if (!raised) {
+        tell_class(frames[n_pushed - 1]);
+    }
 
     while (n_pushed > 1) {
         n_pushed--;

@@ -48,6 +48,9 @@ struct martlet_hooks {
     /* An exit was taken so often that it may be worth another version. The version's mark still stands in the current
      * frame, from which the interpreter is about to go on. */
     void (*exits_often)(struct martlet_unit *unit, uint32_t index);
+    /* An exit was taken in front of an instruction that reads or writes an attribute of an object whose class has this
+     * version. */
+    void (*class_seen)(PyCodeObject *code, uint32_t offset, uint32_t type_version);
     /* The interpreter handles a sample. */
     int (*sample)(void *arg);
 };

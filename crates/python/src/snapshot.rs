@@ -7,14 +7,15 @@ use std::sync::Mutex;
 use std::time::Instant;
 
 use martlet_snapshot::{
-    CodeSnapshot, EntryPoint, FunctionInfo, Mode, ObjId, Object, Request, Seen, Site,
+    CodeSnapshot, EntryPoint, FunctionInfo, Mode, ObjId, Object, Place, Request, Seen, SeenClass,
+    Site,
 };
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
 use crate::budget::{self, Charge};
 use crate::compiler::Source;
-use crate::raw::code::{Code, SiteKind, begin_snapshot, instructions_with_args};
+use crate::raw::code::{self, Code, SiteKind, begin_snapshot, instructions_with_args, place_of};
 use crate::raw::objects::{Kind, describe, is_leaf, is_plain_constant, str_of};
 use crate::raw::{Addr, Gil, functions};
 use crate::state::State;
@@ -24,6 +25,9 @@ use crate::tables::{Keeper, Table};
 const INLINE_UNITS: u32 = 80;
 /// At most so many functions are taken along.
 const INLINE_FUNCTIONS: usize = 12;
+/// `LOAD_ATTR` and `STORE_ATTR` of 3.13 (`opcode_ids.h`).
+const LOAD_ATTR: u8 = 82;
+const STORE_ATTR: u8 = 108;
 /// Strings of at most so many characters are passed on with their text.
 const SHORT_TEXT: usize = 80;
 
@@ -191,6 +195,7 @@ impl<'a, 'py> Builder<'a, 'py> {
                 .push((str_of(self.gil, item).unwrap_or_default(), id));
         }
         snapshot.sites = self.sites(code, &base, &adaptive, dicts)?;
+        snapshot.classes = self.classes(code, &base)?;
         let adaptive = Code::without_addresses(adaptive, &base);
         snapshot.adaptive = adaptive.iter().flat_map(|it| it.to_le_bytes()).collect();
         snapshot.code = base;
@@ -233,6 +238,58 @@ impl<'a, 'py> Builder<'a, 'py> {
             sites.push((at as u32, site));
         }
         Ok(sites)
+    }
+
+    /// Where the classes that exits have seen have the attributes that they were asked for.
+    fn classes(&mut self, code: &Code, base: &[u8]) -> PyResult<Vec<(u32, Vec<SeenClass>)>> {
+        let names = self.items(Addr::from_ptr(code.view().names))?;
+        let mut all = Vec::new();
+        for (at, oparg) in instructions_with_args(base) {
+            let name = match base[2 * at] {
+                LOAD_ATTR => oparg >> 1,
+                STORE_ATTR => oparg,
+                _ => continue,
+            };
+            let entry = self.state.codes.get(&code.addr());
+            let seen: Vec<u32> =
+                entry.map_or_else(Vec::new, |it| it.classes.at(at as u32).collect());
+            let mut known = Vec::new();
+            for type_version in seen {
+                let place = place_of(self.gil, type_version, names[name as usize]);
+                if let Some(place) = place
+                    && known.len() < CodeSnapshot::MAX_CLASSES
+                {
+                    let place = self.place(place)?;
+                    known.push(SeenClass {
+                        type_version,
+                        place,
+                    });
+                }
+            }
+            if !known.is_empty() {
+                all.push((at as u32, known));
+            }
+        }
+        Ok(all)
+    }
+
+    fn place(&mut self, place: code::Place) -> PyResult<Place> {
+        Ok(match place {
+            code::Place::InstanceValue(index) => Place::InstanceValue {
+                index: index as u16,
+            },
+            code::Place::Slot(offset) => Place::Slot {
+                offset: offset as u16,
+            },
+            code::Place::Method(keys_version, object) => Place::Method {
+                keys_version,
+                object: self.object(object)?,
+            },
+            code::Place::ClassValue(keys_version, object) => Place::ClassValue {
+                keys_version,
+                object: self.object(object)?,
+            },
+        })
     }
 
     fn push(&mut self, addr: Addr, object: Object, keeper: Keeper) -> ObjId {

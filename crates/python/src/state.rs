@@ -19,7 +19,7 @@ use crate::raw::guarded::Guarded;
 use crate::raw::objects::of_sys;
 use crate::raw::record::RawRecord;
 use crate::raw::{Addr, Gil, code, frames, functions, unit};
-use crate::storms::{Memory, Storms};
+use crate::storms::{Classes, Memory, Storms};
 use crate::tables::{Table, Tables};
 
 /// One code object that was looked at closer.
@@ -39,6 +39,8 @@ pub(crate) struct CodeEntry {
     pub(crate) avoid: Vec<(Addr, u32)>,
     pub(crate) storms: Storms,
     pub(crate) memory: Memory,
+    /// Classes whose objects had an attribute read or written where machine code had not expected them.
+    pub(crate) classes: Classes,
 }
 
 /// Everything.
@@ -195,6 +197,7 @@ impl State {
                     avoid: Vec::new(),
                     storms: Storms::default(),
                     memory: Memory::default(),
+                    classes: Classes::default(),
                 }))
             }
         }

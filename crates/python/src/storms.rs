@@ -32,6 +32,9 @@ const PATIENCE: u32 = 3;
 /// Storms in the life of a code object. What storms after the last is left to the interpreter.
 const MAX_STORMS: u32 = 12;
 
+/// Classes that are remembered of one instruction.
+const MAX_CLASSES: usize = 16;
+
 /// What a code object has learned from its storms.
 #[derive(Default)]
 pub(crate) struct Storms {
@@ -104,6 +107,37 @@ impl Memory {
             }
         }
     }
+}
+
+/// Versions of the classes that exits have seen in front of instructions that read or write attributes, by offset. A
+/// version that nobody has any more says nothing; it is never another class's.
+#[derive(Default)]
+pub(crate) struct Classes {
+    seen: Vec<(u32, u32)>,
+}
+
+impl Classes {
+    /// Those seen at an offset, the first first.
+    pub(crate) fn at(&self, offset: u32) -> impl Iterator<Item = u32> + '_ {
+        let here = self.seen.iter().filter(move |it| it.0 == offset);
+        here.map(|it| it.1)
+    }
+
+    fn note(&mut self, offset: u32, type_version: u32) {
+        let seen = (offset, type_version);
+        if self.at(offset).count() < MAX_CLASSES && !self.seen.contains(&seen) {
+            self.seen.push(seen);
+        }
+    }
+}
+
+/// An exit in front of an instruction that reads or writes an attribute.
+pub(crate) fn class_seen(gil: Gil<'_>, code: Addr, offset: u32, type_version: u32) {
+    with(gil, |state| {
+        if let Some(entry) = state.codes.get_mut(&code) {
+            entry.classes.note(offset, type_version);
+        }
+    });
 }
 
 /// What can be done about exits for a reason.

@@ -128,6 +128,45 @@ pub enum Site {
     Callee(ObjId),
 }
 
+/// A class that was seen, and where its objects have the attribute that the instruction names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeenClass {
+    /// `tp_version_tag`.
+    pub type_version: u32,
+    /// Where the attribute is.
+    pub place: Place,
+}
+
+/// Where the objects of a class have an attribute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum Place {
+    /// An inline value.
+    InstanceValue {
+        /// Which.
+        index: u16,
+    },
+    /// A member of `__slots__`.
+    Slot {
+        /// In bytes from the start of the object.
+        offset: u16,
+    },
+    /// A method of the class.
+    Method {
+        /// Version of the shared keys, which do not have the name; 0 where objects have no dictionary.
+        keys_version: u32,
+        /// The method.
+        object: ObjId,
+    },
+    /// An attribute of the class that is no descriptor.
+    ClassValue {
+        /// As for a method.
+        keys_version: u32,
+        /// The value.
+        object: ObjId,
+    },
+}
+
 /// A copy of one code object with what the interpreter learned of it.
 ///
 /// Field names follow CPython's `PyCodeObject` (`Include/cpython/code.h`); offsets are in code units (2 bytes).
@@ -177,6 +216,15 @@ pub struct CodeSnapshot {
     pub seen_stack: Vec<Seen>,
     /// Resolved feedback by the code-unit offset of the instruction's opcode (behind its EXTENDED_ARGs), ascending.
     pub sites: Vec<(u32, Site)>,
+    /// Further classes seen where attributes are read or written, by the same offsets, ascending: exits of earlier
+    /// versions met them. At most [`CodeSnapshot::MAX_CLASSES`] an instruction.
+    #[serde(default)]
+    pub classes: Vec<(u32, Vec<SeenClass>)>,
+}
+
+impl CodeSnapshot {
+    /// Classes that are told apart at one instruction.
+    pub const MAX_CLASSES: usize = 4;
 }
 
 /// Where a version is entered.

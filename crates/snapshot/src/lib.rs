@@ -18,7 +18,8 @@ mod exits;
 mod reply;
 
 pub use code::{
-    CodeSnapshot, Effort, EntryPoint, FunctionInfo, Mode, ObjId, Object, Request, Seen, Site, Stage,
+    CodeSnapshot, Effort, EntryPoint, FunctionInfo, Mode, ObjId, Object, Place, Request, Seen,
+    SeenClass, Site, Stage,
 };
 pub use exits::{Desc, ExitFrame, ExitRecord, VirtualDesc, VirtualKind, encode_exits};
 pub use reply::{Costs, Dump, Reply, SlotValue, Unit};

@@ -118,6 +118,8 @@ struct Builder<'a> {
     avoid_codes: HashSet<u32>,
     /// Code and offset behind calls whose callee's head was inlined: joins that the code itself does not tell of.
     returns: HashSet<(usize, u32)>,
+    /// Callables that are one of several that an instruction may have read: behind their calls the ways meet again.
+    told_apart: HashSet<Value>,
 }
 
 impl<'a> Builder<'a> {
@@ -147,6 +149,7 @@ impl<'a> Builder<'a> {
             plain: None,
             avoid_codes: request.avoid.iter().map(|(code, _)| *code).collect(),
             returns: HashSet::new(),
+            told_apart: HashSet::new(),
         }
     }
 

@@ -226,6 +226,7 @@ helpers! {
     // Calls. `Call`: callable, self or NULL, arguments.
     Call = "martlet_call" (ts) [Steal, Steal, ArraySteal] -> New ANY "run";
     // `CallKw`: callable, self or NULL, names, arguments (C order: callable, self, args, n, names is made by the lowering).
+    HasClass = "martlet_has_class" () [Obj, Const32] -> Bool BOOL "";
     IsClass = "martlet_is_class" () [Obj, Const32] -> Bool BOOL "";
     NewInstance = "martlet_new_instance" () [Obj] -> New OBJECT "";
     InitResult = "martlet_init_result" () [Obj] -> Status ANY "";

@@ -570,6 +570,7 @@ fn helper_effects(helper: HelperId) -> Effects {
         | HelperId::ProbeModuleValue
         | HelperId::ProbeMethodWithValues
         | HelperId::ProbeMethodNoDict
+        | HelperId::HasClass
         | HelperId::IsClass => effects.reads = Memory::OTHER,
         HelperId::LoadDeref | HelperId::LoadLocals => effects.reads = Memory::OTHER,
         HelperId::CopyFreeVars => effects.writes = Memory::FRAME,

@@ -7,7 +7,7 @@
 
 use super::Refusal;
 use super::homes::Homes;
-use crate::hir::{Def, ExitSite, Func, Op, Rep, Slot, State, StateId, Value};
+use crate::hir::{Def, ExitSite, Func, HelperId, Op, Rep, Slot, State, StateId, Value};
 use martlet_snapshot::{Desc, ExitFrame, ExitRecord, ObjId, SlotValue, VirtualDesc};
 
 /// What the lowering offers for the making of records.
@@ -201,7 +201,11 @@ pub(super) fn reason(func: &Func, op: &Op, operand: Option<Value>) -> &'static s
         Op::GuardNotNull => match operand.map(|value| func.values[func.root(value)].def) {
             Some(Def::Inst(inst)) => match func.insts[inst].op {
                 Op::LoadLocal(_) => "unbound",
-                Op::Call { .. } => "global",
+                Op::Call {
+                    helper: HelperId::ProbeGlobalModule | HelperId::ProbeGlobalBuiltin,
+                    ..
+                } => "global",
+                Op::Call { .. } => "attribute",
                 _ => "null",
             },
             _ => "null",

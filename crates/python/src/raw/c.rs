@@ -53,6 +53,7 @@ pub(crate) struct Hooks {
     pub(crate) tools: unsafe extern "C" fn(),
     pub(crate) loop_seen: unsafe extern "C" fn(*mut PyObject, u32),
     pub(crate) exits_often: unsafe extern "C" fn(*mut Unit, u32),
+    pub(crate) class_seen: unsafe extern "C" fn(*mut PyObject, u32, u32),
     pub(crate) sample: unsafe extern "C" fn(*mut c_void) -> c_int,
 }
 
@@ -152,6 +153,12 @@ unsafe extern "C" {
         builtins: *mut PyObject,
         kind: *mut u32,
     ) -> *mut PyObject;
+    pub(crate) fn martlet_place_of(
+        type_version: u32,
+        name: *mut PyObject,
+        detail: *mut u32,
+        object: *mut *mut PyObject,
+    ) -> u32;
     pub(crate) fn martlet_specialise_global(
         code: *mut PyObject,
         at: *mut u16,

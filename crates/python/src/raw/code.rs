@@ -155,6 +155,34 @@ impl Code {
     }
 }
 
+/// Where objects of a class have an attribute (`enum martlet_place`).
+pub(crate) enum Place {
+    /// At this index of their inline values.
+    InstanceValue(u32),
+    /// So many bytes into them.
+    Slot(u32),
+    /// In the class: a method, called with the object first. The version is that of the shared keys that do not have the
+    /// name; 0 where objects have no dictionary.
+    Method(u32, Addr),
+    /// In the class: a value as it is.
+    ClassValue(u32, Addr),
+}
+
+/// Where objects of the live class with this version have the attribute `name`, if that can be named.
+pub(crate) fn place_of(_gil: Gil<'_>, type_version: u32, name: Addr) -> Option<Place> {
+    let (mut detail, mut object) = (0, std::ptr::null_mut());
+    // SAFETY: a live string; both places are written.
+    let kind =
+        unsafe { c::martlet_place_of(type_version, name.as_ptr(), &mut detail, &mut object) };
+    match kind {
+        1 => Some(Place::InstanceValue(detail)),
+        2 => Some(Place::Slot(detail)),
+        3 => Some(Place::Method(detail, Addr::from_ptr(object))),
+        4 => Some(Place::ClassValue(detail, Addr::from_ptr(object))),
+        _ => None,
+    }
+}
+
 /// The code-unit offsets of all instructions in base code, each with its argument, EXTENDED_ARGs applied.
 pub(crate) fn instructions_with_args(base: &[u8]) -> impl Iterator<Item = (usize, u32)> + '_ {
     let mut extended = 0;

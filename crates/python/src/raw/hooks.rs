@@ -19,6 +19,7 @@ pub(crate) fn table() -> c::Hooks {
         tools: tools_hook,
         loop_seen,
         exits_often,
+        class_seen,
         sample,
     }
 }
@@ -65,6 +66,10 @@ unsafe extern "C" fn sample(_arg: *mut c_void) -> c_int {
 
 unsafe extern "C" fn loop_seen(code: *mut PyObject, header: u32) {
     with_gil(|gil| calls::loop_seen(gil, Addr::from_ptr(code), header));
+}
+
+unsafe extern "C" fn class_seen(code: *mut PyObject, offset: u32, type_version: u32) {
+    with_gil(|gil| storms::class_seen(gil, Addr::from_ptr(code), offset, type_version));
 }
 
 unsafe extern "C" fn exits_often(unit: *mut c::Unit, index: u32) {

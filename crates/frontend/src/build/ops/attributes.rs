@@ -1,11 +1,10 @@
 //! Attributes: by the inline cache that the interpreter filled, with the generic way behind it.
 
 use super::{Builder, Flow, Result};
-use crate::build::emit::object_kind;
 use crate::build::frame::Item;
 use crate::bytecode::{Instr, Opcode, Special};
 use crate::hir::{HelperId, Kind, Op, Type, Value};
-use martlet_snapshot::{Object, Site};
+use martlet_snapshot::Site;
 
 impl Builder<'_> {
     pub(super) fn attribute(&mut self, instr: &Instr) -> Result {
@@ -27,12 +26,8 @@ impl Builder<'_> {
         let item = self.pop()?;
         let object = self.obj(&item)?;
         let name = self.name(instr.arg >> 1)?;
-        if self.may_speculate()
-            && let Some(value) = self.probe_attr(instr, object, name)
-        {
-            self.release(object);
-            self.push_value(value);
-            return Ok(Flow::Next);
+        if let Some(flow) = self.place_of_attr(instr, object, name)? {
+            return Ok(flow);
         }
         let (helper, args) = match instr.special {
             Some(Special::LoadAttrInstanceValue {
@@ -78,41 +73,8 @@ impl Builder<'_> {
         self.generic(instr, helper, args)
     }
 
-    /// The attribute where the inline cache says that it stands; exits where the cache misses.
-    fn probe_attr(&mut self, instr: &Instr, object: Value, name: Value) -> Option<Value> {
-        let (helper, args) = match instr.special? {
-            Special::LoadAttrInstanceValue {
-                type_version,
-                index,
-            } => {
-                let (version, index) = (self.number(type_version), self.number(index.into()));
-                (HelperId::ProbeInstanceValue, vec![object, version, index])
-            }
-            Special::LoadAttrSlot {
-                type_version,
-                offset,
-            } => {
-                let (version, offset) = (self.number(type_version), self.number(offset.into()));
-                (HelperId::ProbeSlot, vec![object, version, offset])
-            }
-            Special::LoadAttrWithHint { type_version, hint } => {
-                let (version, hint) = (self.number(type_version), self.number(hint.into()));
-                (HelperId::ProbeWithHint, vec![object, name, version, hint])
-            }
-            Special::LoadAttrModule {
-                keys_version,
-                index,
-            } => {
-                let (version, index) = (self.number(keys_version), self.number(index.into()));
-                (HelperId::ProbeModuleValue, vec![object, version, index])
-            }
-            _ => return None,
-        };
-        Some(self.probe(helper, args, Type::ANY))
-    }
-
     /// Calls a probe, and exits where it finds nothing.
-    fn probe(&mut self, helper: HelperId, args: Vec<Value>, ty: Type) -> Value {
+    pub(super) fn probe(&mut self, helper: HelperId, args: Vec<Value>, ty: Type) -> Value {
         let op = Op::Call { helper, outputs: 0 };
         let found = self.emit(op, args, Type::of(Kind::all()));
         self.emit_exiting(Op::GuardNotNull, vec![found], ty)
@@ -120,7 +82,7 @@ impl Builder<'_> {
     }
 
     /// The object that the inline cache holds.
-    fn descriptor(&mut self, instr: &Instr) -> Option<Value> {
+    pub(super) fn descriptor(&mut self, instr: &Instr) -> Option<Value> {
         let Some(Site::Descriptor(id)) = self.site(instr) else {
             return None;
         };
@@ -132,12 +94,8 @@ impl Builder<'_> {
         let item = self.pop()?;
         let object = self.obj(&item)?;
         let name = self.name(instr.arg >> 1)?;
-        if self.may_speculate()
-            && let Some(method) = self.probe_method(instr, object)
-        {
-            self.push_value(method);
-            self.push_value(object);
-            return Ok(Flow::Next);
+        if let Some(flow) = self.place_of_method(instr, object, name)? {
+            return Ok(flow);
         }
         let descriptor = self.descriptor(instr);
         let (helper, args) = match (instr.special, descriptor) {
@@ -171,45 +129,6 @@ impl Builder<'_> {
             _ => (HelperId::LoadMethod, vec![object, name]),
         };
         self.push_pair(instr, helper, args)
-    }
-
-    /// The method that the inline cache holds, guarded to be the class's still, and a function to be what it was.
-    fn probe_method(&mut self, instr: &Instr, object: Value) -> Option<Value> {
-        let Some(Site::Descriptor(id)) = self.site(instr) else {
-            return None;
-        };
-        let id = *id;
-        let known = self.object(id)?;
-        let ty = Type {
-            kinds: object_kind(known),
-            object: Some(id),
-        };
-        let code = match known {
-            Object::Function(info) if info.simple => Some(info.code),
-            _ => None,
-        };
-        let value = match instr.special? {
-            Special::LoadAttrMethodWithValues {
-                type_version,
-                keys_version,
-            } => {
-                let (version, keys) = (self.number(type_version), self.number(keys_version));
-                let method = self.constant(id);
-                let args = vec![object, version, keys, method];
-                self.probe(HelperId::ProbeMethodWithValues, args, ty)
-            }
-            Special::LoadAttrMethodNoDict { type_version } => {
-                let version = self.number(type_version);
-                let method = self.constant(id);
-                let args = vec![object, version, method];
-                self.probe(HelperId::ProbeMethodNoDict, args, ty)
-            }
-            _ => return None,
-        };
-        let Some(code) = code else {
-            return Some(value);
-        };
-        self.emit_exiting(Op::GuardCode(code), vec![value], ty)
     }
 
     /// Calls a helper that gives a callable and the object it is bound to, or NULL.

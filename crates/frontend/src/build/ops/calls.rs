@@ -66,6 +66,11 @@ impl Builder<'_> {
         let bound = self.pop()?;
         let callable = self.pop()?;
         if let Item::Val(function) = &callable
+            && self.told_apart.contains(function)
+        {
+            self.returns.insert((self.frame().code, instr.end));
+        }
+        if let Item::Val(function) = &callable
             && let Some(id) = self.func.ty(*function).object
             && self.may_speculate()
         {

@@ -89,6 +89,11 @@ impl Builder<'_> {
     /// Goes on in a block where the value is of this kind; answers the block where it is not.
     fn branch_on_kind(&mut self, value: Value, kind: Kind) -> crate::hir::Block {
         let bit = self.emit(Op::IsKind(kind), vec![value], Type::of(Kind::BOOL));
+        self.branch_on(bit, Some(kind == Kind::FLOAT))
+    }
+
+    /// Goes on in a block where the bit is set; answers the block where it is not.
+    pub(super) fn branch_on(&mut self, bit: Value, likely: Option<bool>) -> crate::hir::Block {
         let yes = self.func.add_block(self.offset);
         let no = self.func.add_block(self.offset);
         let to = |block| Target {
@@ -99,14 +104,14 @@ impl Builder<'_> {
             cond: bit,
             then: to(yes),
             other: to(no),
-            likely: Some(kind == Kind::FLOAT),
+            likely,
         });
         self.block = yes;
         no
     }
 
     /// The current bytecode will be done in the block at hand, with the frames at hand.
-    fn go_on(&mut self, plain: bool) {
+    pub(super) fn go_on(&mut self, plain: bool) {
         self.work.push(Work {
             block: self.block,
             frames: self.frames.clone(),

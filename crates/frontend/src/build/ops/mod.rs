@@ -15,6 +15,7 @@ mod iteration;
 mod locals;
 mod mixed;
 mod names;
+mod places;
 
 use super::{Builder, Flow, Refusal};
 use crate::bytecode::{Instr, Opcode};
