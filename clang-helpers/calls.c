@@ -136,6 +136,14 @@ MARTLET_HELPER bool martlet_is_class(O v, uint32_t type_version)
     return PyType_Check(v) && ((PyTypeObject *)v)->tp_version_tag == type_version;
 }
 
+/* Item `i` of a function's n default values, borrowed; NULL (no exception) if it has not n of them any more. */
+MARTLET_HELPER O martlet_probe_default(O function, uint32_t n, uint32_t i)
+{
+    O defaults = ((PyFunctionObject *)function)->func_defaults;
+    bool as_known = defaults != NULL && PyTuple_GET_SIZE(defaults) == (Py_ssize_t)n;
+    return MARTLET_LIKELY(as_known) ? PyTuple_GET_ITEM(defaults, i) : NULL;
+}
+
 /* An object of a class that makes its objects as `object` does, before __init__; new. NULL = MemoryError.
  * Source: _PyType_NewManagedObject. */
 MARTLET_CALL O martlet_new_instance(O class)

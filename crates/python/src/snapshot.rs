@@ -399,10 +399,19 @@ impl<'a, 'py> Builder<'a, 'py> {
             None => self.push(addr, Object::Code(None), Keeper::Watched(addr)),
         };
         let view = code.view();
+        let mut arg_names = self.items(Addr::from_ptr(view.local_names))?;
+        arg_names.truncate(view.arg_count as usize);
+        let arg_names = arg_names
+            .into_iter()
+            .map(|it| str_of(self.gil, it).unwrap_or_default())
+            .collect();
         let info = FunctionInfo {
             qualname: code.qualname(self.gil),
             code: code_id,
             arg_count: view.arg_count,
+            pos_only_arg_count: view.pos_only,
+            arg_names,
+            n_defaults: functions::n_defaults(self.gil, func),
             frame_size: view.frame_size,
             n_locals: view.n_locals,
             simple: code.is_simple(),

@@ -64,6 +64,15 @@ pub struct FunctionInfo {
     pub code: ObjId,
     /// `co_argcount`: positional parameters, defaults included.
     pub arg_count: u32,
+    /// `co_posonlyargcount`: so many of them cannot be named.
+    #[serde(default)]
+    pub pos_only_arg_count: u32,
+    /// Their names.
+    #[serde(default)]
+    pub arg_names: Vec<String>,
+    /// Length of `__defaults__` when it was looked at.
+    #[serde(default)]
+    pub n_defaults: u32,
     /// Number of words of its interpreter frame (`co_framesize`).
     pub frame_size: u32,
     /// `co_nlocalsplus`.

@@ -71,8 +71,10 @@ pub(super) struct Frame {
 pub(super) struct Head {
     /// The call.
     pub(super) call: Op,
-    /// Its arguments.
+    /// Its arguments, one for each parameter.
     pub(super) args: Vec<Item>,
+    /// What stood on the caller's stack for it.
+    pub(super) operands: Vec<Item>,
 }
 
 /// Shape of an item.

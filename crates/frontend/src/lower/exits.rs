@@ -205,6 +205,10 @@ pub(super) fn reason(func: &Func, op: &Op, operand: Option<Value>) -> &'static s
                     helper: HelperId::ProbeGlobalModule | HelperId::ProbeGlobalBuiltin,
                     ..
                 } => "global",
+                Op::Call {
+                    helper: HelperId::ProbeDefault,
+                    ..
+                } => "default",
                 Op::Call { .. } => "attribute",
                 _ => "null",
             },

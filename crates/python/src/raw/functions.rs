@@ -94,6 +94,17 @@ pub(crate) fn code_of(_gil: Gil<'_>, func: Addr) -> Addr {
     Addr::from_ptr(unsafe { ffi::PyFunction_GetCode(func.as_ptr()) })
 }
 
+/// The number of default values of a live Python function.
+pub(crate) fn n_defaults(gil: Gil<'_>, func: Addr) -> u32 {
+    // SAFETY: a live Python function; what it answers is borrowed.
+    let defaults = Addr::from_ptr(unsafe { ffi::PyFunction_GetDefaults(func.as_ptr()) });
+    if defaults == Addr::NULL {
+        return 0;
+    }
+    let defaults = defaults.object(gil);
+    defaults.len().unwrap_or(0) as u32
+}
+
 /// The globals of a live Python function.
 pub(crate) fn globals_of(_gil: Gil<'_>, func: Addr) -> Addr {
     // SAFETY: a live Python function.

@@ -5,20 +5,55 @@ use crate::build::Refusal;
 use crate::build::frame::{Field, Item};
 use crate::bytecode::{Instr, Opcode};
 use crate::hir::{HelperId, Kind, Op, Type, Value};
-use martlet_snapshot::{ObjId, Object, VirtualKind};
+use martlet_snapshot::{FunctionInfo, ObjId, Object, VirtualKind};
+
+/// Where the value of a parameter comes from.
+pub(super) enum Source {
+    /// An argument of the call.
+    Argument(usize),
+    /// A default value.
+    Default(u32),
+}
+
+/// Where each parameter of a function finds its value in a call with so many arguments, the last of them named; none
+/// where the call is an error.
+pub(super) fn arrange(
+    info: &FunctionInfo,
+    given: usize,
+    keywords: &[String],
+) -> Option<Vec<Source>> {
+    let positional = given - keywords.len();
+    let n_params = info.arg_count as usize;
+    let first_default = n_params.checked_sub(info.n_defaults as usize)?;
+    let named = |keyword: &String| info.arg_names.iter().position(|it| it == keyword);
+    let fits = keywords.iter().enumerate().all(|(index, keyword)| {
+        !keywords[..index].contains(keyword)
+            && named(keyword)
+                .is_some_and(|at| at >= positional && at >= info.pos_only_arg_count as usize)
+    });
+    if positional > n_params || !fits {
+        return None;
+    }
+    (0..n_params)
+        .map(|param| {
+            let by_name = || keywords.iter().position(|it| named(it) == Some(param));
+            if param < positional {
+                Some(Source::Argument(param))
+            } else if let Some(index) = by_name() {
+                Some(Source::Argument(positional + index))
+            } else {
+                let index = param.checked_sub(first_default)?;
+                Some(Source::Default(index as u32))
+            }
+        })
+        .collect()
+}
 
 impl Builder<'_> {
     pub(super) fn calling(&mut self, instr: &Instr) -> Result {
         match instr.opcode {
             Opcode::Call => self.call(instr),
-            Opcode::CallKw => {
-                let names = self.pop()?;
-                let args = self.pop_n(instr.arg)?;
-                let mut items = self.pop_n(2)?; // callable, self or NULL
-                items.push(names);
-                items.extend(args);
-                self.generic_of(instr, &items, HelperId::CallKw)
-            }
+            Opcode::CallKw => self.call_kw(instr),
             Opcode::CallFunctionEx => {
                 let kwargs = if instr.arg & 1 != 0 {
                     self.pop()?
@@ -65,37 +100,76 @@ impl Builder<'_> {
         let args = self.pop_n(instr.arg)?;
         let bound = self.pop()?;
         let callable = self.pop()?;
-        if let Item::Val(function) = &callable
-            && self.told_apart.contains(function)
-        {
-            self.returns.insert((self.frame().code, instr.end));
-        }
-        if let Item::Val(function) = &callable
-            && let Some(id) = self.func.ty(*function).object
-            && self.may_speculate()
-        {
-            let flow = if bound == Item::Null {
-                self.known_call(instr, *function, id, &args)?
-            } else if self.kinds(&bound).contains(Kind::NULL) {
-                None
-            } else {
-                let mut with_self = vec![bound.clone()];
-                with_self.extend(args.iter().cloned());
-                self.known_call(instr, *function, id, &with_self)?
-            };
-            if let Some(flow) = flow {
-                return Ok(flow);
-            }
-        }
-        if bound == Item::Null
-            && self.may_speculate()
-            && let Some(flow) = self.instantiate(instr, &callable, &args)?
-        {
+        if let Some(flow) = self.call_of_known(instr, &callable, &bound, &args, &[])? {
             return Ok(flow);
         }
         let mut items = vec![callable, bound];
         items.extend(args);
         self.generic_of(instr, &items, HelperId::Call)
+    }
+
+    fn call_kw(&mut self, instr: &Instr) -> Result {
+        let names = self.pop()?;
+        let args = self.pop_n(instr.arg)?;
+        let bound = self.pop()?;
+        let callable = self.pop()?;
+        if let Some(keywords) = self.texts(&names)
+            && let Some(flow) = self.call_of_known(instr, &callable, &bound, &args, &keywords)?
+        {
+            return Ok(flow);
+        }
+        let mut items = vec![callable, bound, names];
+        items.extend(args);
+        self.generic_of(instr, &items, HelperId::CallKw)
+    }
+
+    /// The strings in a constant tuple, if they are known.
+    fn texts(&self, item: &Item) -> Option<Vec<String>> {
+        let Item::Val(value) = item else {
+            return None;
+        };
+        let Object::Tuple(ids) = self.object(self.func.ty(*value).object?)? else {
+            return None;
+        };
+        let text = |id: &ObjId| match self.object(*id) {
+            Some(Object::Str(text)) => text.clone(),
+            _ => None,
+        };
+        ids.iter().map(text).collect()
+    }
+
+    /// A call of something that is known, with the last arguments named; none if nothing better than the general way is.
+    fn call_of_known(
+        &mut self,
+        instr: &Instr,
+        callable: &Item,
+        bound: &Item,
+        args: &[Item],
+        keywords: &[String],
+    ) -> std::result::Result<Option<Flow>, Refusal> {
+        if let Item::Val(function) = callable
+            && self.told_apart.contains(function)
+        {
+            self.returns.insert((self.frame().code, instr.end));
+        }
+        if !self.may_speculate() {
+            return Ok(None);
+        }
+        if let Item::Val(function) = callable
+            && let Some(id) = self.func.ty(*function).object
+            && (*bound == Item::Null || !self.kinds(bound).contains(Kind::NULL))
+        {
+            let mut all: Vec<Item> = Vec::new();
+            all.extend((*bound != Item::Null).then(|| bound.clone()));
+            all.extend(args.iter().cloned());
+            if let Some(flow) = self.known_call(instr, *function, id, &all, keywords)? {
+                return Ok(Some(flow));
+            }
+        }
+        if *bound == Item::Null {
+            return self.instantiate(instr, callable, args, keywords);
+        }
+        Ok(None)
     }
 
     /// A call whose callee was guarded to be this object; none if nothing better is known than the general way.
@@ -105,8 +179,23 @@ impl Builder<'_> {
         function: Value,
         id: ObjId,
         args: &[Item],
+        keywords: &[String],
     ) -> std::result::Result<Option<Flow>, Refusal> {
         match self.object(id) {
+            Some(Object::Function(info)) if info.simple => {
+                let info = info.clone();
+                let Some(plan) = arrange(&info, args.len(), keywords) else {
+                    return Ok(None);
+                };
+                // The arguments may have run code that gave the function another one.
+                let ty = self.func.ty(function);
+                let function = self
+                    .emit_exiting(Op::GuardCode(info.code), vec![function], ty)
+                    .expect("the same reference");
+                let args = self.arranged(function, &info, args, &plan);
+                self.python_function(instr, function, &info, &args)
+            }
+            _ if !keywords.is_empty() => Ok(None),
             Some(Object::Type {
                 name,
                 builtin: true,
@@ -114,19 +203,27 @@ impl Builder<'_> {
             Some(Object::Builtin { module, name }) if module == "builtins" => {
                 self.builtin_function(&name.clone(), args)
             }
-            Some(Object::Function(info))
-                if info.simple && info.arg_count as usize == args.len() =>
-            {
-                let info = info.clone();
-                // The arguments may have run code that gave the function another one.
-                let ty = self.func.ty(function);
-                let function = self
-                    .emit_exiting(Op::GuardCode(info.code), vec![function], ty)
-                    .expect("the same reference");
-                self.python_function(instr, function, &info, args)
-            }
             _ => Ok(None),
         }
+    }
+
+    /// The arguments in the order of the parameters, with default values where none is given.
+    pub(super) fn arranged(
+        &mut self,
+        function: Value,
+        info: &FunctionInfo,
+        args: &[Item],
+        plan: &[Source],
+    ) -> Vec<Item> {
+        let source = |it: &Source| match *it {
+            Source::Argument(index) => args[index].clone(),
+            Source::Default(index) => {
+                let (n, index) = (self.number(info.n_defaults), self.number(index));
+                let args = vec![function, n, index];
+                Item::Val(self.probe(HelperId::ProbeDefault, args, Type::ANY))
+            }
+        };
+        plan.iter().map(source).collect()
     }
 
     fn builtin_class(

@@ -1,6 +1,7 @@
 //! Calls of known Python functions: small leaf functions are inlined, of others the head up to an early return, and the
 //! rest is called through its cell.
 
+use super::calls::arrange;
 use super::{Builder, Flow};
 use crate::build::Refusal;
 use crate::build::frame::{Frame, Head, Item, Local};
@@ -35,13 +36,17 @@ impl Builder<'_> {
             n_locals: info.n_locals,
             frame_size: info.frame_size,
         };
-        if let Some(code) = self.has_head(info.code) {
-            let args = self.made(args)?;
+        let depth = self.frame().stack.len();
+        let operands = &self.before[self.before.len() - 1].stack[depth..];
+        // Two frames would hold an object that was not made.
+        let are_made = !operands.iter().any(|it| matches!(it, Item::Virtual(..)));
+        if are_made && let Some(code) = self.has_head(info.code) {
             let head = Head {
                 call,
-                args: args.clone(),
+                args: args.to_vec(),
+                operands: operands.to_vec(),
             };
-            self.inline(instr, function, info.code, code, &args, Some(head))?;
+            self.inline(instr, function, info.code, code, args, Some(head))?;
             return Ok(Some(Flow::Goto(0)));
         }
         if !self.may_call_out()? {
@@ -80,6 +85,7 @@ impl Builder<'_> {
         instr: &Instr,
         class: &Item,
         args: &[Item],
+        keywords: &[String],
     ) -> Result<Option<Flow>, Refusal> {
         let Some(Special::Call {
             kind: CallKind::AllocAndEnterInit,
@@ -93,12 +99,11 @@ impl Builder<'_> {
         };
         let id = *id;
         let info = match self.object(id) {
-            Some(Object::Function(info))
-                if info.simple && info.direct && info.arg_count as usize == args.len() + 1 =>
-            {
-                info.clone()
-            }
+            Some(Object::Function(info)) if info.simple && info.direct => info.clone(),
             _ => return Ok(None),
+        };
+        let Some(plan) = arrange(&info, args.len() + 1, keywords) else {
+            return Ok(None);
         };
         let class = self.obj(class)?;
         let version = self.number(class_version);
@@ -109,12 +114,16 @@ impl Builder<'_> {
         let init = self
             .emit_exiting(Op::GuardCode(info.code), vec![init], ty)
             .expect("the same reference");
+        // The place of the object that is not made yet.
+        let mut all = vec![Item::Null];
+        all.extend(args.iter().cloned());
+        let args = self.arranged(init, &info, &all, &plan);
         if !self.may_call_out()? {
             return Ok(Some(Flow::Ended));
         }
         self.before_run();
         let mut operands = vec![init];
-        for arg in args {
+        for arg in &args[1..] {
             operands.push(self.obj(arg)?);
         }
         let instance = self
@@ -236,13 +245,8 @@ impl Builder<'_> {
             .at(offset)
             .ok_or_else(|| Refusal::new("bytecode", "a call at no instruction"))?;
         let depth = self.frame().stack.len();
-        self.push_value(function);
-        if head.args.len() == instr.arg as usize {
-            // Of a method, self stands there.
-            self.push(Item::Null);
-        }
-        for arg in &head.args {
-            self.push(arg.clone());
+        for operand in &head.operands {
+            self.push(operand.clone());
         }
         self.begin(instr.start, instr.offset);
         self.frame_mut().stack.truncate(depth);
