@@ -6,6 +6,7 @@
 mod arithmetic;
 mod attributes;
 mod calls;
+mod classes;
 mod compare;
 mod control;
 mod displays;
@@ -15,7 +16,6 @@ mod iteration;
 mod locals;
 mod mixed;
 mod names;
-mod places;
 
 use super::{Builder, Flow, Refusal};
 use crate::bytecode::{Instr, Opcode};
