@@ -1,6 +1,7 @@
 //! `bench`: what is measured, and against what.
 
 mod compile;
+mod pyperformance;
 pub(crate) mod python;
 mod startup;
 
@@ -24,6 +25,8 @@ pub(crate) struct Args {
 enum What {
     /// Python programs, this interpreter against itself under Martlet
     Python(python::Args),
+    /// The programs of pyperformance and others of our own, under several interpreters
+    Pyperformance(pyperformance::Args),
     /// What compiling costs per bytecode: instructions, bytes, microseconds of each stage
     Compile,
     /// What a relink and a call cost (criterion; needs neither LLVM nor Python)
@@ -36,6 +39,7 @@ enum What {
 pub(crate) fn bench(workspace: &Workspace, args: &Args) -> Result<ExitCode> {
     match &args.what {
         What::Python(args) => python::bench(workspace, args),
+        What::Pyperformance(args) => pyperformance::bench(workspace, args),
         What::Compile => compile::bench(workspace),
         What::Relink => {
             process::run(workspace.cargo().args([

@@ -6,7 +6,7 @@
 //! that a change of the machine's mood meets both; the table shows the medians of the ratios of
 //! neighbours. The public programs are taken from the `pyperformance` package, as they are.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 use std::time::Duration;
 
@@ -14,13 +14,12 @@ use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 
 use super::median;
+use super::pyperformance::needs::install_pyperformance;
 use crate::package::Package;
-use crate::process::{self, step, watch};
-use crate::python::Python;
+use crate::process::watch;
 use crate::workspace::Workspace;
 
 const LIMIT: Duration = Duration::from_secs(600);
-const PYPERFORMANCE: &str = "pyperformance==1.14.0";
 
 /// Arguments of `bench python`.
 #[derive(clap::Args)]
@@ -218,20 +217,4 @@ impl Bench {
         serde_json::from_str(last)
             .with_context(|| format!("{} reported no times: {last}", program.name))
     }
-}
-
-/// Puts the package's files into a folder of their own; nothing is installed anywhere else.
-fn install_pyperformance(folder: &Path) -> Result<()> {
-    if folder.join("pyperformance").is_dir() {
-        return Ok(());
-    }
-    step(&format!("fetching {PYPERFORMANCE} for its programs"));
-    let python = Python::find()?;
-    let mut command = Command::new(python.executable());
-    command
-        .args(["-m", "pip", "install", "--quiet", "--no-deps", "--target"])
-        .arg(folder)
-        .arg(PYPERFORMANCE);
-    process::run(&mut command)
-        .context("the public programs come from the package pyperformance, through pip")
 }
