@@ -14,9 +14,10 @@ Reported are CPU seconds of this process with all its threads, those that compil
 before the first iteration, `times` of every iteration. They go on until WARM seconds have passed in
 iterations, and then for STEADY seconds and LEAST iterations: those are the steady state, which
 starts at the index `steady_from`. Memory is in KiB: `peak` is the process's largest resident
-size, of which `compiler_files` are resident pages of LLVM and of what it brings along, and
-`thread_heaps` what threads other than the first have allocated with malloc, as compilers do; these two
-are looked at when all is done.
+size, `late_peak` that within the steady state, when hardly anything is compiled any more. Of the latter
+`compiler_files` are resident pages of LLVM and of what it brings along, and `thread_heaps` what
+threads other than the first have allocated with malloc, as compilers do; these two are looked at
+when all is done.
 """
 
 import argparse
@@ -46,6 +47,7 @@ def measure(iterate):
     times, steady_from, now = [], None, start
     while True:
         if steady_from is None and now - start >= WARM:
+            early_peak = peak(forget=True)
             steady_from, steady_start = len(times), now
         if steady_from is not None:
             enough = len(times) - steady_from >= LEAST
@@ -55,7 +57,25 @@ def measure(iterate):
         iterate()
         now = clock()
         times.append(now - before)
-    return {"start": start, "times": times, "steady_from": steady_from}
+    late_peak = peak()
+    return {
+        "start": start,
+        "times": times,
+        "steady_from": steady_from,
+        "peak": max(early_peak, late_peak),
+        "late_peak": late_peak,
+        **compiler_memory(),
+    }
+
+
+def peak(forget=False):
+    """The largest resident size until now; `forget` lets the next one start from the present."""
+    with open("/proc/self/status") as status:
+        kib = next(int(line.split()[1]) for line in status if line.startswith("VmHWM:"))
+    if forget:
+        with open("/proc/self/clear_refs", "w") as clear:
+            clear.write("5")
+    return kib
 
 
 def mappings():
@@ -71,10 +91,8 @@ def mappings():
     return found
 
 
-def memory():
-    """The largest resident size until now, and how much belongs to a compiler."""
-    with open("/proc/self/status") as status:
-        peak = next(int(line.split()[1]) for line in status if line.startswith("VmHWM:"))
+def compiler_memory():
+    """How much of what is resident belongs to a compiler."""
     found = mappings()
     files = sum(rss for *_, file, rss in found if COMPILER_FILES.search(file))
     # A heap of glibc for a thread starts at a multiple of its size; what it does not use yet
@@ -84,7 +102,7 @@ def memory():
         if first % THREAD_HEAP == 0 and last - first == THREAD_HEAP and not file:
             if (rights, rest) == ("rw-p", "---p"):
                 heaps += rss
-    return {"peak": peak, "compiler_files": files, "thread_heaps": heaps}
+    return {"compiler_files": files, "thread_heaps": heaps}
 
 
 class Measured(Exception):
@@ -185,7 +203,7 @@ def main():
         sys.path.insert(0, needs)
         site.addsitedir(needs)
     report = {"public": public, "own": own}[kind](*arguments)
-    print("\n" + json.dumps(report | memory()))
+    print("\n" + json.dumps(report))
 
 
 if __name__ == "__main__":

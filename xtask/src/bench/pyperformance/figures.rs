@@ -33,6 +33,7 @@ pub(super) struct Report {
     times: Vec<f64>,
     steady_from: usize,
     peak: f64,
+    late_peak: f64,
     compiler_files: f64,
     thread_heaps: f64,
     /// What a program of our own has computed.
@@ -71,7 +72,7 @@ impl Report {
             self.cold(second),
             self.start,
             self.peak,
-            self.peak - self.compiler_files - self.thread_heaps,
+            self.late_peak - self.compiler_files - self.thread_heaps,
         ])
     }
 }
@@ -137,7 +138,7 @@ mod tests {
     fn report(times: &[f64], steady_from: usize) -> Report {
         Report::read(&format!(
             "noise\n{{\"start\": 0.5, \"times\": {times:?}, \"steady_from\": {steady_from}, \
-             \"peak\": 100, \"compiler_files\": 30, \"thread_heaps\": 10}}"
+             \"peak\": 120, \"late_peak\": 100, \"compiler_files\": 30, \"thread_heaps\": 10}}"
         ))
         .unwrap()
     }
@@ -155,7 +156,7 @@ mod tests {
         close(first, 0.6);
         close(second, 1.1);
         close(start, 0.5);
-        close(peak, 100.0);
+        close(peak, 120.0);
         close(without, 60.0);
     }
 
@@ -202,7 +203,7 @@ mod tests {
         for stdout in ["", "killed", "{}"] {
             assert!(Report::read(stdout).is_err());
         }
-        let endless = r#"{"start": 1, "times": [0.1], "steady_from": 1, "peak": 1, "compiler_files": 0, "thread_heaps": 0}"#;
+        let endless = r#"{"start": 1, "times": [0.1], "steady_from": 1, "peak": 1, "late_peak": 1, "compiler_files": 0, "thread_heaps": 0}"#;
         assert!(Report::read(endless).is_err());
     }
 }

@@ -36,9 +36,9 @@ compares each interpreter with the plain one:
   1 s       speed from the first iteration until as much is done as the plain interpreter does in
             a second of its steady state
   memory    the largest resident size of the process (VmHWM in /proc/self/status)
-  w/o comp  the same without what belongs to a compiler: resident pages of LLVM, of Martlet's
-            compiler and of the libraries they bring, and the heaps that malloc keeps for threads
-            other than the first, as /proc/self/smaps shows them at the end
+  w/o comp  the largest size in the steady state, without what belongs to a compiler: resident
+            pages of LLVM, of Martlet's compiler and of the libraries they bring, and the heaps
+            that malloc keeps for threads other than the first, as /proc/self/smaps shows them
 
 Times are those of the CPU, of all threads of a process, so compiling is charged. Of several rounds
 the least time and the least memory count. Means are geometric, over the programs that all
@@ -279,7 +279,7 @@ mod tests {
     fn other_results_are_failures() {
         let report = |result: &str| {
             Report::read(&format!(
-                "{{\"start\": 1, \"times\": [0.1], \"steady_from\": 0, \"peak\": 9, \
+                "{{\"start\": 1, \"times\": [0.1], \"steady_from\": 0, \"peak\": 9, \"late_peak\": 9, \
                  \"compiler_files\": 0, \"thread_heaps\": 0, \"result\": {result:?}}}"
             ))
             .unwrap()
