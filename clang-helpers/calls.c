@@ -144,6 +144,13 @@ MARTLET_HELPER O martlet_probe_default(O function, uint32_t n, uint32_t i)
     return MARTLET_LIKELY(as_known) ? PyTuple_GET_ITEM(defaults, i) : NULL;
 }
 
+/* Whether a function has the globals and builtins of the frame. */
+MARTLET_HELPER bool martlet_same_globals(F frame, O function)
+{
+    PyFunctionObject *f = (PyFunctionObject *)function;
+    return f->func_globals == frame->f_globals && f->func_builtins == frame->f_builtins;
+}
+
 /* An object of a class that makes its objects as `object` does, before __init__; new. NULL = MemoryError.
  * Source: _PyType_NewManagedObject. */
 MARTLET_CALL O martlet_new_instance(O class)

@@ -2,6 +2,7 @@
 #define NEED_OPCODE_METADATA
 #include "runtime.h"
 
+#include <internal/pycore_descrobject.h>
 #include <internal/pycore_dict.h>
 #include <internal/pycore_opcode_metadata.h>
 #include <internal/pycore_opcode_utils.h>
@@ -163,6 +164,19 @@ live_descriptor(PyCodeObject *code, uint32_t name_index, uint32_t type_version, 
     return _PyType_Lookup(type, PyTuple_GET_ITEM(code->co_names, name_index)) == cached ? cached : NULL;
 }
 
+/* The getter that a cache holds, if the class's attribute is still a property that has it. */
+static O
+live_getter(PyCodeObject *code, uint32_t name_index, uint32_t type_version, O cached)
+{
+    PyTypeObject *type = type_version != 0 && cached != NULL ? type_with_version(type_version) : NULL;
+    if (type == NULL || name_index >= (uint32_t)PyTuple_GET_SIZE(code->co_names)) {
+        return NULL;
+    }
+    O found = _PyType_Lookup(type, PyTuple_GET_ITEM(code->co_names, name_index));
+    bool holds = found != NULL && Py_IS_TYPE(found, &PyProperty_Type) && ((_PyPropertyObject *)found)->prop_get == cached;
+    return holds ? cached : NULL;
+}
+
 /* The version of a dictionary's keys, given out if they have none (dictobject.c, _PyDictKeys_GetVersionForCurrentState).
  * 0: none can be had, or it does not fit a cache. */
 static uint32_t
@@ -275,6 +289,12 @@ martlet_site(PyCodeObject *code, uint16_t *units, uint32_t oparg, O globals, O b
     case LOAD_ATTR_CLASS: {
         _PyLoadMethodCache *method = (_PyLoadMethodCache *)cache;
         object = live_descriptor(code, oparg >> 1, read_u32(method->type_version), read_obj(method->descr));
+        *kind = SITE_DESCRIPTOR;
+        break;
+    }
+    case LOAD_ATTR_PROPERTY: {
+        _PyLoadMethodCache *getter = (_PyLoadMethodCache *)cache;
+        object = live_getter(code, oparg >> 1, read_u32(getter->type_version), read_obj(getter->descr));
         *kind = SITE_DESCRIPTOR;
         break;
     }

@@ -12,6 +12,9 @@
 #include <internal/pycore_opcode_metadata.h>
 #include <opcode_ids.h>
 
+/* calls.c of the helpers. */
+int martlet_init_result(O result);
+
 union value {
     int64_t bits;
     double real;
@@ -268,6 +271,28 @@ finish_inlined(TS ts, F frame, bool raised)
     return _PyEval_EvalFrameDefault(ts, frame, 0);
 }
 
+/* Set in the word of `return_to` where the callee is an __init__. */
+#define INITIALISES (1u << 31)
+
+/* Gives the caller the result of an inlined callee, and lets it go on behind the call. False with an exception set: an
+ * __init__ has not returned None. */
+static bool
+return_to_caller(F caller, O result, uint32_t return_to)
+{
+    if (return_to & INITIALISES) {
+        int status = martlet_init_result(result);
+        Py_DECREF(result);
+        if (status < 0) {
+            return false;
+        }
+    }
+    else {
+        caller->localsplus[caller->stacktop++] = result;
+    }
+    caller->instr_ptr = _PyCode_CODE((PyCodeObject *)caller->f_executable) + (return_to & ~INITIALISES);
+    return true;
+}
+
 /* How many values the record at `at` has, at home and passed. */
 static uint32_t
 count_values(const uint32_t *at)
@@ -423,13 +448,7 @@ leave(TS ts, F root, struct martlet_unit *unit, uint32_t index, const uint32_t *
         n_pushed--;
         ts->py_recursion_remaining++;
         O result = finish_inlined(ts, frames[n_pushed], raised);
-        F caller = frames[n_pushed - 1];
-        raised = result == NULL;
-        if (!raised) {
-            caller->localsplus[caller->stacktop++] = result;
-            caller->instr_ptr =
-                _PyCode_CODE((PyCodeObject *)caller->f_executable) + return_to[n_pushed - 1];
-        }
+        raised = result == NULL || !return_to_caller(frames[n_pushed - 1], result, return_to[n_pushed - 1]);
     }
 
     O answer = MARTLET_SENTINEL;

@@ -24,7 +24,7 @@ use crate::tables::{Keeper, Table};
 /// Functions of at most so many code units are taken along, so that they can be inlined.
 const INLINE_UNITS: u32 = 80;
 /// At most so many functions are taken along.
-const INLINE_FUNCTIONS: usize = 12;
+const INLINE_FUNCTIONS: usize = 16;
 /// `LOAD_ATTR` and `STORE_ATTR` of 3.13 (`opcode_ids.h`).
 const LOAD_ATTR: u8 = 82;
 const STORE_ATTR: u8 = 108;
@@ -423,10 +423,13 @@ impl<'a, 'py> Builder<'a, 'py> {
         Ok(self.push(func, Object::Function(info), Keeper::Watched(func)))
     }
 
-    /// Takes along the codes of the small functions that were met so far, but not of those that they call in turn.
+    /// Takes along the codes of the small functions that are called, and of those that they call in turn.
     fn inline_candidates(&mut self, root: Addr, builtins: Addr) -> PyResult<()> {
         let mut taken: Vec<(Addr, usize)> = vec![(root, 0)];
-        for (func, addr, code_id) in std::mem::take(&mut self.to_inline) {
+        for next in 0..INLINE_FUNCTIONS {
+            let Some((func, addr, code_id)) = self.to_inline.get(next).copied() else {
+                break;
+            };
             let index = match taken.iter().find(|it| it.0 == addr) {
                 Some(known) => known.1,
                 None => {

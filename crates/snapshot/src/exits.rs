@@ -13,8 +13,8 @@
 //! n_homes            number of values at home, then each: its word in the array `home`
 //! n_values           number of values passed, then ceil(n/32) words, bit set: the value is a double
 //! n_virtuals         then each: kind, n_items, items (descriptors)
-//! n_frames           root first, then each: code slot, function (descriptor), offset, return_to,
-//!                    n_locals, locals (descriptors), n_stack, stack (descriptors)
+//! n_frames           root first, then each: code slot, function (descriptor), offset, return_to (bit 31: the callee is
+//!                    an __init__), n_locals, locals (descriptors), n_stack, stack (descriptors)
 //! n_drops            then descriptors of owned values that the frames do not name and that must be released
 //! ```
 //! A descriptor is `kind << 24 | payload`, see [`Desc`].
@@ -93,6 +93,9 @@ pub struct ExitFrame {
     pub offset: u32,
     /// In an outer frame: where it goes on after the call. In the innermost: 0.
     pub return_to: u32,
+    /// In an outer frame: the callee is an `__init__`. Its result must be None and is dropped; the object that it
+    /// initialises is on the stack already.
+    pub initialises: bool,
     /// Locals; empty for a root whose locals are all in memory.
     pub locals: Vec<Desc>,
     /// Value stack, bottom first; in an outer frame without what the call consumed.
@@ -177,13 +180,16 @@ fn encode_record(exit: &ExitRecord, words: &mut Vec<u32>) {
             frame.code_slot,
             frame.function.word(),
             frame.offset,
-            frame.return_to,
+            frame.return_to | if frame.initialises { INITIALISES } else { 0 },
         ]);
         push_all(&frame.locals, words);
         push_all(&frame.stack, words);
     }
     push_all(&exit.drops, words);
 }
+
+/// Set in the word of `return_to` for [`ExitFrame::initialises`].
+const INITIALISES: u32 = 1 << 31;
 
 fn push_all(descs: &[Desc], words: &mut Vec<u32>) {
     words.push(word(descs.len()));
@@ -214,6 +220,7 @@ mod tests {
                 function: Desc::Memory,
                 offset: 9,
                 return_to: 0,
+                initialises: false,
                 locals: vec![Desc::Float(2)],
                 stack: vec![Desc::Virtual(0)],
             }],

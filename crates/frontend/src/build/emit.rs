@@ -131,9 +131,11 @@ impl Builder<'_> {
     pub(super) fn make_state(&mut self, frames: &[Frame], offset: u32) -> StateId {
         let mut parent = None;
         for (depth, frame) in frames.iter().enumerate() {
-            let (offset, return_to) = match frame.call {
-                Some(call) if depth + 1 < frames.len() => call,
-                _ => (offset, 0),
+            let (offset, return_to, initialises) = match frame.call {
+                Some(call) if depth + 1 < frames.len() => {
+                    (call.offset, call.return_to, call.initialises)
+                }
+                _ => (offset, 0, false),
             };
             let locals = self.local_slots(frame);
             let stack = frame.stack.iter().map(|item| self.slot(item)).collect();
@@ -142,6 +144,7 @@ impl Builder<'_> {
                 function: frame.function,
                 offset,
                 return_to,
+                initialises,
                 locals,
                 stack,
                 parent,

@@ -60,10 +60,23 @@ pub(super) struct Frame {
     pub(super) locals: Vec<Local>,
     /// Stack, bottom first.
     pub(super) stack: Vec<Item>,
-    /// While a callee is inlined: offset of the call's opcode, and where it returns to.
-    pub(super) call: Option<(u32, u32)>,
+    /// While a callee is inlined: its call.
+    pub(super) call: Option<Pending>,
+    /// Whether its globals are those of the root.
+    pub(super) sees_globals: bool,
     /// For an inlined frame of which only the head stands here.
     pub(super) head: Option<Head>,
+}
+
+/// A call whose callee is inlined.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Pending {
+    /// Offset of its opcode.
+    pub(super) offset: u32,
+    /// Where the caller goes on.
+    pub(super) return_to: u32,
+    /// The callee is the `__init__` of an object that is on the caller's stack: its result is dropped.
+    pub(super) initialises: bool,
 }
 
 /// How the head of a function is left: by the call that it stands for.
@@ -106,7 +119,8 @@ pub(super) enum LocalShape {
 pub(super) struct FrameShape {
     pub(super) code: usize,
     pub(super) inlined: bool,
-    pub(super) call: Option<(u32, u32)>,
+    pub(super) sees_globals: bool,
+    pub(super) call: Option<Pending>,
     pub(super) locals: Vec<LocalShape>,
     pub(super) stack: Vec<ItemShape>,
 }
@@ -154,6 +168,7 @@ impl Frame {
         FrameShape {
             code: self.code,
             inlined: self.function.is_some(),
+            sees_globals: self.sees_globals,
             call: self.call,
             locals: self.locals.iter().map(|local| local.shape(func)).collect(),
             stack: self.stack.iter().map(|item| item.shape(func)).collect(),
@@ -210,6 +225,7 @@ fn join_frame(a: &FrameShape, b: &FrameShape) -> Option<FrameShape> {
     Some(FrameShape {
         code: a.code,
         inlined: a.inlined,
+        sees_globals: a.sees_globals && b.sees_globals,
         call: a.call,
         locals,
         stack,

@@ -191,6 +191,7 @@ impl<'a> Builder<'a> {
             function: None,
             locals,
             stack: Vec::new(),
+            sees_globals: true,
             call: None,
             head: None,
         });

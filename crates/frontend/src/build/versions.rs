@@ -296,6 +296,7 @@ impl Builder<'_> {
             function,
             locals,
             stack,
+            sees_globals: shape.sees_globals,
             call: shape.call,
             head: None,
         }

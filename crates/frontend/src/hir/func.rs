@@ -158,6 +158,9 @@ pub struct State {
     pub offset: u32,
     /// Outer frames: where it goes on when the callee has returned.
     pub return_to: u32,
+    /// Outer frames: the callee is an `__init__`, which must return None; the object that it initialises is the result, and
+    /// stands on the stack already.
+    pub initialises: bool,
     /// Locals. Empty for a root whose locals are all in memory.
     pub locals: Vec<Slot>,
     /// Stack, bottom first; of an outer frame without what the call consumed.

@@ -227,6 +227,7 @@ helpers! {
     Call = "martlet_call" (ts) [Steal, Steal, ArraySteal] -> New ANY "run";
     // `CallKw`: callable, self or NULL, names, arguments (C order: callable, self, args, n, names is made by the lowering).
     ProbeDefault = "martlet_probe_default" () [Obj, Const32, Const32] -> BorrowedOrNull ANY "";
+    SameGlobals = "martlet_same_globals" (frame) [Obj] -> Bool BOOL "";
     HasClass = "martlet_has_class" () [Obj, Const32] -> Bool BOOL "";
     IsClass = "martlet_is_class" () [Obj, Const32] -> Bool BOOL "";
     NewInstance = "martlet_new_instance" () [Obj] -> New OBJECT "";

@@ -571,6 +571,7 @@ fn helper_effects(helper: HelperId) -> Effects {
         | HelperId::ProbeMethodWithValues
         | HelperId::ProbeMethodNoDict
         | HelperId::HasClass
+        | HelperId::SameGlobals
         | HelperId::ProbeDefault
         | HelperId::IsClass => effects.reads = Memory::OTHER,
         HelperId::LoadDeref | HelperId::LoadLocals => effects.reads = Memory::OTHER,

@@ -303,7 +303,8 @@ impl Parser {
         if cursor.eat_word("parent") {
             state.parent = Some(self.state_id(cursor)?);
         }
-        if cursor.eat_word("return") {
+        state.initialises = cursor.eat_word("init");
+        if state.initialises || cursor.eat_word("return") {
             state.return_to = number(cursor)?;
         }
         self.func.states[id] = state;
@@ -492,6 +493,7 @@ fn no_state() -> State {
         function: None,
         offset: 0,
         return_to: 0,
+        initialises: false,
         locals: Vec::new(),
         stack: Vec::new(),
         parent: None,

@@ -265,7 +265,8 @@ impl<'a> Printer<'a> {
             write!(self.out, " parent {parent}")?;
         }
         if state.return_to != 0 {
-            write!(self.out, " return {}", state.return_to)?;
+            let word = if state.initialises { "init" } else { "return" };
+            write!(self.out, " {word} {}", state.return_to)?;
         }
         self.out.push('\n');
         Ok(())

@@ -77,6 +77,7 @@ fn state(stack: &[Slot]) -> State {
         function: None,
         offset: 7,
         return_to: 0,
+        initialises: false,
         locals: Vec::new(),
         stack: stack.to_vec(),
         parent: None,

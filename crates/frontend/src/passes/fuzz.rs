@@ -57,6 +57,7 @@ impl Maker<'_> {
             function: None,
             offset: 0,
             return_to: 0,
+            initialises: false,
             locals: Vec::new(),
             stack,
             parent: None,

@@ -1,10 +1,10 @@
 //! Attributes: by the inline cache that the interpreter filled, with the generic way behind it.
 
-use super::{Builder, Flow, Result};
+use super::{Builder, Flow, Refusal, Result};
 use crate::build::frame::Item;
 use crate::bytecode::{Instr, Opcode, Special};
 use crate::hir::{HelperId, Kind, Op, Type, Value};
-use martlet_snapshot::Site;
+use martlet_snapshot::{Object, Site};
 
 impl Builder<'_> {
     pub(super) fn attribute(&mut self, instr: &Instr) -> Result {
@@ -27,6 +27,9 @@ impl Builder<'_> {
         let object = self.obj(&item)?;
         let name = self.name(instr.arg >> 1)?;
         if let Some(flow) = self.place_of_attr(instr, object, name)? {
+            return Ok(flow);
+        }
+        if let Some(flow) = self.property(instr, object)? {
             return Ok(flow);
         }
         let (helper, args) = match instr.special {
@@ -71,6 +74,36 @@ impl Builder<'_> {
             _ => (HelperId::GetAttr, vec![object, name]),
         };
         self.generic(instr, helper, args)
+    }
+
+    /// Calls the getter of a property; none where it is not known to be one.
+    fn property(
+        &mut self,
+        instr: &Instr,
+        object: Value,
+    ) -> std::result::Result<Option<Flow>, Refusal> {
+        let (Some(Special::LoadAttrProperty { type_version, .. }), Some(Site::Descriptor(id))) =
+            (instr.special, self.site(instr))
+        else {
+            return Ok(None);
+        };
+        let id = *id;
+        let info = match self.object(id) {
+            Some(Object::Function(info)) if info.simple && info.arg_count == 1 => info.clone(),
+            _ => return Ok(None),
+        };
+        if !self.may_speculate() {
+            return Ok(None);
+        }
+        let version = self.number(type_version);
+        let same = self.helper(HelperId::HasClass, vec![object, version]);
+        self.guard(same, true);
+        let getter = self.constant(id);
+        let ty = self.func.ty(getter);
+        let getter = self
+            .emit_exiting(Op::GuardCode(info.code), vec![getter], ty)
+            .expect("the same reference");
+        self.python_function(instr, getter, &info, &[Item::Val(object)])
     }
 
     /// Calls a probe, and exits where it finds nothing.

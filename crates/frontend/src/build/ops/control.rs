@@ -110,6 +110,11 @@ impl Builder<'_> {
 
     /// The caller goes on behind its call.
     fn return_inlined(&mut self, item: &Item) -> Result {
+        let depth = self.frames.len() - 2;
+        let initialises = self.frames[depth].call.is_some_and(|it| it.initialises);
+        if initialises && let Item::Val(value) = item {
+            self.guard_kind(*value, Kind::NONE);
+        }
         // What dies with the frame must not run code, for there is no frame.
         for local in self.frame().locals.clone() {
             if let Local::Inlined(Item::Val(value)) = local
@@ -119,9 +124,11 @@ impl Builder<'_> {
             }
         }
         self.frames.pop();
-        let (_, return_to) = self.frame_mut().call.take().expect("a call is under way");
-        self.push(item.clone());
-        Ok(Flow::Goto(return_to))
+        let call = self.frame_mut().call.take().expect("a call is under way");
+        if !initialises {
+            self.push(item.clone());
+        }
+        Ok(Flow::Goto(call.return_to))
     }
 
     fn raise(&mut self, instr: &Instr) -> Result {

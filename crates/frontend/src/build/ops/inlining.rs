@@ -4,7 +4,7 @@
 use super::calls::arrange;
 use super::{Builder, Flow};
 use crate::build::Refusal;
-use crate::build::frame::{Frame, Head, Item, Local};
+use crate::build::frame::{Frame, Head, Item, Local, Pending};
 use crate::bytecode::{CallKind, Code, Instr, Opcode, Special};
 use crate::hir::{HelperId, Op, Type, Value};
 use martlet_snapshot::{FunctionInfo, ObjId, Object, Site};
@@ -16,6 +16,16 @@ const INLINE_DEPTH: usize = 3;
 /// Instructions on the way from a function's start to an early return, where its head is inlined.
 const HEAD_INSTRUCTIONS: usize = 12;
 
+/// How a function stands in its caller.
+enum Inlined {
+    /// As a whole.
+    Whole,
+    /// Up to an early return.
+    Head(Head),
+    /// As a whole; it is the `__init__` of an object of this class, which is made for it.
+    Initialiser(Value),
+}
+
 impl Builder<'_> {
     pub(super) fn python_function(
         &mut self,
@@ -25,7 +35,7 @@ impl Builder<'_> {
         args: &[Item],
     ) -> Result<Option<Flow>, Refusal> {
         if let Some(code) = self.inlinable(info.code) {
-            self.inline(instr, function, info.code, code, args, None)?;
+            self.inline(instr, function, info.code, code, args, Inlined::Whole)?;
             return Ok(Some(Flow::Goto(0)));
         }
         if !info.direct {
@@ -46,7 +56,7 @@ impl Builder<'_> {
                 args: args.to_vec(),
                 operands: operands.to_vec(),
             };
-            self.inline(instr, function, info.code, code, args, Some(head))?;
+            self.inline(instr, function, info.code, code, args, Inlined::Head(head))?;
             return Ok(Some(Flow::Goto(0)));
         }
         if !self.may_call_out()? {
@@ -118,6 +128,11 @@ impl Builder<'_> {
         let mut all = vec![Item::Null];
         all.extend(args.iter().cloned());
         let args = self.arranged(init, &info, &all, &plan);
+        if let Some(code) = self.inlinable(info.code) {
+            let how = Inlined::Initialiser(class);
+            self.inline(instr, init, info.code, code, &args, how)?;
+            return Ok(Some(Flow::Goto(0)));
+        }
         if !self.may_call_out()? {
             return Ok(Some(Flow::Ended));
         }
@@ -150,11 +165,7 @@ impl Builder<'_> {
             return None;
         };
         let snapshot = &self.request.codes[*index as usize];
-        let is_leaf = self.infos[*index as usize]
-            .code
-            .insts
-            .iter()
-            .all(may_be_in_leaf);
+        let is_leaf = self.is_leaf(*index as usize, INLINE_DEPTH - 1);
         let recursive = self
             .frames
             .iter()
@@ -165,6 +176,46 @@ impl Builder<'_> {
             && snapshot.code.len() / 2 <= INLINE_UNITS
             && !self.avoid_codes.contains(index))
         .then_some(*index as usize)
+    }
+
+    /// Whether nothing in a code object can be observed: what it calls is inlined in turn, so many calls deep.
+    fn is_leaf(&self, index: usize, depth: usize) -> bool {
+        let instrs = &self.infos[index].code.insts;
+        instrs
+            .iter()
+            .all(|instr| may_be_in_leaf(instr) || self.is_inlinable_call(index, instr, depth))
+    }
+
+    /// Whether an instruction is a part of a call of a function that may be inlined.
+    fn is_inlinable_call(&self, index: usize, instr: &Instr, depth: usize) -> bool {
+        let sites = &self.request.codes[index].sites;
+        let site = sites
+            .binary_search_by_key(&instr.offset, |(offset, _)| *offset)
+            .map(|at| &sites[at].1);
+        match (instr.opcode, site) {
+            (Opcode::PushNull, _) => true,
+            (Opcode::LoadGlobal, Ok(Site::Global { .. })) => true,
+            (Opcode::LoadAttr, Ok(Site::Descriptor(id))) => {
+                instr.arg & 1 != 0 && self.is_leaf_function(*id, index, depth)
+            }
+            (Opcode::Call, Ok(Site::Callee(id))) => self.is_leaf_function(*id, index, depth),
+            _ => false,
+        }
+    }
+
+    fn is_leaf_function(&self, id: ObjId, caller: usize, depth: usize) -> bool {
+        let Some(Object::Function(info)) = self.object(id) else {
+            return false;
+        };
+        let Some(Object::Code(Some(index))) = self.object(info.code) else {
+            return false;
+        };
+        let index = *index as usize;
+        info.simple
+            && depth > 1
+            && index != caller
+            && self.request.codes[index].code.len() / 2 <= INLINE_UNITS
+            && self.is_leaf(index, depth - 1)
     }
 
     /// The index of a code object that may return early, before it does anything that must be seen.
@@ -195,10 +246,27 @@ impl Builder<'_> {
         callee: ObjId,
         code: usize,
         args: &[Item],
-        head: Option<Head>,
+        how: Inlined,
     ) -> Result<(), Refusal> {
+        let is_head = matches!(how, Inlined::Head(_));
+        let sees_globals = !is_head && reads_globals(&self.infos[code].code);
+        if sees_globals {
+            let same = self.helper(HelperId::SameGlobals, vec![function]);
+            self.guard(same, true);
+        }
+        let mut args = self.made(args)?;
+        let initialises = matches!(how, Inlined::Initialiser(_));
+        if let Inlined::Initialiser(class) = how {
+            self.release(class);
+            // Nothing exits in front of the call any more: the object might have a finaliser.
+            let instance = self
+                .call_helper(HelperId::NewInstance, vec![class])
+                .expect("an object");
+            args[0] = Item::Val(instance);
+            self.push_value(instance);
+        }
         let mut locals = Vec::new();
-        for (index, arg) in self.made(args)?.into_iter().enumerate() {
+        for (index, arg) in args.into_iter().enumerate() {
             // A float of which both frames may show the object is that object.
             let keeps = self.infos[code].kept[index];
             let arg = match arg {
@@ -213,18 +281,26 @@ impl Builder<'_> {
             self.request.codes[code].n_locals as usize,
             Local::Inlined(Item::Null),
         );
-        if head.is_some() {
+        if is_head {
             // Both ways through the callee go on there.
             self.returns.insert((self.frame().code, instr.end));
         }
-        self.frame_mut().call = Some((instr.offset, instr.end));
+        self.frame_mut().call = Some(Pending {
+            offset: instr.offset,
+            return_to: instr.end,
+            initialises,
+        });
         self.frames.push(Frame {
             code,
             function: Some(function),
             locals,
             stack: Vec::new(),
+            sees_globals,
             call: None,
-            head,
+            head: match how {
+                Inlined::Head(head) => Some(head),
+                _ => None,
+            },
         });
         if !self.func.inlined.contains(&callee) {
             self.func.inlined.push(callee);
@@ -238,7 +314,9 @@ impl Builder<'_> {
         let (Some(head), Some(function)) = (callee.head, callee.function) else {
             unreachable!("only called for heads");
         };
-        let (offset, return_to) = self.frame_mut().call.take().expect("a call is under way");
+        let Pending {
+            offset, return_to, ..
+        } = self.frame_mut().call.take().expect("a call is under way");
         let infos = self.infos.clone();
         let instr = infos[self.frame().code]
             .code
@@ -258,6 +336,13 @@ impl Builder<'_> {
     pub(in crate::build) fn ends_head(&self, instr: &Instr) -> bool {
         self.frame().head.is_some() && !may_be_in_head(instr)
     }
+}
+
+/// Whether a code object reads globals.
+fn reads_globals(code: &Code) -> bool {
+    code.insts
+        .iter()
+        .any(|instr| instr.opcode == Opcode::LoadGlobal)
 }
 
 /// Whether some way from an instruction leads to a return, behind a branch, without leaving what a head may hold.

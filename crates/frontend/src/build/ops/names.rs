@@ -148,7 +148,7 @@ impl Builder<'_> {
     /// The value by its inline cache, or by its name; exits where it has none.
     fn probe_global(&mut self, instr: &Instr) -> std::result::Result<Option<Value>, Refusal> {
         // An inlined function may have globals of its own.
-        if self.is_inlined() {
+        if !self.frame().sees_globals {
             return Ok(None);
         }
         let (helper, numbers) = match instr.special {

@@ -56,6 +56,7 @@ fn everything_a_function_has() {
         function: None,
         offset: 2,
         return_to: 6,
+        initialises: true,
         locals: vec![Slot::Memory, Slot::Null],
         stack: vec![Slot::Virtual(1)],
         parent: None,
@@ -65,6 +66,7 @@ fn everything_a_function_has() {
         function: Some(local_value),
         offset: 0,
         return_to: 0,
+        initialises: false,
         locals: vec![],
         stack: vec![],
         parent: Some(outer),
@@ -114,24 +116,24 @@ fn everything_a_function_has() {
     check(
         &func,
         expect![[r#"
-        func "C.<locals>.f \"quoted\"" loop 7 entry bb0 bytecodes 3 inlined o4, o5
-        bb0 @0:
-          v1: obj any|null = load_local(0)
-          v2: obj int|float[o2] = guard_kind(int) v1 [fs1 owned v1 drops v1] @2
-          v3: i64 int = int(-9223372036854775808)
-          jump bb1(v3)
-        bb1(v0: i64 int) @9:
-          v4: multi any = call.martlet_unpack_sequence(2) v2, v0 [fs0]
-          checked bb1(v0), bb2
-        bb2 @9 cold:
-          exit "never_ran" fs0
-        states:
-          fs0: code 0 at 2 locals [memory, null] stack [x1] return 6
-          fs1: code 1 function v1 at 0 locals [] stack [] parent fs0
-        virtuals:
-          x0: list_iter [v1, raw v0]
-          x1: tuple [x0, null]
-    "#]],
+            func "C.<locals>.f \"quoted\"" loop 7 entry bb0 bytecodes 3 inlined o4, o5
+            bb0 @0:
+              v1: obj any|null = load_local(0)
+              v2: obj int|float[o2] = guard_kind(int) v1 [fs1 owned v1 drops v1] @2
+              v3: i64 int = int(-9223372036854775808)
+              jump bb1(v3)
+            bb1(v0: i64 int) @9:
+              v4: multi any = call.martlet_unpack_sequence(2) v2, v0 [fs0]
+              checked bb1(v0), bb2
+            bb2 @9 cold:
+              exit "never_ran" fs0
+            states:
+              fs0: code 0 at 2 locals [memory, null] stack [x1] init 6
+              fs1: code 1 function v1 at 0 locals [] stack [] parent fs0
+            virtuals:
+              x0: list_iter [v1, raw v0]
+              x1: tuple [x0, null]
+        "#]],
     );
 }
 
