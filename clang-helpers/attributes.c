@@ -121,6 +121,21 @@ MARTLET_HELPER O martlet_probe_method_no_dict(O v, uint32_t type_version, O meth
     return MARTLET_LIKELY(has_type_version(v, type_version)) ? method : NULL;
 }
 
+/* Whether an object whose class may give it a dict has none yet. */
+MARTLET_INLINE bool has_no_dict_yet(O v)
+{
+    PyTypeObject *type = Py_TYPE(v);
+    bool managed = type->tp_flags & Py_TPFLAGS_MANAGED_DICT;
+    Py_ssize_t offset = managed ? MANAGED_DICT_OFFSET : type->tp_dictoffset;
+    return *(O *)((char *)v + offset) == NULL;
+}
+
+/* `method`, where v's class is the one that has it and v's dict is not made yet. Source: LOAD_ATTR_METHOD_LAZY_DICT. */
+MARTLET_HELPER O martlet_probe_method_lazy_dict(O v, uint32_t type_version, O method)
+{
+    return MARTLET_LIKELY(has_type_version(v, type_version) && has_no_dict_yet(v)) ? method : NULL;
+}
+
 /* A new reference to a cached value, or the generic way if there is none. */
 MARTLET_INLINE O found_or_generic(O value, O v, O name)
 {
@@ -224,13 +239,7 @@ MARTLET_HELPER struct martlet_pair martlet_load_method_no_dict(TS ts, O v, O nam
 /* As martlet_load_method, where the object's dict is not made yet. Source: LOAD_ATTR_METHOD_LAZY_DICT. */
 MARTLET_HELPER struct martlet_pair martlet_load_method_lazy_dict(TS ts, O v, O name, uint32_t type_version, O method)
 {
-    bool hit = false;
-    if (MARTLET_LIKELY(has_type_version(v, type_version))) {
-        PyTypeObject *type = Py_TYPE(v);
-        bool managed = type->tp_flags & Py_TPFLAGS_MANAGED_DICT;
-        Py_ssize_t offset = managed ? MANAGED_DICT_OFFSET : type->tp_dictoffset;
-        hit = *(O *)((char *)v + offset) == NULL;
-    }
+    bool hit = has_type_version(v, type_version) && has_no_dict_yet(v);
     return method_or_generic(ts, hit, v, name, method);
 }
 

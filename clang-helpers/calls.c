@@ -24,6 +24,60 @@ static O looked_up(TS ts, O result)
     return result;
 }
 
+/* A C function that takes no argument, or one, in `arg`. Such calls count towards the recursion limit; where that is
+ * reached, nothing is called, and the general way says so. */
+MARTLET_INLINE bool call_simple(TS ts, PyCFunction function, O self, O arg, O *result)
+{
+    if (MARTLET_UNLIKELY(ts->c_recursion_remaining <= 0)) {
+        return false;
+    }
+    ts->c_recursion_remaining--;
+    *result = function(self, arg);
+    ts->c_recursion_remaining++;
+    return true;
+}
+
+/* Calls a C function by the protocol that its definition names, with n arguments. Whether it did: where arguments are
+ * wrong, or the protocol is another one, nothing has happened. Source: CALL_BUILTIN_*, CALL_METHOD_DESCRIPTOR_*. */
+MARTLET_INLINE bool call_by_definition(TS ts, const PyMethodDef *def, O self, O *args, size_t n, O *result)
+{
+    PyCFunction function = def->ml_meth;
+    switch (def->ml_flags) {
+    case METH_NOARGS:
+        return n == 0 && call_simple(ts, function, self, NULL, result);
+    case METH_O:
+        return n == 1 && call_simple(ts, function, self, args[0], result);
+    case METH_FASTCALL:
+        *result = ((PyCFunctionFast)(void (*)(void))function)(self, args, (Py_ssize_t)n);
+        return true;
+    case METH_FASTCALL | METH_KEYWORDS:
+        *result = ((PyCFunctionFastWithKeywords)(void (*)(void))function)(self, args, (Py_ssize_t)n, NULL);
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* Calls what is no Python function with n positional arguments; new. */
+static O call_c(TS ts, O callable, O *args, size_t n, size_t flag)
+{
+    O result = NULL;
+    if (Py_IS_TYPE(callable, &PyMethodDescr_Type)) {
+        PyMethodDescrObject *method = (PyMethodDescrObject *)callable;
+        PyTypeObject *class = method->d_common.d_type;
+        bool fits = n > 0 && (Py_IS_TYPE(args[0], class) || PyType_IsSubtype(Py_TYPE(args[0]), class));
+        if (fits && call_by_definition(ts, method->d_method, args[0], args + 1, n - 1, &result)) {
+            return result;
+        }
+    } else if (Py_IS_TYPE(callable, &PyCFunction_Type)) {
+        const PyMethodDef *def = ((PyCFunctionObject *)callable)->m_ml;
+        if (call_by_definition(ts, def, PyCFunction_GET_SELF(callable), args, n, &result)) {
+            return result;
+        }
+    }
+    return _PyObject_VectorcallTstate(ts, callable, args, n | flag, NULL);
+}
+
 /* Calls with the n arguments in `args`, the last of them named by `names`, and releases the callable and what is left
  * of the arguments. args[-1] is free if `flag` says so. */
 static O call_owned(TS ts, O callable, O *args, size_t n, size_t flag, O names)
@@ -33,6 +87,8 @@ static O call_owned(TS ts, O callable, O *args, size_t n, size_t flag, O names)
     bool is_function = Py_IS_TYPE(callable, &PyFunction_Type);
     if (is_function) {
         result = martlet_call_function(ts, callable, args, n_positional, names);
+    } else if (names == NULL) {
+        result = call_c(ts, callable, args, n, flag);
     } else {
         result = _PyObject_VectorcallTstate(ts, callable, args, n_positional | flag, names);
     }

@@ -121,3 +121,10 @@ MARTLET_CALL struct martlet_float_ok martlet_float_pow(double a, double b)
     }
     return some(negate ? -result : result);
 }
+
+/* math.sqrt(x). ok = 0: a ValueError. Source: math_sqrt. */
+MARTLET_HELPER struct martlet_float_ok martlet_float_sqrt(double x)
+{
+    bool ok = x >= 0.0 || x != x;
+    return (struct martlet_float_ok){ok ? __builtin_sqrt(x) : 0.0, ok};
+}

@@ -28,6 +28,13 @@ struct martlet_stack {
 };
 extern struct martlet_stack martlet_stack;
 
+/* The attribute `__class__` that all objects have, as `object` has it. Defined in state.c. */
+struct martlet_class {
+    O name;       /* "__class__", interned */
+    O descriptor; /* what `object` has under it */
+};
+extern struct martlet_class martlet_class;
+
 /* The values that CPython keeps as immortal singletons. */
 #define MARTLET_SMALL_MIN (-_PY_NSMALLNEGINTS)
 #define MARTLET_SMALL_COUNT (_PY_NSMALLNEGINTS + _PY_NSMALLPOSINTS)

@@ -136,3 +136,15 @@ MARTLET_HELPER struct martlet_float_ok martlet_int_to_float_exact(int64_t a)
 {
     return (struct martlet_float_ok){(double)a, fits_double(a)};
 }
+
+/* The smaller of two. Source: min. */
+MARTLET_HELPER int64_t martlet_int_min(int64_t a, int64_t b)
+{
+    return b < a ? b : a;
+}
+
+/* The larger of two. Source: max. */
+MARTLET_HELPER int64_t martlet_int_max(int64_t a, int64_t b)
+{
+    return b > a ? b : a;
+}

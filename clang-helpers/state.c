@@ -6,9 +6,11 @@
 #include <string.h>
 
 #include <internal/pycore_pymem.h>
+#include <internal/pycore_typeobject.h>
 
 struct martlet_ints martlet_ints;
 struct martlet_stack martlet_stack;
+struct martlet_class martlet_class;
 
 /* How many int blocks are kept, and after how many slow allocations the allocator is looked at again. */
 enum { INT_POOL_LIMIT = 100, INT_POOL_CHECK_EVERY = 256 };
@@ -61,6 +63,11 @@ MARTLET_CALL int martlet_init(void)
         PyErr_SetString(PyExc_SystemError, "martlet: the interpreter's small ints do not lie as its headers say");
         return -1;
     }
+    martlet_class.name = PyUnicode_InternFromString("__class__");
+    if (martlet_class.name == NULL) {
+        return -1;
+    }
+    martlet_class.descriptor = _PyType_Lookup(&PyBaseObject_Type, martlet_class.name);
     martlet_ints.small = small; /* immortal: the references above need not be given back */
     martlet_ints_check_allocator();
     return 0;

@@ -258,6 +258,21 @@ function_with_version(uint32_t version)
     return version != 0 && func != NULL && func->func_version == version ? (O)func : NULL;
 }
 
+/* What stands at a place of the module whose dictionary's keys have this version. */
+static O
+module_entry(uint32_t version, uint32_t index)
+{
+    O modules = PyImport_GetModuleDict(), module;
+    Py_ssize_t at = 0;
+    while (version != 0 && PyDict_CheckExact(modules) && PyDict_Next(modules, &at, NULL, &module)) {
+        O found = Py_IS_TYPE(module, &PyModule_Type) ? dict_entry(PyModule_GetDict(module), version, index) : NULL;
+        if (found != NULL) {
+            return found;
+        }
+    }
+    return NULL;
+}
+
 /* What an instruction, the copy of which stands at `units`, has learned of the object it loads or calls. */
 enum martlet_site_kind { SITE_NONE, SITE_GLOBAL_MODULE, SITE_GLOBAL_BUILTIN, SITE_DESCRIPTOR, SITE_CALLEE };
 
@@ -279,6 +294,12 @@ martlet_site(PyCodeObject *code, uint16_t *units, uint32_t oparg, O globals, O b
         const _PyLoadGlobalCache *global = (const _PyLoadGlobalCache *)cache;
         object = dict_entry(builtins, global->builtin_keys_version, global->index);
         *kind = SITE_GLOBAL_BUILTIN;
+        break;
+    }
+    case LOAD_ATTR_MODULE: {
+        _PyAttrCache *attr = (_PyAttrCache *)cache;
+        object = module_entry(read_u32(attr->version), attr->index);
+        *kind = SITE_DESCRIPTOR;
         break;
     }
     case LOAD_ATTR_METHOD_WITH_VALUES:

@@ -153,6 +153,9 @@ helpers! {
     IntPow = "martlet_int_pow" () [I64, I64] -> IntOk INT "";
     IntTrueDiv = "martlet_int_truediv" () [I64, I64] -> FloatOk FLOAT "";
     IntToFloatExact = "martlet_int_to_float_exact" () [I64] -> FloatOk FLOAT "";
+    IntMin = "martlet_int_min" () [I64, I64] -> I64 INT "";
+    IntMax = "martlet_int_max" () [I64, I64] -> I64 INT "";
+    FloatSqrt = "martlet_float_sqrt" () [F64] -> FloatOk FLOAT "";
     FloatFloorDiv = "martlet_float_floordiv" () [F64, F64] -> F64 FLOAT "";
     FloatMod = "martlet_float_mod" () [F64, F64] -> F64 FLOAT "";
     FloatAbs = "martlet_float_abs" () [F64] -> F64 FLOAT "";
@@ -205,6 +208,7 @@ helpers! {
     ProbeModuleValue = "martlet_probe_module_value" () [Obj, Const32, Const32] -> BorrowedOrNull ANY "";
     ProbeMethodWithValues = "martlet_probe_method_with_values" () [Obj, Const32, Const32, Obj] -> BorrowedOrNull ANY "";
     ProbeMethodNoDict = "martlet_probe_method_no_dict" () [Obj, Const32, Obj] -> BorrowedOrNull ANY "";
+    ProbeMethodLazyDict = "martlet_probe_method_lazy_dict" () [Obj, Const32, Obj] -> BorrowedOrNull ANY "";
     GetAttrInstanceValue = "martlet_get_attr_instance_value" (ts) [Obj, Obj, Const32, Const32] -> New ANY "run";
     GetAttrWithHint = "martlet_get_attr_with_hint" (ts) [Obj, Obj, Const32, Const32] -> New ANY "run";
     GetAttrSlot = "martlet_get_attr_slot" (ts) [Obj, Obj, Const32, Const32] -> New ANY "run";
@@ -258,6 +262,24 @@ helpers! {
     DictMerge = "martlet_dict_merge" (ts) [Obj, Obj, Obj] -> Status ANY "run";
     UnpackSequence = "martlet_unpack_sequence" (ts) [Obj, I64] -> Array ANY "run";
     UnpackEx = "martlet_unpack_ex" (ts) [Obj, I64, I64] -> Array ANY "run";
+    // Lookups that run nothing, and what else is found out that way; NULL or not ok: the general way is needed.
+    QuickDictGet = "martlet_quick_dict_get" () [Obj, Obj, Obj] -> NewOrNull ANY "";
+    QuickDictItem = "martlet_quick_dict_item" () [Obj, Obj] -> NewOrNull ANY "";
+    QuickContains = "martlet_quick_contains" () [Obj, Obj] -> IntOk INT "";
+    // Releases what was there: nothing that a dictionary lent outlives it.
+    QuickDictStore = "martlet_quick_dict_store" (ts) [Obj, Obj, Obj] -> BoolOrError BOOL "run";
+    QuickSetAdd = "martlet_quick_set_add" () [Obj, Obj] -> BoolOrError BOOL "";
+    QuickIsInstance = "martlet_quick_isinstance" () [Obj, Obj] -> IntOk INT "";
+    QuickLen = "martlet_quick_len" () [Obj] -> IntOk INT "";
+    QuickOrd = "martlet_quick_ord" () [Obj] -> IntOk INT "";
+    QuickChr = "martlet_quick_chr" () [I64] -> NewOrNull STR "";
+    TypeOf = "martlet_type_of" () [Obj] -> NewOrNull ANY "";
+    LoadNone = "martlet_none" () [] -> Immortal NONE "";
+    ListCanPop = "martlet_list_can_pop" () [Obj] -> Bool BOOL "";
+    ListPop = "martlet_list_pop" () [Obj] -> New ANY "";
+    GetItemOwned = "martlet_get_item_owned" () [Steal, Steal] -> New ANY "run";
+    SetItemOwned = "martlet_set_item_owned" () [Steal, Steal, Steal] -> Status ANY "run";
+    ContainsOwned = "martlet_contains_owned" () [Steal, Steal] -> BoolOrError BOOL "run";
     // Strings and the rest.
     FormatSimple = "martlet_format_simple" () [Obj] -> New ANY "run";
     FormatWithSpec = "martlet_format_with_spec" () [Obj, Obj] -> New ANY "run";

@@ -562,7 +562,13 @@ fn helper_effects(helper: HelperId) -> Effects {
         HelperId::ProbeGlobalModule | HelperId::ProbeGlobalBuiltin => {
             effects.reads = Memory::GLOBALS
         }
-        HelperId::ListAppend => effects.writes = Memory::LIST_ITEMS | Memory::LIST_LEN,
+        HelperId::ListAppend | HelperId::ListPop => {
+            effects.writes = Memory::LIST_ITEMS | Memory::LIST_LEN
+        }
+        HelperId::QuickLen | HelperId::ListCanPop => {
+            effects.reads = Memory::LIST_LEN | Memory::OTHER
+        }
+        HelperId::QuickSetAdd => effects.writes = Memory::OTHER,
         HelperId::DictLen
         | HelperId::ProbeInstanceValue
         | HelperId::ProbeSlot
@@ -573,6 +579,12 @@ fn helper_effects(helper: HelperId) -> Effects {
         | HelperId::HasClass
         | HelperId::SameGlobals
         | HelperId::ProbeDefault
+        | HelperId::ProbeMethodLazyDict
+        | HelperId::QuickDictGet
+        | HelperId::QuickDictItem
+        | HelperId::QuickContains
+        | HelperId::QuickIsInstance
+        | HelperId::TypeOf
         | HelperId::IsClass => effects.reads = Memory::OTHER,
         HelperId::LoadDeref | HelperId::LoadLocals => effects.reads = Memory::OTHER,
         HelperId::CopyFreeVars => effects.writes = Memory::FRAME,

@@ -201,7 +201,13 @@ impl Builder<'_> {
                 builtin: true,
             }) => self.builtin_class(instr, &name.clone(), args),
             Some(Object::Builtin { module, name }) if module == "builtins" => {
-                self.builtin_function(&name.clone(), args)
+                self.builtin_function(instr, id, &name.clone(), args)
+            }
+            Some(Object::Builtin { module, name }) if module == "math" && name == "sqrt" => {
+                self.square_root(args)
+            }
+            Some(Object::MethodDescriptor { class, name }) => {
+                self.builtin_method(instr, id, (class, name), args)
             }
             _ => Ok(None),
         }
@@ -245,6 +251,12 @@ impl Builder<'_> {
                 }
                 let raw = self.raw_float(*value, kind);
                 self.push_value(raw);
+                Ok(Some(Flow::Next))
+            }
+            ("type", [item]) => self.type_of(item),
+            ("str", [Item::Val(value)]) if self.likely_kinds(&args[0]) == Kind::STR => {
+                let text = self.guard_kind(*value, Kind::STR);
+                self.push_value(text);
                 Ok(Some(Flow::Next))
             }
             ("int", [Item::Val(value)]) if self.kinds(&args[0]) == Kind::INT => {
@@ -328,6 +340,8 @@ impl Builder<'_> {
 
     fn builtin_function(
         &mut self,
+        instr: &Instr,
+        function: ObjId,
         name: &str,
         args: &[Item],
     ) -> std::result::Result<Option<Flow>, Refusal> {
@@ -360,11 +374,27 @@ impl Builder<'_> {
                         self.release(value);
                         length
                     }
-                    _ => return Ok(None),
+                    _ => return self.int_of(instr, function, HelperId::QuickLen, args),
                 };
                 self.push_value(length);
                 Ok(Some(Flow::Next))
             }
+            ("isinstance", [_, _]) => self.is_instance(instr, function, args),
+            ("ord", [_]) => self.int_of(instr, function, HelperId::QuickOrd, args),
+            ("min" | "max", [Item::Val(one), Item::Val(other)])
+                if args.iter().all(|arg| self.likely_kinds(arg) == Kind::INT) =>
+            {
+                let operands = [*one, *other].map(|it| self.unboxed(it, Kind::INT));
+                let helper = if name == "min" {
+                    HelperId::IntMin
+                } else {
+                    HelperId::IntMax
+                };
+                let result = self.helper(helper, operands.to_vec());
+                self.push_value(result);
+                Ok(Some(Flow::Next))
+            }
+            ("chr", [item]) if self.likely_kinds(item) == Kind::INT => self.chr(item),
             ("abs", [Item::Val(value)]) if self.kinds(&args[0]) == Kind::FLOAT => {
                 let raw = self.unboxed(*value, Kind::FLOAT);
                 let result = self.helper(HelperId::FloatAbs, vec![raw]);

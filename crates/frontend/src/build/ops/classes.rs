@@ -19,8 +19,14 @@ enum Case {
     Class(SeenClass),
     /// Of objects of a class: an entry of their dictionaries.
     Hint { type_version: u32, hint: u16 },
-    /// Of a module: an entry of its dictionary.
-    Module { keys_version: u32, index: u16 },
+    /// A method of objects of a class that have no dictionary yet.
+    LazyDict { type_version: u32, object: ObjId },
+    /// Of a module: an entry of its dictionary, and what stands there.
+    Module {
+        keys_version: u32,
+        index: u16,
+        object: Option<ObjId>,
+    },
     /// Of a class itself.
     Type { type_version: u32, object: ObjId },
 }
@@ -29,9 +35,9 @@ impl Case {
     /// The version of the objects' class.
     fn type_version(&self) -> Option<u32> {
         match self {
-            Self::Class(SeenClass { type_version, .. }) | Self::Hint { type_version, .. } => {
-                Some(*type_version)
-            }
+            Self::Class(SeenClass { type_version, .. })
+            | Self::Hint { type_version, .. }
+            | Self::LazyDict { type_version, .. } => Some(*type_version),
             Self::Module { .. } | Self::Type { .. } => None,
         }
     }
@@ -151,6 +157,11 @@ impl Builder<'_> {
             } => Case::Module {
                 keys_version,
                 index,
+                object,
+            },
+            Special::LoadAttrMethodLazyDict { type_version, .. } => Case::LazyDict {
+                type_version,
+                object: object?,
             },
             Special::LoadAttrClass { type_version } => Case::Type {
                 type_version,
@@ -280,13 +291,25 @@ impl Builder<'_> {
                 let args = vec![object, name, version, hint];
                 self.probe(HelperId::ProbeWithHint, args, Type::ANY)
             }
+            Case::LazyDict {
+                type_version,
+                object: of_class,
+            } => {
+                let version = self.number(type_version);
+                let method = self.constant(of_class);
+                let ty = self.func.ty(method);
+                let args = vec![object, version, method];
+                self.probe(HelperId::ProbeMethodLazyDict, args, ty)
+            }
             Case::Module {
                 keys_version,
                 index,
+                object: of_module,
             } => {
                 let (version, index) = (self.number(keys_version), self.number(index.into()));
                 let args = vec![object, version, index];
-                self.probe(HelperId::ProbeModuleValue, args, Type::ANY)
+                let value = self.probe(HelperId::ProbeModuleValue, args, Type::ANY);
+                self.known_global(value, of_module)
             }
             Case::Type {
                 type_version,
@@ -330,10 +353,11 @@ impl Builder<'_> {
         }
         let is_method = matches!(
             case,
-            Case::Class(SeenClass {
-                place: Place::Method { .. },
-                ..
-            })
+            Case::LazyDict { .. }
+                | Case::Class(SeenClass {
+                    place: Place::Method { .. },
+                    ..
+                })
         );
         if !is_method {
             self.release(object);

@@ -124,9 +124,13 @@ impl Builder<'_> {
     fn contains(&mut self, instr: &Instr) -> Result {
         let container = self.pop()?;
         let item = self.pop()?;
+        let quickly = self.is_in_table(instr, &container);
         let (container, item) = (self.obj(&container)?, self.obj(&item)?);
         if !self.may_call_out()? {
             return Ok(Flow::Ended);
+        }
+        if quickly {
+            return self.contains_quickly(instr, container, item);
         }
         let mut bit = self
             .call_helper(HelperId::Contains, vec![container, item])

@@ -79,6 +79,9 @@ impl Builder<'_> {
             self.push_value(item);
             return Ok(Flow::Next);
         }
+        if self.is_of_dict(instr, &container) {
+            return self.dict_item(instr, &container, &index);
+        }
         self.generic_of(instr, &[container, index], HelperId::GetItem)
     }
 
@@ -124,6 +127,9 @@ impl Builder<'_> {
             self.release(list);
             self.store_item(list, index, &value)?;
             return Ok(Flow::Next);
+        }
+        if self.is_of_dict(instr, &container) && !self.is_inlined() {
+            return self.set_dict_item(instr, [&container, &index, &value]);
         }
         self.generic_of(instr, &[container, index, value], HelperId::SetItem)
     }

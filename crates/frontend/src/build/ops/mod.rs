@@ -16,6 +16,7 @@ mod iteration;
 mod locals;
 mod mixed;
 mod names;
+mod quick;
 
 use super::{Builder, Flow, Refusal};
 use crate::bytecode::{Instr, Opcode};

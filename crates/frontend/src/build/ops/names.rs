@@ -177,7 +177,7 @@ impl Builder<'_> {
 
     /// A global whose object was known when the snapshot was taken: functions and builtins are guarded to be what they
     /// were, of anything else the kind is likely.
-    fn known_global(&mut self, value: Value, object: Option<ObjId>) -> Value {
+    pub(super) fn known_global(&mut self, value: Value, object: Option<ObjId>) -> Value {
         let Some((id, object)) = object.and_then(|id| Some((id, self.object(id)?))) else {
             return value;
         };
