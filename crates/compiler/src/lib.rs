@@ -9,6 +9,7 @@
 
 mod compiler;
 mod dumps;
+mod lines;
 mod pipeline;
 pub mod raw;
 mod refused;

@@ -2,6 +2,7 @@
 
 use crate::compiler::Workshop;
 use crate::dumps::{Dumps, bytecode};
+use crate::lines;
 use crate::refused::Refused;
 use martlet_codegen::Tier;
 use martlet_frontend::hir::{self, Cfg, Func};
@@ -35,10 +36,16 @@ pub(crate) fn compile(
         verify(&func, request)?;
     }
 
+    let emitter = &mut workshop.emitter;
+    dumps.add(Stage::Lines, || {
+        let tier = (mode.effort, tier);
+        let lines = lines::explain(&func, request, emitter, &workshop.helpers, tier);
+        lines.map_or_else(|refused| refused.to_string(), |lines| lines.to_json())
+    });
+
     // HIR to LLVM IR, into the library module, where the translation stays until it is released. What it means is
     // fixed from here on.
     let library = &mut workshop.library;
-    let emitter = &mut workshop.emitter;
     emitter.prepare(library)?;
     let lowered = lower(&func, request, library)?;
     dumps.add(Stage::Ir, || {

@@ -211,6 +211,26 @@ fn every_stage_has_its_text() {
 }
 
 #[test]
+fn lines_tell_of_each_listing_and_leave_the_code_as_it_is() {
+    let plain = Opened::new().unit(&add(1));
+    let mut request = add(1);
+    // Entries without columns, of eight units each, all of the first line.
+    request.codes[0].line_table = [0xef, 0].repeat(8);
+    request.mode.dump = vec![Stage::Lines];
+    let reply = Opened::new().reply(&request);
+    assert!(reply.outcome.unwrap().object == plain.object);
+    let lines: serde_json::Value = serde_json::from_str(&reply.dumps[0].text).unwrap();
+    for listing in ["bytecode", "hir", "asm"] {
+        let listing = lines[listing].as_array().unwrap();
+        assert!(listing.iter().any(|it| it["line"].is_u64()), "{listing:?}");
+    }
+    let asm = lines["asm"].as_array().unwrap().iter();
+    let directives = asm.filter(|it| it["text"].as_str().unwrap().trim().starts_with(".loc"));
+    assert_eq!(directives.count(), 0);
+    assert!(lines["notes"].is_array());
+}
+
+#[test]
 fn a_refusal_has_a_reason_and_the_dumps_so_far() {
     let mut request = add(1);
     request.codes[0].code[0] = 0;

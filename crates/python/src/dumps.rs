@@ -43,5 +43,6 @@ fn suffix(stage: Stage) -> &'static str {
         Stage::Ir => "ll",
         Stage::IrOpt => "opt.ll",
         Stage::Asm => "s",
+        Stage::Lines => "lines.json",
     }
 }

@@ -25,7 +25,7 @@ pub(crate) struct Options {
     pub(crate) verify: bool,
     /// `MARTLET_EXIT_EVERY=k`: every k-th guard exits although it holds. 0: none.
     pub(crate) exit_every: u32,
-    /// `MARTLET_DUMP=stages`: texts to write, of `bytecode,hir,ir,ir-opt,asm`.
+    /// `MARTLET_DUMP=stages`: texts to write, of `bytecode,hir,ir,ir-opt,asm,lines`.
     pub(crate) dump: Vec<Stage>,
     /// `MARTLET_DUMP_FILTER=qualname`: only of functions whose qualified name contains this.
     pub(crate) dump_filter: Option<String>,
@@ -82,7 +82,11 @@ impl Options {
                     .filter_map(|name| {
                         let found = stage(name.trim());
                         if found.is_none() {
-                            complain("MARTLET_DUMP", name, "bytecode, hir, ir, ir-opt or asm");
+                            complain(
+                                "MARTLET_DUMP",
+                                name,
+                                "bytecode, hir, ir, ir-opt, asm or lines",
+                            );
                         }
                         found
                     })
@@ -128,6 +132,7 @@ pub(crate) fn stage(name: &str) -> Option<Stage> {
         "ir" => Stage::Ir,
         "ir-opt" => Stage::IrOpt,
         "asm" => Stage::Asm,
+        "lines" => Stage::Lines,
         _ => return None,
     })
 }
@@ -140,5 +145,6 @@ pub(crate) fn stage_name(stage: Stage) -> &'static str {
         Stage::Ir => "ir",
         Stage::IrOpt => "ir-opt",
         Stage::Asm => "asm",
+        Stage::Lines => "lines",
     }
 }

@@ -259,6 +259,8 @@ pub enum Stage {
     IrOpt,
     /// Assembly.
     Asm,
+    /// All of these by source line, and what is slow in it, as JSON.
+    Lines,
 }
 
 /// How much time a translation is worth.

@@ -3,8 +3,8 @@
 use super::frame::{Field, Frame, Item, Local};
 use super::{Builder, Refusal};
 use crate::hir::{
-    Cond, HelperId, InstData, Kind, Op, Rep, Slot, State, StateId, Target, Term, Type, Value,
-    Virtual,
+    Cond, HelperId, Inlined, InstData, Kind, Op, Rep, Slot, State, StateId, Target, Term, Type,
+    Value, Virtual,
 };
 use martlet_snapshot::{ObjId, Object, VirtualKind};
 
@@ -65,9 +65,18 @@ impl Builder<'_> {
         ty: Type,
     ) -> Option<Value> {
         let inst = self.func.make_inst(op, args, state, ty, self.offset);
+        self.func.inlined_from[inst] = self.inlined_from();
         self.func.blocks[self.block].insts.push(inst);
         let InstData { result, .. } = self.func.insts[inst];
         result
+    }
+
+    /// Where the code at hand was inlined from.
+    fn inlined_from(&self) -> Option<Inlined> {
+        let (root, inlined) = self.frames.split_first()?;
+        let call = root.call.as_ref()?.offset;
+        let code = inlined.last()?.code as u32;
+        Some(Inlined { code, call })
     }
 
     /// Ends the current block.

@@ -7,7 +7,7 @@
 use super::helpers::Ret;
 use super::op::{Keeper, Op, Virtual};
 use super::types::{Kind, Rep, Type};
-use cranelift_entity::{PrimaryMap, entity_impl};
+use cranelift_entity::{PrimaryMap, SecondaryMap, entity_impl};
 use martlet_snapshot::{EntryPoint, ObjId};
 use std::collections::BTreeMap;
 
@@ -64,6 +64,26 @@ pub struct InstData {
     pub result: Option<Value>,
     /// Code-unit offset of the bytecode it belongs to, for line numbers.
     pub offset: u32,
+}
+
+/// The bytecode that something belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Origin {
+    /// Which code: index into the request's codes.
+    pub code: u32,
+    /// Code-unit offset in it.
+    pub offset: u32,
+    /// The same in the root code: that of the call, where the code is inlined.
+    pub root: u32,
+}
+
+/// The code that an instruction was inlined from, and the offset of the call in the root code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Inlined {
+    /// Index into the request's codes.
+    pub code: u32,
+    /// Offset of the outermost call's opcode.
+    pub call: u32,
 }
 
 /// A jump to a block with arguments for its parameters.
@@ -209,6 +229,8 @@ pub struct Func {
     pub virtuals: Vec<Virtual>,
     /// Code objects whose bodies were inlined.
     pub inlined: Vec<ObjId>,
+    /// Of instructions of inlined code: where that is from. For reports only; the text form has none of it.
+    pub inlined_from: SecondaryMap<Inst, Option<Inlined>>,
     /// Which locals keep the object of a raw float in them: their memory holds it, or NULL.
     pub kept: Vec<bool>,
     /// Bytecode instructions translated.
@@ -232,6 +254,7 @@ impl Func {
             states: PrimaryMap::new(),
             virtuals: Vec::new(),
             inlined: Vec::new(),
+            inlined_from: SecondaryMap::new(),
             kept: Vec::new(),
             bytecodes: 0,
             handovers: BTreeMap::new(),
@@ -305,6 +328,37 @@ impl Func {
             _ => false,
         };
         by_operation || self.ty(value).kinds.contains(Kind::NULL)
+    }
+
+    /// The bytecode of an instruction.
+    pub fn origin(&self, inst: Inst) -> Origin {
+        let offset = self.insts[inst].offset;
+        match self.inlined_from[inst] {
+            None => Origin {
+                code: 0,
+                offset,
+                root: offset,
+            },
+            Some(Inlined { code, call }) => Origin {
+                code,
+                offset,
+                root: call,
+            },
+        }
+    }
+
+    /// The bytecode of the innermost frame of a state.
+    pub fn state_origin(&self, state: StateId) -> Origin {
+        let State { code, offset, .. } = self.states[state];
+        let mut root = state;
+        while let Some(parent) = self.states[root].parent {
+            root = parent;
+        }
+        Origin {
+            code,
+            offset,
+            root: self.states[root].offset,
+        }
     }
 
     /// The operation that defines a value, unless it is a block parameter.

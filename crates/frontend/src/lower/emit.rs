@@ -2,6 +2,7 @@
 
 use super::exits::{self, SlotSource};
 use super::homes::Homes;
+use super::lines::{Marks, site_number};
 use super::slots::Slots;
 use super::{Lowered, Refusal};
 use crate::hir::{Block, ExitSite, Func, Inst, StateId, Value};
@@ -65,8 +66,10 @@ pub(super) struct Emitter<'a, 'ctx> {
     records: Vec<ExitRecord>,
     exit_blocks: HashMap<String, BasicBlock<'ctx>>,
     /// Exit blocks are filled after everything else, so that they stand last.
-    pending_exits: Vec<(BasicBlock<'ctx>, u32, Vec<Value>)>,
+    pending_exits: Vec<(BasicBlock<'ctx>, ExitSite, u32, Vec<Value>)>,
     weights: [MetadataValue<'ctx>; 2],
+    /// What says which instruction machine code belongs to, if that was asked for.
+    marks: Option<Marks<'ctx>>,
 }
 
 impl<'a, 'ctx> Emitter<'a, 'ctx> {
@@ -114,6 +117,7 @@ impl<'a, 'ctx> Emitter<'a, 'ctx> {
             exit_blocks: HashMap::new(),
             pending_exits: Vec::new(),
             weights,
+            marks: None,
         }
     }
 
@@ -213,6 +217,18 @@ impl<'a, 'ctx> Emitter<'a, 'ctx> {
 
     pub(super) fn set(&mut self, value: Value, to: BasicValueEnum<'ctx>) {
         self.values[value] = Some(to);
+    }
+
+    /// Everything is marked from here on.
+    pub(super) fn use_marks(&mut self) {
+        self.marks = Some(Marks::new(self.module, self.body));
+    }
+
+    /// What is built from here on belongs to this instruction.
+    pub(super) fn mark(&self, site: ExitSite) {
+        if let Some(marks) = &self.marks {
+            marks.set(&self.builder, self.context, site_number(self.func, site));
+        }
     }
 
     /// Calls a C function, declaring it by its result and what is passed. C's `bool` is a zero-extended bit.
@@ -345,7 +361,7 @@ impl<'a, 'ctx> Emitter<'a, 'ctx> {
         self.records.push(record);
         let block = self.new_block("exit");
         self.exit_blocks.insert(key, block);
-        self.pending_exits.push((block, index, values));
+        self.pending_exits.push((block, site, index, values));
         Ok(block)
     }
 
@@ -468,7 +484,8 @@ impl<'a, 'ctx> Emitter<'a, 'ctx> {
 
     /// Fills the exit blocks.
     pub(super) fn emit_exits(&mut self) -> Result<(), Refusal> {
-        for (block, index, values) in std::mem::take(&mut self.pending_exits) {
+        for (block, site, index, values) in std::mem::take(&mut self.pending_exits) {
+            self.mark(site);
             // Appended when they were first needed; moved to the end, out of the way of what is hot.
             let last = self
                 .body

@@ -9,12 +9,14 @@ mod calls;
 mod emit;
 mod exits;
 mod homes;
+mod lines;
 mod ops;
 mod slots;
 mod terms;
 #[cfg(test)]
 mod tests;
 
+pub use lines::site_number;
 pub use slots::SLOTS_SYMBOL;
 
 use crate::hir::{Cfg, ExitSite, Func};
@@ -90,8 +92,30 @@ impl Refusal {
 /// # Errors
 /// When the function names too much, or is malformed; the module is then left without it.
 pub fn lower(func: &Func, request: &Request, module: &mut Module) -> Result<Lowered, Refusal> {
+    lower_as(func, request, module, false)
+}
+
+/// As [`lower`], for reading alone: each machine instruction will be marked, as by a line number, with the
+/// [`site_number`] of what it comes from.
+///
+/// # Errors
+/// As there.
+pub fn lower_marked(
+    func: &Func,
+    request: &Request,
+    module: &mut Module,
+) -> Result<Lowered, Refusal> {
+    lower_as(func, request, module, true)
+}
+
+fn lower_as(
+    func: &Func,
+    request: &Request,
+    module: &mut Module,
+    marked: bool,
+) -> Result<Lowered, Refusal> {
     module.edit(|edit| {
-        let lowered = lower_into(func, request, edit.module())?;
+        let lowered = lower_into(func, request, edit.module(), marked)?;
         Ok(Lowered {
             function: edit.own(lowered.function),
             symbol: lowered.symbol,
@@ -106,8 +130,12 @@ fn lower_into<'ctx>(
     func: &Func,
     request: &Request,
     module: &InkModule<'ctx>,
+    marked: bool,
 ) -> Result<Lowered<FunctionValue<'ctx>>, Refusal> {
     let mut emitter = Emitter::new(func, request, module, &symbol(request));
+    if marked {
+        emitter.use_marks();
+    }
     emit_body(&mut emitter)?;
     let verify = request.mode.verify || cfg!(debug_assertions);
     if verify && !emitter.body.verify(false) {
@@ -140,9 +168,11 @@ fn emit_body(emitter: &mut Emitter<'_, '_>) -> Result<(), Refusal> {
         }
         phis.push(emitter.phis(block)?);
         for &inst in &func.blocks[block].insts {
+            emitter.mark(ExitSite::Inst(inst));
             emitter.store_homes(ExitSite::Inst(inst))?;
             emitter.instruction(inst)?;
         }
+        emitter.mark(ExitSite::Term(block));
         emitter.store_homes(ExitSite::Term(block))?;
         emitter.ends[block] = emitter.builder.get_insert_block();
         emitter.terminator(block)?;

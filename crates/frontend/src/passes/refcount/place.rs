@@ -4,7 +4,8 @@ use super::live::Live;
 use super::promote::{Owned, checked_inst};
 use super::roots::{Bits, Roots, Uses, exit_of_block};
 use crate::hir::{
-    Block, Cfg, ExitSite, Func, Handover, Inst, Kind, Op, StateId, Target, Term, Type, Value,
+    Block, Cfg, ExitSite, Func, Handover, Inlined, Inst, Kind, Op, StateId, Target, Term, Type,
+    Value,
 };
 use crate::passes::edges::is_leaf;
 
@@ -46,21 +47,21 @@ pub(super) fn place(
         }
         let offset = func.blocks[block].offset;
         let mut insts = Vec::new();
-        let mut here = offset;
+        let mut here = (offset, None);
         for step in changes.steps {
             match step {
                 Step::Keep(inst) => {
-                    here = func.insts[inst].offset;
+                    here = (func.insts[inst].offset, func.inlined_from[inst]);
                     insts.push(inst);
                 }
                 Step::Count(Op::DecRef, value) if mode == Mode::Mark => {
                     if !func.ty(value).is_quiet() {
-                        insts.push(func.make_inst(Op::Drop, vec![value], None, Type::ANY, here));
+                        insts.push(make(func, Op::Drop, value, here));
                     }
                 }
                 Step::Count(..) if mode == Mode::Mark => {}
                 Step::Count(op, value) => {
-                    insts.push(func.make_inst(op, vec![value], None, Type::ANY, here));
+                    insts.push(make(func, op, value, here));
                 }
             }
         }
@@ -71,6 +72,13 @@ pub(super) fn place(
             }
         }
     }
+}
+
+/// Makes an instruction that belongs to the bytecode of the one before it.
+fn make(func: &mut Func, op: Op, value: Value, (offset, from): (u32, Option<Inlined>)) -> Inst {
+    let inst = func.make_inst(op, vec![value], None, Type::ANY, offset);
+    func.inlined_from[inst] = from;
+    inst
 }
 
 enum Step {
