@@ -21,6 +21,7 @@ use martlet_snapshot::{
 use crate::budget::{self, Charge};
 use crate::dumps;
 use crate::options::Options;
+use crate::profile;
 use crate::raw::dl::{Library, own_path};
 use crate::raw::unit::Header;
 use crate::replies::Place;
@@ -65,6 +66,10 @@ pub(crate) struct Meta {
     pub(crate) exit_reasons: Vec<String>,
     /// Where each exit leaves to: the code object (none: that of the version) and the offset in it.
     pub(crate) exit_sites: Vec<(Option<ObjId>, u32)>,
+    /// The offset of each exit in the version's own code: that of the call, where it leaves to another.
+    pub(crate) exit_roots: Vec<u32>,
+    /// The number of its function.
+    pub(crate) function: u64,
     /// What it cost.
     pub(crate) costs: Costs,
     /// What it was worth.
@@ -213,6 +218,7 @@ impl Compiler for Remote {
         let unit = reply
             .outcome
             .map_err(|(reason, detail)| Refusal::new(reason, detail))?;
+        profile::remember(&source.request);
         let header = Header::new(encode_exits(&unit.exits), unit.exits.len());
         Ok(Compiled {
             entry_symbol: unit.symbol,
@@ -238,6 +244,8 @@ impl Compiler for Remote {
                     .map(|it| site_of(it, &unit.slots))
                     .collect(),
                 slots: unit.slots,
+                exit_roots: unit.exits.iter().map(root_of).collect(),
+                function: source.request.function,
                 exit_reasons: unit.exits.into_iter().map(|it| it.reason).collect(),
                 costs: unit.costs,
                 effort: source.request.mode.effort,
@@ -283,6 +291,8 @@ impl Made {
                 header: Header::new(self.exit_words, n_exits),
                 slots: self.slots,
                 exit_sites: vec![(None, 0); n_exits],
+                exit_roots: vec![0; n_exits],
+                function: source.request.function,
                 exit_reasons: self.exit_reasons,
                 costs: Costs::default(),
                 effort: Effort::Best,
@@ -316,6 +326,11 @@ fn site_of(exit: &ExitRecord, slots: &[SlotValue]) -> (Option<ObjId>, u32) {
         _ => None,
     };
     (code, innermost.offset)
+}
+
+/// The outermost frame of an exit.
+fn root_of(exit: &ExitRecord) -> u32 {
+    exit.frames.first().map_or(0, |it| it.offset)
 }
 
 fn beside_this_extension() -> PathBuf {

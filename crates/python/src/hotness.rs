@@ -161,6 +161,10 @@ pub(crate) fn sampled(gil: Gil<'_>) {
             true => spent() / 2,
             false => spent(),
         };
+        if let Some(profile) = &mut state.profile {
+            let shared = if at_start { sights.len().max(1) } else { 1 };
+            profile.sampled(spent.saturating_mul(shared as u32), prompt);
+        }
         for (depth, sight) in sights.iter().enumerate() {
             if prompt && (depth == 0 || at_start) {
                 look_at(gil, state, sight, depth == 0, spent);
@@ -195,6 +199,9 @@ fn look_at(gil: Gil<'_>, state: &mut State, sight: &Sight, innermost: bool, spen
         }
     }
     let addr = sight.code();
+    if let Some(profile) = &mut state.profile {
+        profile.note(gil, sight, spent);
+    }
     let code = Code::new(gil, addr);
     if code.is_suspendable() {
         return;

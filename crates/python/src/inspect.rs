@@ -9,7 +9,7 @@ use crate::calls::mode;
 use crate::compiler::Remote;
 use crate::options::Options;
 use crate::raw::objects::{Kind, describe};
-use crate::raw::{Addr, code, functions};
+use crate::raw::{Addr, Gil, code, functions};
 use crate::snapshot::{self, Scene};
 use crate::state::{unavailable, with};
 
@@ -98,6 +98,12 @@ impl Inspection {
         .unwrap_or(false)
     }
 
+    /// What is slow, by line: prints as text, and makes a page.
+    fn report<'py>(&self, gil: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let reports = gil.import("martlet._report")?;
+        reports.call_method1("of", (self.function.bind(gil),))
+    }
+
     /// Why the latest attempt to compile it failed; None if it did not.
     fn reason(&self, gil: Python<'_>) -> Option<String> {
         let code = self.code(gil);
@@ -119,31 +125,38 @@ impl Inspection {
         let addr = functions::code_of(gil, func);
         let taken = with(gil, |state| {
             let qualname = code::Code::new(gil, addr).qualname(gil);
-            let mut how = mode(state, &qualname, true, Effort::Best);
-            how.dump = vec![stage];
             let scene = Scene {
                 entry: EntryPoint::Start,
-                mode: how,
+                mode: mode(state, &qualname, true, Effort::Best),
                 globals: functions::globals_of(gil, func),
                 builtins: functions::builtins_of(gil, func),
                 seen_locals: Vec::new(),
                 seen_stack: Vec::new(),
                 avoid: Vec::new(),
             };
-            let options = state.options.clone();
-            snapshot::take(gil, state, addr, 0, scene).map(|source| (options, source))
+            snapshot::take(gil, state, addr, 0, scene)
         });
-        let (options, source) =
-            taken.ok_or_else(|| PyRuntimeError::new_err("martlet is busy"))??;
-        let answer = ask(options, source.request.clone());
-        drop(source);
-        let dumps = answer.map_err(|it| PyRuntimeError::new_err(it.to_string()))?;
-        dumps
-            .into_iter()
-            .find(|it| it.stage == stage)
-            .map(|it| it.text)
-            .ok_or_else(|| PyRuntimeError::new_err("not compiled: see reason()"))
+        let source = taken.ok_or_else(busy)??;
+        text_of(gil, source.request.clone(), stage)
     }
+}
+
+/// Somebody is at the state further up on this stack, or there is none.
+pub(crate) fn busy() -> PyErr {
+    PyRuntimeError::new_err(unavailable().unwrap_or_else(|| "martlet is busy".to_owned()))
+}
+
+/// One text of what a request is compiled to.
+pub(crate) fn text_of(gil: Gil<'_>, mut request: Request, stage: Stage) -> PyResult<String> {
+    request.mode.dump = vec![stage];
+    let options = with(gil, |state| state.options.clone()).ok_or_else(busy)?;
+    let answer = ask(options, request);
+    let dumps = answer.map_err(|it| PyRuntimeError::new_err(it.to_string()))?;
+    dumps
+        .into_iter()
+        .find(|it| it.stage == stage)
+        .map(|it| it.text)
+        .ok_or_else(|| PyRuntimeError::new_err("not compiled: see reason()"))
 }
 
 /// Compiling wants a large stack.

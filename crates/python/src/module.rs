@@ -10,7 +10,7 @@ use pyo3::types::PyTuple;
 use crate::inspect::{Inspection, function_behind};
 use crate::raw::{Addr, functions, launch};
 use crate::state::{self, with};
-use crate::{calls, fork, hotness, install, made, stats, tools};
+use crate::{calls, fork, hotness, install, made, report, stats, tools};
 
 /// Lets functions be compiled from now on. Nothing happens twice, and nothing under `MARTLET_OFF=1`.
 #[pyfunction]
@@ -195,6 +195,10 @@ fn _martlet(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(before_fork, module)?)?;
     module.add_function(wrap_pyfunction!(after_fork_in_parent, module)?)?;
     module.add_function(wrap_pyfunction!(after_fork_in_child, module)?)?;
+    module.add_function(wrap_pyfunction!(report::start_profile, module)?)?;
+    module.add_function(wrap_pyfunction!(report::profiled, module)?)?;
+    module.add_function(wrap_pyfunction!(report::account, module)?)?;
+    module.add_function(wrap_pyfunction!(report::lines, module)?)?;
     module.add_function(wrap_pyfunction!(made::install_made, module)?)?;
     module.add_function(wrap_pyfunction!(run_file, module)?)?;
     module.add_function(wrap_pyfunction!(run_call, module)?)?;

@@ -15,6 +15,7 @@ use pyo3::types::PyString;
 use crate::compiler::{Meta, Remote};
 use crate::hotness::Heat;
 use crate::options::Options;
+use crate::profile::Profile;
 use crate::raw::guarded::Guarded;
 use crate::raw::objects::of_sys;
 use crate::raw::record::RawRecord;
@@ -63,6 +64,8 @@ pub(crate) struct State {
     pub(crate) machine_time: u64,
     /// Samples that fell into machine code, and all.
     pub(crate) samples: (u64, u64),
+    /// Where time is spent, if a report is wanted.
+    pub(crate) profile: Option<Profile>,
     /// Functions whose entries changed and were not seen to yet.
     pub(crate) entries_changed: bool,
     /// Refusals of our own, before the engine was asked.
@@ -142,6 +145,7 @@ pub(crate) fn initialise(gil: Gil<'_>) -> PyResult<()> {
         to_arm: Vec::new(),
         machine_time: 0,
         samples: (0, 0),
+        profile: None,
         entries_changed: false,
         refused: BTreeMap::new(),
         greenlet: (
@@ -186,6 +190,9 @@ impl State {
             Entry::Occupied(known) => Ok(known.into_mut()),
             Entry::Vacant(place) => {
                 let code = code::Code::new(gil, addr);
+                if let Some(profile) = &mut self.profile {
+                    profile.keep(gil, addr);
+                }
                 Ok(place.insert(CodeEntry {
                     raw: RawRecord::attach(gil, addr, code.is_simple())?,
                     function: None,

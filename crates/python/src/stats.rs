@@ -24,6 +24,9 @@ struct Place {
     /// Offset of the bytecode, in code units, and whether it is one of an inlined function.
     offset: u32,
     inlined: bool,
+    /// Number of the function, and offset in its own code.
+    owner: u64,
+    root: u32,
 }
 
 /// Exits of versions that are gone.
@@ -38,8 +41,9 @@ pub(crate) fn remember_exits(meta: &Meta) {
 }
 
 fn add_exits(meta: &Meta, sums: &mut BTreeMap<Place, u64>) {
-    let exits = meta.exit_reasons.iter().zip(&meta.exit_sites);
-    for ((reason, (code, offset)), count) in exits.zip(meta.header.counts()) {
+    let sites = meta.exit_sites.iter().zip(&meta.exit_roots);
+    let exits = meta.exit_reasons.iter().zip(sites);
+    for ((reason, ((code, offset), root)), count) in exits.zip(meta.header.counts()) {
         if count > 0 {
             let place = Place {
                 reason: reason.clone(),
@@ -47,6 +51,8 @@ fn add_exits(meta: &Meta, sums: &mut BTreeMap<Place, u64>) {
                 header: meta.entered_at,
                 offset: *offset,
                 inlined: code.is_some(),
+                owner: meta.function,
+                root: *root,
             };
             *sums.entry(place).or_default() += count;
         }
@@ -73,6 +79,31 @@ fn exits_of(sums: BTreeMap<Place, u64>) -> (BTreeMap<String, u64>, Vec<Value>) {
         })
     });
     (reasons, places.collect())
+}
+
+/// Every exit of all versions so far.
+fn all_exits(state: &State) -> BTreeMap<Place, u64> {
+    let mut exits = EXITS.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    for version in state.tables.versions() {
+        add_exits(version.meta(), &mut exits);
+    }
+    exits
+}
+
+/// The exits of all versions of one function.
+pub(crate) fn exits_of_function(state: &State, function: u64) -> Vec<Value> {
+    let exits = all_exits(state).into_iter();
+    let its = exits.filter(|(place, _)| place.owner == function);
+    let described = its.map(|(place, count)| {
+        json!({
+            "loop": place.header,
+            "offset": place.root,
+            "inlined": place.inlined,
+            "reason": place.reason,
+            "count": count,
+        })
+    });
+    described.collect()
 }
 
 /// The statistics.
@@ -112,13 +143,9 @@ fn gather(gil: Gil<'_>, state: &mut State) -> Value {
     state.collect(gil);
     state.engine.drain_released();
     let stats = state.engine.stats();
-    let mut exits = EXITS.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    let mut exit_words = 0;
-    for version in state.tables.versions() {
-        add_exits(version.meta(), &mut exits);
-        exit_words += version.meta().header.table_words();
-    }
-    let (exits, exit_places) = exits_of(exits);
+    let versions = state.tables.versions();
+    let exit_words: usize = versions.map(|it| it.meta().header.table_words()).sum();
+    let (exits, exit_places) = exits_of(all_exits(state));
     let mut refused: BTreeMap<String, u64> = state
         .refused
         .iter()

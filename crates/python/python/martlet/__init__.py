@@ -8,6 +8,7 @@
     @martlet.jit              # this one, asked for at its first call
     martlet.stats()           # what was done, as a dict
     martlet.inspect(f).hir()  # how it was understood; also .ir(), .asm(), .versions(), .reason()
+    martlet.inspect(f).report()  # what is slow, by line; .write("f.html") makes a page of it
     martlet.disable()         # back to the interpreter
 """
 
@@ -82,5 +83,5 @@ def stats():
 
 
 def inspect(function):
-    """A function under the glass: hir(), ir(), asm(), bytecode(), versions(), compiled(), reason()."""
+    """A function under the glass: hir(), ir(), asm(), bytecode(), versions(), compiled(), reason(), report()."""
     return Inspection(function)

@@ -1,4 +1,4 @@
-"""`python -m martlet [--stats] script.py args...`, `-m module args...`, `-c code args...`."""
+"""`python -m martlet [--stats] [--report[=FILE]] script.py args...`, `-m module args...`, `-c code args...`."""
 
 from martlet._launch import main
 

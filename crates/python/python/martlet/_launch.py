@@ -9,12 +9,14 @@ import martlet
 from martlet import _martlet
 
 USAGE = """\
-usage: python -m martlet [--stats] script.py [arg ...]
-       python -m martlet [--stats] -m module [arg ...]
-       python -m martlet [--stats] -c code [arg ...]
-       python -m martlet [--stats] - [arg ...]      (the program comes from stdin)
+usage: python -m martlet [--stats] [--report[=FILE]] script.py [arg ...]
+       python -m martlet [--stats] [--report[=FILE]] -m module [arg ...]
+       python -m martlet [--stats] [--report[=FILE]] -c code [arg ...]
+       python -m martlet [--stats] [--report[=FILE]] - [arg ...]      (the program comes from stdin)
 
---stats  end with a table of what was compiled, on stderr
+--stats          end with a table of what was compiled, on stderr
+--report         end with a report on what is slow in each line, on stderr
+--report=FILE    the same as a page (FILE.html) or as a text (FILE.txt); --report FILE.html works, too
 Environment: MARTLET_STATS=1 or file.json, MARTLET_OFF, MARTLET_LOG, MARTLET_DUMP; see README.md.
 """
 
@@ -25,6 +27,8 @@ def main():
         option = args.pop(0)
         if option == "--stats":
             _martlet.report_to("1")
+        elif option == "--report" or option.startswith("--report="):
+            report_at_end(report_file(option, args))
         elif option == "--help":
             print(USAGE, end="")
             return
@@ -68,6 +72,27 @@ def prompts():
 def fail(message):
     sys.stderr.write("martlet: " + message.rstrip() + "\n")
     sys.exit(2)
+
+
+def report_file(option, args):
+    """Where the report goes: what stands behind `=`, or the next argument if it is such a file; None: to stderr."""
+    if "=" in option:
+        return option.partition("=")[2]
+    is_file = args and args[0].lower().endswith((".html", ".htm", ".txt"))
+    return args.pop(0) if is_file else None
+
+
+def report_at_end(path):
+    from martlet import _report
+
+    if path == "":
+        fail("--report=: a file is wanted")
+    try:
+        _report.at_end(path)
+    except ValueError as error:
+        fail(str(error))
+    except OSError as error:
+        fail(f"the report cannot be written to {path!r}: [Errno {error.errno}] {error.strerror}")
 
 
 def fresh_main():
