@@ -35,6 +35,10 @@ struct martlet_class {
 };
 extern struct martlet_class martlet_class;
 
+/* Whether no audit hook of the process but the extension's own hears C code: then events that it does not care for need
+ * not be raised where no interpreter has hooks of its own. Defined in state.c. */
+extern bool martlet_audits_alone;
+
 /* The values that CPython keeps as immortal singletons. */
 #define MARTLET_SMALL_MIN (-_PY_NSMALLNEGINTS)
 #define MARTLET_SMALL_COUNT (_PY_NSMALLNEGINTS + _PY_NSMALLPOSINTS)

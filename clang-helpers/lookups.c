@@ -302,6 +302,19 @@ MARTLET_CALL O martlet_quick_chr(int64_t v)
     return result;
 }
 
+/* id(v), new; NULL (no exception): somebody listens, ask in the general way. Source: builtin_id. */
+MARTLET_CALL O martlet_quick_id(TS ts, O v)
+{
+    if (MARTLET_UNLIKELY(!martlet_audits_alone || ts->interp->audit_hooks != NULL)) {
+        return NULL;
+    }
+    O result = martlet_inline_int_box((int64_t)(intptr_t)v);
+    if (result == NULL) {
+        PyErr_Clear();
+    }
+    return result;
+}
+
 /* type(v), new. Source: CALL_TYPE_1. */
 MARTLET_HELPER O martlet_type_of(O v)
 {

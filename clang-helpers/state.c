@@ -11,6 +11,7 @@
 struct martlet_ints martlet_ints;
 struct martlet_stack martlet_stack;
 struct martlet_class martlet_class;
+bool martlet_audits_alone;
 
 /* How many int blocks are kept, and after how many slow allocations the allocator is looked at again. */
 enum { INT_POOL_LIMIT = 100, INT_POOL_CHECK_EVERY = 256 };

@@ -1,6 +1,8 @@
 /* functions.c: the entry of Python functions: put in, taken out, watched. */
 #include "runtime.h"
 
+#include "../inline.h"
+
 /* Functions of this code are entered through martlet_vectorcall from now on. */
 static void
 enter(PyFunctionObject *func)
@@ -171,12 +173,28 @@ on_audit(const char *event, O Py_UNUSED(args), void *data)
         && _PyThreadState_GET()->interp == (PyInterpreterState *)data) {
         martlet_hooks.tools();
     }
+    else if (strcmp(event, "sys.addaudithook") == 0) {
+        martlet_audits_alone = false;
+    }
     return 0;
+}
+
+/* The argument of an event, made only if somebody listens: notes that. */
+static O
+note_listener(void *listens)
+{
+    *(bool *)listens = true;
+    return Py_NewRef(Py_None);
 }
 
 /* Hears of tools. The hook cannot be removed, so it is installed late. */
 MARTLET_RUNTIME int
 martlet_hear_of_tools(void)
 {
+    bool listens = false;
+    if (PySys_Audit("martlet.enable", "(O&)", note_listener, &listens) < 0) {
+        return -1;
+    }
+    martlet_audits_alone = !listens;
     return PySys_AddAuditHook(on_audit, _PyThreadState_GET()->interp);
 }

@@ -273,6 +273,7 @@ helpers! {
     QuickLen = "martlet_quick_len" () [Obj] -> IntOk INT "";
     QuickOrd = "martlet_quick_ord" () [Obj] -> IntOk INT "";
     QuickChr = "martlet_quick_chr" () [I64] -> NewOrNull STR "";
+    QuickId = "martlet_quick_id" (ts) [Obj] -> NewOrNull INT "";
     TypeOf = "martlet_type_of" () [Obj] -> NewOrNull ANY "";
     LoadNone = "martlet_none" () [] -> Immortal NONE "";
     ListCanPop = "martlet_list_can_pop" () [Obj] -> Bool BOOL "";

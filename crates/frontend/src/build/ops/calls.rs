@@ -380,6 +380,7 @@ impl Builder<'_> {
                 Ok(Some(Flow::Next))
             }
             ("isinstance", [_, _]) => self.is_instance(instr, function, args),
+            ("id", [_]) => self.identity(instr, function, args),
             ("ord", [_]) => self.int_of(instr, function, HelperId::QuickOrd, args),
             ("min" | "max", [Item::Val(one), Item::Val(other)])
                 if args.iter().all(|arg| self.likely_kinds(arg) == Kind::INT) =>

@@ -180,6 +180,18 @@ impl Builder<'_> {
         Ok(Some(Flow::Next))
     }
 
+    /// `id(value)`.
+    pub(super) fn identity(&mut self, instr: &Instr, function: ObjId, args: &[Item]) -> Understood {
+        if !self.may_call_out()? {
+            return Ok(Some(Flow::Ended));
+        }
+        let value = self.obj(&args[0])?;
+        let found = self.found(HelperId::QuickId, vec![value], Type::of(Kind::INT));
+        let general = self.general_call(function, &[value]);
+        self.found_or(instr, found, &[value], general);
+        Ok(Some(Flow::Next))
+    }
+
     /// `math.sqrt(x)`, probably of a float.
     pub(super) fn square_root(&mut self, args: &[Item]) -> Understood {
         match args {
