@@ -301,6 +301,131 @@ MARTLET_CALL int martlet_set_attr_with_hint(TS ts, O v, O name, uint32_t type_ve
     return 0;
 }
 
+/* Places: where the inline cache of a STORE_ATTR says that an attribute stands in an object. `kind` says how `index`
+ * is to be read. */
+enum place_kind {
+    PLACE_VALUE, /* it counts the inline values */
+    PLACE_SLOT,  /* bytes from the start of the object (`__slots__`) */
+    PLACE_ENTRY, /* it counts the entries of the object's dict */
+};
+
+MARTLET_INLINE O *place_of(O v, uint32_t kind, uint32_t index)
+{
+    switch (kind) {
+    case PLACE_VALUE:
+        return &_PyObject_InlineValues(v)->values[index];
+    case PLACE_SLOT:
+        return (O *)((char *)v + index);
+    default:
+        return &DK_UNICODE_ENTRIES(_PyObject_GetManagedDict(v)->ma_keys)[index].me_value;
+    }
+}
+
+/* Whether v has the place, an inline value or a slot, which may be empty. Source: STORE_ATTR_INSTANCE_VALUE,
+ * STORE_ATTR_SLOT. */
+MARTLET_HELPER bool martlet_has_place(O v, uint32_t kind, uint32_t index, uint32_t type_version)
+{
+    (void)index;
+    if (MARTLET_UNLIKELY(!has_type_version(v, type_version))) {
+        return false;
+    }
+    return kind == PLACE_SLOT || (_PyObject_GetManagedDict(v) == NULL && _PyObject_InlineValues(v)->valid);
+}
+
+/* Whether v has a dict that nobody watches with a value for `name` at entry `index`: then it has that place. `kind` is
+ * for the other helpers. Source: STORE_ATTR_WITH_HINT. */
+MARTLET_HELPER bool martlet_has_entry(O v, uint32_t kind, uint32_t index, uint32_t type_version, O name)
+{
+    (void)kind;
+    PyDictObject *dict = MARTLET_LIKELY(has_type_version(v, type_version)) ? _PyObject_GetManagedDict(v) : NULL;
+    bool plain = dict != NULL && (dict->ma_version_tag & DICT_WATCHER_MASK) == 0;
+    return plain && hinted_entry(dict, name, index) != NULL;
+}
+
+/* Whether releasing what stands at a place runs no Python. */
+MARTLET_HELPER bool martlet_place_quiet(O v, uint32_t kind, uint32_t index)
+{
+    return martlet_inline_release_quiet(*place_of(v, kind, index));
+}
+
+/* What stands at a place; borrowed, NULL (no exception) if it is empty. */
+MARTLET_HELPER O martlet_place_value(O v, uint32_t kind, uint32_t index)
+{
+    return *place_of(v, kind, index);
+}
+
+/* Puts a value at a place that is no entry of a dict; steals it. The old value is released last. */
+MARTLET_HELPER void martlet_place_store(O v, uint32_t kind, uint32_t index, O value)
+{
+    O *place = place_of(v, kind, index);
+    O old = *place;
+    *place = value;
+    if (old != NULL) {
+        martlet_inline_decref(old);
+    } else if (kind == PLACE_VALUE) {
+        _PyDictValues_AddToInsertionOrder(_PyObject_InlineValues(v), index);
+    }
+}
+
+/* As martlet_place_store_float, boxed: what stands there cannot be overwritten. */
+MARTLET_COLD int martlet_place_store_float_slow(TS ts, O v, uint32_t kind, uint32_t index, double value)
+{
+    O box = martlet_inline_float_box(ts, value);
+    if (box == NULL) {
+        return -1;
+    }
+    martlet_place_store(v, kind, index, box);
+    return 0;
+}
+
+/* As martlet_place_store for a double. Overwrites the float there if nothing else refers to it: the caller sees to it
+ * that no borrowed reference to it is alive. 0, or -1 = MemoryError. */
+MARTLET_HELPER int martlet_place_store_float(TS ts, O v, uint32_t kind, uint32_t index, double value)
+{
+    O old = *place_of(v, kind, index);
+    if (MARTLET_LIKELY(old != NULL) && martlet_inline_overwrite_float(old, value)) {
+        return 0;
+    }
+    return martlet_place_store_float_slow(ts, v, kind, index, value);
+}
+
+/* As martlet_place_store_int, boxed: what stands there cannot be overwritten. */
+MARTLET_CALL int martlet_place_store_int_boxed(O v, uint32_t kind, uint32_t index, int64_t value)
+{
+    O box = martlet_inline_int_box(value);
+    if (box == NULL) {
+        return -1;
+    }
+    martlet_place_store(v, kind, index, box);
+    return 0;
+}
+
+/* Likewise for an int of one digit that is none of the interpreter's small ones. */
+MARTLET_HELPER int martlet_place_store_int(O v, uint32_t kind, uint32_t index, int64_t value)
+{
+    O old = *place_of(v, kind, index);
+    if (MARTLET_LIKELY(old != NULL) && martlet_inline_overwrite_int(old, value)) {
+        return 0;
+    }
+    return martlet_place_store_int_boxed(v, kind, index, value);
+}
+
+/* Puts a value at entry `index` of v's dict, which is such as martlet_has_entry wants it; steals it. */
+MARTLET_HELPER void martlet_entry_store(TS ts, O v, uint32_t kind, uint32_t index, O value)
+{
+    (void)kind;
+    PyDictObject *dict = _PyObject_GetManagedDict(v);
+    O *place = place_of(v, PLACE_ENTRY, index);
+    O old = *place;
+    *place = value;
+    if (MARTLET_UNLIKELY(!_PyObject_GC_IS_TRACKED((O)dict)) && _PyObject_GC_MAY_BE_TRACKED(value)) {
+        PyObject_GC_Track(dict);
+    }
+    dict->ma_version_tag =
+        DICT_NEXT_VERSION(ts->interp) | (dict->ma_version_tag & DICT_WATCHER_AND_MODIFICATION_MASK);
+    martlet_inline_decref(old);
+}
+
 /* Whether the LOAD_SUPER_ATTR that the current frame stands at was written with arguments, as `super(C, self)`. */
 static bool super_has_arguments(TS ts)
 {

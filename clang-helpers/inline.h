@@ -49,6 +49,7 @@ O martlet_float_box_slow(double value);
 MARTLET_LEAF void martlet_int_free(O v);
 MARTLET_LEAF void martlet_float_free(TS ts, O v);
 void martlet_dealloc(O v);
+bool martlet_dies_quietly(O v);
 void martlet_ints_check_allocator(void);
 struct martlet_int_ok martlet_int_unbox_slow(O v);
 
@@ -82,6 +83,12 @@ MARTLET_INLINE bool martlet_inline_is_quiet(O v)
     PyTypeObject *type = Py_TYPE(v);
     return type == &PyFloat_Type || type == &PyLong_Type || type == &PyUnicode_Type || type == &PyBool_Type ||
            v == Py_None;
+}
+
+/* Whether releasing a reference to v runs no Python: it is NULL, not the last one, or v dies silently. */
+MARTLET_INLINE bool martlet_inline_release_quiet(O v)
+{
+    return v == NULL || MARTLET_LIKELY(v->ob_refcnt > 1) || martlet_inline_is_quiet(v) || martlet_dies_quietly(v);
 }
 
 MARTLET_INLINE bool martlet_inline_int_is_compact(O v)
@@ -143,6 +150,34 @@ MARTLET_INLINE O martlet_inline_float_box(TS ts, double value)
     block->ob_base.ob_type = &PyFloat_Type;
     block->ob_fval = value;
     return (O)block;
+}
+
+/* Gives the float `old` another value, if it is one to which there is only one reference: the caller sees to it that
+ * no borrowed one is alive. */
+MARTLET_INLINE bool martlet_inline_overwrite_float(O old, double value)
+{
+    if (MARTLET_LIKELY(Py_IS_TYPE(old, &PyFloat_Type) && old->ob_refcnt == 1)) {
+        ((PyFloatObject *)old)->ob_fval = value;
+        return true;
+    }
+    return false;
+}
+
+/* Likewise of an int of one digit, where `value` has one digit and is not one of the interpreter's small ints, whose
+ * identity programs see. */
+MARTLET_INLINE bool martlet_inline_overwrite_int(O old, int64_t value)
+{
+    uint64_t magnitude = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+    bool one_digit = magnitude >> PyLong_SHIFT == 0;
+    bool small = (uint64_t)(value - MARTLET_SMALL_MIN) < MARTLET_SMALL_COUNT;
+    if (one_digit && !small && Py_IS_TYPE(old, &PyLong_Type) && old->ob_refcnt == 1 &&
+        martlet_inline_int_is_compact(old)) {
+        PyLongObject *block = (PyLongObject *)old;
+        block->long_value.lv_tag = 1 << NON_SIZE_BITS | (value < 0 ? SIGN_NEGATIVE : 0);
+        block->long_value.ob_digit[0] = (digit)magnitude;
+        return true;
+    }
+    return false;
 }
 
 /* Releases an exact float. */

@@ -38,7 +38,7 @@ MARTLET_COLD bool martlet_dies_quietly(O v)
 /* Whether releasing a reference to v runs no Python: it is NULL, not the last one, or v dies silently. */
 MARTLET_HELPER bool martlet_release_quiet(O v)
 {
-    return v == NULL || MARTLET_LIKELY(v->ob_refcnt > 1) || martlet_inline_is_quiet(v) || martlet_dies_quietly(v);
+    return martlet_inline_release_quiet(v);
 }
 
 /* Takes a reference to v. Source: Py_INCREF. */

@@ -93,9 +93,7 @@ MARTLET_COLD int martlet_list_store_float_slow(TS ts, O list, int64_t i, double 
  * borrowed reference to it is alive. 0, or -1 = MemoryError. */
 MARTLET_HELPER int martlet_list_store_float(TS ts, O list, int64_t i, double v)
 {
-    O old = ((PyListObject *)list)->ob_item[i];
-    if (MARTLET_LIKELY(Py_IS_TYPE(old, &PyFloat_Type) && old->ob_refcnt == 1)) {
-        ((PyFloatObject *)old)->ob_fval = v;
+    if (martlet_inline_overwrite_float(((PyListObject *)list)->ob_item[i], v)) {
         return 0;
     }
     return martlet_list_store_float_slow(ts, list, i, v);
@@ -118,15 +116,7 @@ MARTLET_CALL int martlet_list_store_int_boxed(O list, int64_t i, int64_t v)
 MARTLET_HELPER int martlet_list_store_int(TS ts, O list, int64_t i, int64_t v)
 {
     (void)ts;
-    O old = ((PyListObject *)list)->ob_item[i];
-    uint64_t magnitude = v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
-    bool one_digit = magnitude >> PyLong_SHIFT == 0;
-    bool small = (uint64_t)(v - MARTLET_SMALL_MIN) < MARTLET_SMALL_COUNT;
-    if (one_digit && !small && Py_IS_TYPE(old, &PyLong_Type) && old->ob_refcnt == 1 &&
-        martlet_inline_int_is_compact(old)) {
-        PyLongObject *block = (PyLongObject *)old;
-        block->long_value.lv_tag = 1 << NON_SIZE_BITS | (v < 0 ? SIGN_NEGATIVE : 0);
-        block->long_value.ob_digit[0] = (digit)magnitude;
+    if (martlet_inline_overwrite_int(((PyListObject *)list)->ob_item[i], v)) {
         return 0;
     }
     return martlet_list_store_int_boxed(list, i, v);

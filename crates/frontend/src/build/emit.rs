@@ -64,6 +64,9 @@ impl Builder<'_> {
         state: Option<StateId>,
         ty: Type,
     ) -> Option<Value> {
+        if op.effects().may_run {
+            self.stored.clear();
+        }
         let inst = self.func.make_inst(op, args, state, ty, self.offset);
         self.func.inlined_from[inst] = self.inlined_from();
         self.func.blocks[self.block].insts.push(inst);
@@ -418,6 +421,9 @@ impl Builder<'_> {
             (Rep::Obj, _) => {}
             _ => return value,
         }
+        if let Some(raw) = self.payloads.get(&value) {
+            return *raw;
+        }
         let guarded = self.guard_kind(value, kind);
         let ty = Type::of(kind);
         let raw = match kind {
@@ -560,6 +566,7 @@ impl Builder<'_> {
     /// Python code may have replaced what locals hold while it ran (then the version is left), or dropped what was
     /// only lent: nothing borrowed from locals is kept.
     pub(super) fn forget_cached(&mut self) {
+        self.stored.clear();
         for local in &mut self.frames[0].locals {
             if let Local::Memory { cached, .. } = local {
                 *cached = None;

@@ -24,6 +24,7 @@ use crate::bytecode::{Code, Instr};
 use crate::hir::{Block, Func, Kind, StateId, Type, Value};
 use frame::{Frame, Item, Local};
 use info::CodeInfo;
+use ops::Place;
 use martlet_snapshot::{CodeSnapshot, EntryPoint, ObjId, Object, Request};
 use std::collections::{HashMap, HashSet};
 use versions::Versions;
@@ -105,6 +106,10 @@ struct Builder<'a> {
     start: u32,
     /// A box for each raw value that has one, valid in the current run of blocks.
     boxes: HashMap<Value, Value>,
+    /// The raw numbers of objects that were not unboxed: what was stored to an attribute and is loaded from there.
+    payloads: HashMap<Value, Value>,
+    /// The raw numbers that were stored to places, valid while nothing runs in the current run of blocks.
+    stored: HashMap<(Value, Place), Value>,
     /// What a value probably is.
     hints: HashMap<Value, Kind>,
     /// Bytecodes translated before versions get scarce: about twice what there is.
@@ -140,6 +145,8 @@ impl<'a> Builder<'a> {
             offset: 0,
             start: 0,
             boxes: HashMap::new(),
+            payloads: HashMap::new(),
+            stored: HashMap::new(),
             hints: HashMap::new(),
             affordable: 40 + request.codes[0].code.len() as u32 / 2,
             avoid: request.avoid.iter().fold(HashMap::new(), |mut failed, it| {
@@ -160,6 +167,7 @@ impl<'a> Builder<'a> {
             self.block = work.block;
             self.frames = work.frames;
             self.boxes.clear();
+            self.stored.clear();
             self.plain = work.plain.then(|| (self.frame().code as u32, work.offset));
             self.fill(work.offset)?;
         }

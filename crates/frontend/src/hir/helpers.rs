@@ -222,6 +222,14 @@ helpers! {
     SetAttrInstanceValue = "martlet_set_attr_instance_value" (ts) [Obj, Obj, Const32, Const32, Obj] -> Status ANY "run";
     SetAttrSlot = "martlet_set_attr_slot" (ts) [Obj, Obj, Const32, Const32, Obj] -> Status ANY "run";
     SetAttrWithHint = "martlet_set_attr_with_hint" (ts) [Obj, Obj, Const32, Const32, Obj] -> Status ANY "run";
+    HasPlace = "martlet_has_place" () [Obj, Const32, Const32, Const32] -> Bool BOOL "";
+    HasEntry = "martlet_has_entry" () [Obj, Const32, Const32, Const32, Obj] -> Bool BOOL "";
+    PlaceQuiet = "martlet_place_quiet" () [Obj, Const32, Const32] -> Bool BOOL "";
+    PlaceValue = "martlet_place_value" () [Obj, Const32, Const32] -> BorrowedOrNull ANY "";
+    PlaceStore = "martlet_place_store" () [Obj, Const32, Const32, Steal] -> Void ANY "";
+    PlaceStoreFloat = "martlet_place_store_float" (ts) [Obj, Const32, Const32, F64] -> Status ANY "";
+    PlaceStoreInt = "martlet_place_store_int" () [Obj, Const32, Const32, I64] -> Status ANY "";
+    EntryStore = "martlet_entry_store" (ts) [Obj, Const32, Const32, Steal] -> Void ANY "";
     DelAttr = "martlet_del_attr" () [Obj, Obj] -> Status ANY "run";
     LoadSuperAttr = "martlet_load_super_attr" (ts) [Obj, Obj, Obj, Obj] -> New ANY "run";
     LoadSuperMethod = "martlet_load_super_method" (ts) [Obj, Obj, Obj, Obj] -> Pair ANY "run";

@@ -244,6 +244,8 @@ pub enum Keeper {
     ListItems,
     /// A namespace dictionary, until Python code runs or a global is stored.
     Globals,
+    /// An attribute of some object, until an attribute is stored, or Python code runs.
+    Attributes,
     /// It is the first operand itself: the same reference, the same owner.
     Alias,
 }
@@ -277,8 +279,10 @@ bitflags::bitflags! {
         const ITERATORS = 1 << 3;
         /// Globals and builtins.
         const GLOBALS = 1 << 4;
+        /// Attributes of objects: inline values, slots, entries of their dictionaries.
+        const ATTRIBUTES = 1 << 5;
         /// Anything else that Python code can see.
-        const OTHER = 1 << 5;
+        const OTHER = 1 << 6;
     }
 }
 
@@ -477,6 +481,7 @@ impl Op {
             // An exhausted iterator drops its sequence: only until it is advanced, which is a call that may run.
             Self::ListIterList | Self::TupleIterTuple => Some(Keeper::Operand),
             Self::Call { helper, .. } => match helper.row().ret {
+                Ret::BorrowedOrNull if reads_attribute(*helper) => Some(Keeper::Attributes),
                 Ret::BorrowedOrNull => Some(Keeper::Globals),
                 Ret::Immortal => Some(Keeper::Forever),
                 _ => None,
@@ -569,11 +574,16 @@ fn helper_effects(helper: HelperId) -> Effects {
             effects.reads = Memory::LIST_LEN | Memory::OTHER
         }
         HelperId::QuickSetAdd => effects.writes = Memory::OTHER,
+        helper if reads_attribute(helper) => effects.reads = Memory::ATTRIBUTES | Memory::OTHER,
+        HelperId::PlaceQuiet => effects.reads = Memory::ATTRIBUTES | Memory::OTHER,
+        HelperId::PlaceStore | HelperId::PlaceStoreFloat | HelperId::PlaceStoreInt => {
+            effects.writes = Memory::ATTRIBUTES
+        }
+        // The dictionary of an object may be that of a module.
+        HelperId::EntryStore => effects.writes = Memory::ATTRIBUTES | Memory::GLOBALS,
         HelperId::DictLen
-        | HelperId::ProbeInstanceValue
-        | HelperId::ProbeSlot
-        | HelperId::ProbeWithHint
-        | HelperId::ProbeModuleValue
+        | HelperId::HasPlace
+        | HelperId::HasEntry
         | HelperId::ProbeMethodWithValues
         | HelperId::ProbeMethodNoDict
         | HelperId::HasClass
@@ -591,6 +601,18 @@ fn helper_effects(helper: HelperId) -> Effects {
         _ => {}
     }
     effects
+}
+
+/// Whether a helper gives what an attribute of an object holds.
+fn reads_attribute(helper: HelperId) -> bool {
+    matches!(
+        helper,
+        HelperId::ProbeInstanceValue
+            | HelperId::ProbeSlot
+            | HelperId::ProbeWithHint
+            | HelperId::ProbeModuleValue
+            | HelperId::PlaceValue
+    )
 }
 
 /// Values that an operation's documentation calls the operands, for verifiers: how many, if that is fixed.

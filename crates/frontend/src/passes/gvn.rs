@@ -260,6 +260,7 @@ pub(super) fn is_function(helper: HelperId) -> bool {
             | Ret::BorrowedOrNull
             | Ret::Immortal
     );
-    // It takes an exception away.
-    computes && !row.may_run && helper != HelperId::IterStopped
+    // The one takes an exception away, the other depends on reference counts.
+    let is_other = matches!(helper, HelperId::IterStopped | HelperId::PlaceQuiet);
+    computes && !row.may_run && !is_other
 }

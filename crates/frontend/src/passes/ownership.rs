@@ -128,6 +128,8 @@ impl Walk<'_> {
         self.let_go(|keeper| match keeper {
             Keeper::Local(lender) => Some(lender) == local,
             Keeper::ListItems => effects.writes.contains(Memory::LIST_ITEMS),
+            Keeper::Attributes => effects.writes.contains(Memory::ATTRIBUTES),
+            Keeper::Globals => effects.writes.contains(Memory::GLOBALS),
             _ => false,
         });
         if !lets_operands_go(&op) {
@@ -269,7 +271,7 @@ impl Walk<'_> {
         self.let_go(|keeper| {
             matches!(
                 keeper,
-                Keeper::Local(_) | Keeper::Globals | Keeper::ListItems
+                Keeper::Local(_) | Keeper::Globals | Keeper::Attributes | Keeper::ListItems
             )
         });
         for (index, root) in self.roots.list.iter().enumerate() {

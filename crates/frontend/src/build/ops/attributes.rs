@@ -1,6 +1,6 @@
 //! Attributes: by the inline cache that the interpreter filled, with the generic way behind it.
 
-use super::{Builder, Flow, Refusal, Result};
+use super::{Builder, Flow, Place, Refusal, Result};
 use crate::build::frame::Item;
 use crate::bytecode::{Instr, Opcode, Special};
 use crate::hir::{HelperId, Kind, Op, Type, Value};
@@ -26,6 +26,11 @@ impl Builder<'_> {
         let item = self.pop()?;
         let object = self.obj(&item)?;
         let name = self.name(instr.arg >> 1)?;
+        if let Some(value) = self.stored_number(instr, object) {
+            self.release(object);
+            self.push_value(value);
+            return Ok(Flow::Next);
+        }
         if let Some(flow) = self.place_of_attr(instr, object, name)? {
             return Ok(flow);
         }
@@ -180,8 +185,13 @@ impl Builder<'_> {
 
     fn store_attr(&mut self, instr: &Instr) -> Result {
         let owner = self.pop()?;
-        let value = self.pop()?;
-        let (object, value) = (self.obj(&owner)?, self.obj(&value)?);
+        let item = self.pop()?;
+        if self.may_speculate()
+            && let Some((place, version)) = Place::of_store(instr)
+        {
+            return self.store_to_place(instr, place, version, &owner, &item);
+        }
+        let (object, value) = (self.obj(&owner)?, self.obj(&item)?);
         let name = self.name(instr.arg)?;
         let (helper, version, place) = match instr.special {
             Some(Special::StoreAttrInstanceValue {

@@ -2,7 +2,7 @@
 //! rest is called through its cell.
 
 use super::calls::arrange;
-use super::{Builder, Flow};
+use super::{Builder, Flow, Place};
 use crate::build::Refusal;
 use crate::build::frame::{Frame, Head, Item, Local, Pending};
 use crate::bytecode::{CallKind, Code, Instr, Opcode, Special};
@@ -417,5 +417,6 @@ fn may_be_in_leaf(instr: &Instr) -> bool {
             | BuildTuple
             | UnpackSequence
     );
-    known || may_be_in_head(instr)
+    let writes_attribute = Place::of_store(instr).is_some();
+    known || writes_attribute || may_be_in_head(instr)
 }

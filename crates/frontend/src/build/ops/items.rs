@@ -141,13 +141,12 @@ impl Builder<'_> {
         item: &Item,
     ) -> std::result::Result<(), crate::build::Refusal> {
         let value = self.value(item)?;
-        let constant = matches!(self.func.def_op(value), Some(Op::Int(_) | Op::Float(_)));
         match self.func.rep(value) {
             // A number that has no box: where the list alone owns the old one, that is written into.
-            Rep::F64 if !constant && self.keeping_local(value).is_none() => {
+            Rep::F64 if self.is_unshared(value) => {
                 self.emit_raising(Op::ListStoreFloat, vec![list, index, value], Type::ANY);
             }
-            Rep::I64 if !constant => {
+            Rep::I64 if self.is_unshared(value) => {
                 self.emit_raising(Op::ListStoreInt, vec![list, index, value], Type::ANY);
             }
             _ => {

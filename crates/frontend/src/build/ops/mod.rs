@@ -17,10 +17,13 @@ mod locals;
 mod mixed;
 mod names;
 mod quick;
+mod places;
 
 use super::{Builder, Flow, Refusal};
 use crate::bytecode::{Instr, Opcode};
 use crate::hir::{HelperId, Op, Type, Value};
+
+pub(super) use places::Place;
 
 type Result = std::result::Result<Flow, Refusal>;
 

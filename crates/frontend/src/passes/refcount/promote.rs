@@ -25,6 +25,10 @@ struct Event {
     local: Option<u32>,
     /// An item of some list is replaced.
     list_store: bool,
+    /// An attribute of some object is replaced.
+    attribute_store: bool,
+    /// A global is replaced.
+    global_store: bool,
 }
 
 impl Owned {
@@ -204,6 +208,8 @@ impl Search<'_> {
             run: effects.may_run && *op != Op::Drop,
             local: local_replaced(self.func, inst),
             list_store: effects.writes.contains(Memory::LIST_ITEMS),
+            attribute_store: effects.writes.contains(Memory::ATTRIBUTES),
+            global_store: effects.writes.contains(Memory::GLOBALS),
         }
     }
 
@@ -230,7 +236,8 @@ impl Search<'_> {
         };
         match root.keeper {
             Some(Keeper::Local(local)) => event.run || event.local == Some(local),
-            Some(Keeper::Globals) => event.run,
+            Some(Keeper::Globals) => event.run || event.global_store,
+            Some(Keeper::Attributes) => event.run || event.attribute_store,
             Some(Keeper::ListItems) => event.run || event.list_store || with_lender(),
             Some(Keeper::Operand) => (event.run && root.lent_by_iterator) || with_lender(),
             Some(Keeper::Forever | Keeper::Alias) | None => false,

@@ -247,7 +247,11 @@ pub(crate) fn lets_operands_go(op: &Op) -> bool {
             | Op::CallDirect { .. }
             | Op::Drop
             | Op::Call {
-                helper: HelperId::StoreDeref,
+                helper: HelperId::StoreDeref
+                    | HelperId::PlaceStore
+                    | HelperId::PlaceStoreFloat
+                    | HelperId::PlaceStoreInt
+                    | HelperId::EntryStore,
                 ..
             }
     )
