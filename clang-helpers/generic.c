@@ -7,6 +7,9 @@
 
 #include <internal/pycore_dict.h>
 
+/* entry.c of the runtime. */
+O martlet_call_function(TS ts, O callable, O *args, size_t n, O names);
+
 #define NAME_ERROR "name '%.200s' is not defined"
 
 /* left OP right, where op is BINARY_OP's argument (in-place forms included); new. Source: BINARY_OP. */
@@ -102,6 +105,37 @@ MARTLET_HELPER O martlet_get_item(O container, O key)
 MARTLET_HELPER int martlet_set_item(O container, O key, O v)
 {
     return PyObject_SetItem(container, key, v);
+}
+
+/* The method of v's class for container[key], if that is a Python function that takes just the key; NULL otherwise.
+ * Source: BINARY_SUBSCR_GETITEM. */
+MARTLET_INLINE O python_getitem(O v)
+{
+    PyTypeObject *type = Py_TYPE(v);
+    if (!PyType_HasFeature(type, Py_TPFLAGS_HEAPTYPE)) {
+        return NULL;
+    }
+    O method = ((PyHeapTypeObject *)type)->_spec_cache.getitem;
+    bool holds = method != NULL && ((PyFunctionObject *)method)->func_version ==
+                                       ((PyHeapTypeObject *)type)->_spec_cache.getitem_version;
+    return holds ? method : NULL;
+}
+
+/* container[key] where the class was seen to have its method in Python; new. Source: BINARY_SUBSCR_GETITEM. */
+MARTLET_CALL O martlet_get_item_by_method(TS ts, O container, O key)
+{
+    (void)ts;
+    O method = python_getitem(container);
+    if (method == NULL) {
+        return PyObject_GetItem(container, key);
+    }
+    O args[2] = {Py_NewRef(container), Py_NewRef(key)};
+    Py_INCREF(method);
+    O result = martlet_call_function(ts, method, args, 2, NULL);
+    martlet_inline_decref(method);
+    martlet_inline_xdecref(args[0]);
+    martlet_inline_xdecref(args[1]);
+    return result;
 }
 
 /* del container[key]. Source: DELETE_SUBSCR. */

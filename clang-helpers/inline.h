@@ -39,6 +39,12 @@ extern struct martlet_class martlet_class;
  * not be raised where no interpreter has hooks of its own. Defined in state.c. */
 extern bool martlet_audits_alone;
 
+/* The class `array.array`, once an array was seen; owned. Defined in state.c. */
+struct martlet_arrays {
+    PyTypeObject *type;
+};
+extern struct martlet_arrays martlet_arrays;
+
 /* The values that CPython keeps as immortal singletons. */
 #define MARTLET_SMALL_MIN (-_PY_NSMALLNEGINTS)
 #define MARTLET_SMALL_COUNT (_PY_NSMALLNEGINTS + _PY_NSMALLPOSINTS)

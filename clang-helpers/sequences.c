@@ -4,7 +4,10 @@
  */
 #include "inline.h"
 
+#include <string.h>
+
 #include <internal/pycore_dict.h>
+#include <internal/pycore_global_objects.h>
 #include <internal/pycore_list.h>
 #include <internal/pycore_range.h>
 #include <internal/pycore_setobject.h>
@@ -46,10 +49,77 @@ MARTLET_HELPER O martlet_tuple_item(O v, int64_t i)
     return ((PyTupleObject *)v)->ob_item[i];
 }
 
-/* Character i of v, an exact str, as a str; new. NULL = MemoryError. Source: unicode_getitem. */
-MARTLET_CALL O martlet_str_item(O v, int64_t i)
+/* Character i of v, an exact str, as a str, where it is no constant of the interpreter; new. NULL = MemoryError. */
+MARTLET_CALL O martlet_str_item_slow(O v, int64_t i)
 {
     return PySequence_GetItem(v, i);
+}
+
+/* Character i of v, an exact str, as a str; new. NULL = MemoryError. Source: unicode_getitem. */
+MARTLET_HELPER O martlet_str_item(O v, int64_t i)
+{
+    if (MARTLET_LIKELY(PyUnicode_IS_COMPACT_ASCII(v))) {
+        return (O)&_Py_SINGLETON(strings).ascii[((uint8_t *)((PyASCIIObject *)v + 1))[i]];
+    }
+    return martlet_str_item_slow(v, i);
+}
+
+/* Whether two exact str of the same length and kind have the same characters. */
+MARTLET_CALL bool martlet_str_same(O a, O b)
+{
+    return memcmp(PyUnicode_DATA(a), PyUnicode_DATA(b), (size_t)PyUnicode_GET_LENGTH(a) * PyUnicode_KIND(a)) == 0;
+}
+
+/* a == b, both exactly str. Source: unicode_compare_eq. */
+MARTLET_HELPER bool martlet_str_equal(O a, O b)
+{
+    if (a == b) {
+        return true;
+    }
+    bool alike = PyUnicode_GET_LENGTH(a) == PyUnicode_GET_LENGTH(b) && PyUnicode_KIND(a) == PyUnicode_KIND(b);
+    if (!alike) {
+        return false;
+    }
+    if (PyUnicode_IS_COMPACT_ASCII(a) && PyUnicode_IS_COMPACT_ASCII(b)) {
+        if (((uint8_t *)((PyASCIIObject *)a + 1))[0] != ((uint8_t *)((PyASCIIObject *)b + 1))[0]) {
+            return false;
+        }
+    }
+    return martlet_str_same(a, b);
+}
+
+/* The order of two exact str: -1, 0 or 1. Source: unicode_compare. */
+MARTLET_CALL int64_t martlet_str_order(O a, O b)
+{
+    return PyUnicode_Compare(a, b);
+}
+
+/* item in container, both exactly str: 0, 1, or -1 = MemoryError. Source: PyUnicode_Contains. */
+MARTLET_CALL int martlet_str_contains(O container, O item)
+{
+    return PyUnicode_Contains(container, item);
+}
+
+/* list[start:stop], where the bounds may be beyond the ends, and negative ones count from the end; new. Source:
+ * list_subscript. */
+MARTLET_CALL O martlet_list_slice(O list, int64_t start, int64_t stop)
+{
+    PySlice_AdjustIndices(Py_SIZE(list), &start, &stop, 1);
+    return PyList_GetSlice(list, start, stop);
+}
+
+/* Likewise of an exact tuple. Source: tuplesubscript. */
+MARTLET_CALL O martlet_tuple_slice(O tuple, int64_t start, int64_t stop)
+{
+    PySlice_AdjustIndices(Py_SIZE(tuple), &start, &stop, 1);
+    return PyTuple_GetSlice(tuple, start, stop);
+}
+
+/* Likewise of an exact str. Source: unicode_subscript. */
+MARTLET_CALL O martlet_str_slice(O text, int64_t start, int64_t stop)
+{
+    PySlice_AdjustIndices(PyUnicode_GET_LENGTH(text), &start, &stop, 1);
+    return PyUnicode_Substring(text, start, stop < start ? start : stop);
 }
 
 /* Whether item i of a list is exactly a float, int, str or bool, or None: releasing it runs no Python. */

@@ -10,6 +10,7 @@
 
 struct martlet_ints martlet_ints;
 struct martlet_stack martlet_stack;
+struct martlet_arrays martlet_arrays;
 struct martlet_class martlet_class;
 bool martlet_audits_alone;
 
@@ -79,6 +80,7 @@ MARTLET_CALL void martlet_fini(void)
 {
     martlet_ints.limit = 0;
     release_int_blocks();
+    Py_CLEAR(martlet_arrays.type);
 }
 
 /* The lowest stack address at which machine code of this thread may still call machine code. A quarter of the stack

@@ -81,7 +81,10 @@ martlet_describe(O object, struct martlet_description *out)
     }
 }
 
-/* The class of a live value, numbered as crates/snapshot's `Seen`. */
+/* buffers.c of the helpers. */
+char martlet_array_code(O v);
+
+/* The class of a live value, numbered as crates/snapshot's `Seen`; of an array, 256 and its typecode. */
 MARTLET_RUNTIME uint32_t
 martlet_seen(O object)
 {
@@ -96,8 +99,8 @@ martlet_seen(O object)
     }
     static PyTypeObject *const types[] = {&PyBool_Type,  &PyFloat_Type,     &PyUnicode_Type,  &PyList_Type,
                                           &PyTuple_Type, &PyDict_Type,      &PyRangeIter_Type, &PyListIter_Type,
-                                          &PyTupleIter_Type, &PyEnum_Type};
-    static const uint8_t numbers[] = {2, 5, 6, 7, 8, 9, 10, 11, 12, 13};
+                                          &PyTupleIter_Type, &PyEnum_Type,   &PyBytes_Type,     &PyByteArray_Type};
+    static const uint8_t numbers[] = {2, 5, 6, 7, 8, 9, 10, 11, 12, 13, 15, 16};
     if (object == Py_None) {
         return 1;
     }
@@ -106,7 +109,8 @@ martlet_seen(O object)
             return numbers[i];
         }
     }
-    return 14;
+    char code = martlet_array_code(object);
+    return code != 0 ? 256 + (uint8_t)code : 14;
 }
 
 /* Whether a version may name the object and hold it alive: it cannot lead back to any function, and nobody can tell. */

@@ -116,6 +116,12 @@ pub enum Seen {
     TupleIter,
     /// Exact `enumerate`.
     Enumerate,
+    /// Exact `bytes`.
+    Bytes,
+    /// Exact `bytearray`.
+    Bytearray,
+    /// Exact `array.array` of this typecode.
+    Array(u8),
     /// Anything else.
     Other,
 }

@@ -24,8 +24,8 @@ use crate::bytecode::{Code, Instr};
 use crate::hir::{Block, Func, Kind, StateId, Type, Value};
 use frame::{Frame, Item, Local};
 use info::CodeInfo;
-use ops::Place;
 use martlet_snapshot::{CodeSnapshot, EntryPoint, ObjId, Object, Request};
+use ops::Place;
 use std::collections::{HashMap, HashSet};
 use versions::Versions;
 
@@ -334,8 +334,9 @@ impl<'a> Builder<'a> {
     /// Whether speculation is welcome at the current bytecode.
     fn may_speculate(&self) -> bool {
         match self.failures() {
+            _ if self.plain == Some((self.frame().code as u32, self.start)) => false,
             0 => true,
-            1 => self.is_mixed() || self.unpacks(),
+            1 => self.is_mixed() || self.unpacks() || self.subscribes(),
             _ => false,
         }
     }

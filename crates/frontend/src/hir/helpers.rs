@@ -179,6 +179,18 @@ helpers! {
     // Items and slices.
     GetItem = "martlet_get_item" () [Obj, Obj] -> New ANY "run";
     SetItem = "martlet_set_item" () [Obj, Obj, Obj] -> Status ANY "run";
+    GetItemByMethod = "martlet_get_item_by_method" (ts) [Obj, Obj] -> New ANY "run";
+    BufferLen = "martlet_buffer_len" () [Obj] -> I64 INT "";
+    BufferFloat = "martlet_buffer_float" () [Obj, Const32, I64] -> F64 FLOAT "";
+    BufferInt = "martlet_buffer_int" () [Obj, Const32, I64] -> I64 INT "";
+    BufferStoreFloat = "martlet_buffer_store_float" () [Obj, Const32, I64, F64] -> Void ANY "";
+    BufferStoreInt = "martlet_buffer_store_int" () [Obj, Const32, I64, I64] -> Void ANY "";
+    StrEqual = "martlet_str_equal" () [Obj, Obj] -> Bool BOOL "";
+    StrOrder = "martlet_str_order" () [Obj, Obj] -> I64 INT "";
+    StrContains = "martlet_str_contains" () [Obj, Obj] -> BoolOrError BOOL "";
+    ListSlice = "martlet_list_slice" () [Obj, I64, I64] -> New LIST "";
+    TupleSlice = "martlet_tuple_slice" () [Obj, I64, I64] -> New TUPLE "";
+    StrSlice = "martlet_str_slice" () [Obj, I64, I64] -> New STR "";
     DelItem = "martlet_del_item" () [Obj, Obj] -> Status ANY "run";
     BinarySlice = "martlet_binary_slice" () [Obj, Obj, Obj] -> New ANY "run";
     StoreSlice = "martlet_store_slice" () [Obj, Obj, Obj, Obj] -> Status ANY "run";

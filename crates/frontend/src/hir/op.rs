@@ -281,8 +281,10 @@ bitflags::bitflags! {
         const GLOBALS = 1 << 4;
         /// Attributes of objects: inline values, slots, entries of their dictionaries.
         const ATTRIBUTES = 1 << 5;
+        /// Items of arrays and bytearrays.
+        const BUFFERS = 1 << 6;
         /// Anything else that Python code can see.
-        const OTHER = 1 << 6;
+        const OTHER = 1 << 7;
     }
 }
 
@@ -575,6 +577,10 @@ fn helper_effects(helper: HelperId) -> Effects {
         }
         HelperId::QuickSetAdd => effects.writes = Memory::OTHER,
         helper if reads_attribute(helper) => effects.reads = Memory::ATTRIBUTES | Memory::OTHER,
+        HelperId::BufferFloat | HelperId::BufferInt => effects.reads = Memory::BUFFERS,
+        HelperId::BufferLen => effects.reads = Memory::OTHER,
+        HelperId::BufferStoreFloat | HelperId::BufferStoreInt => effects.writes = Memory::BUFFERS,
+        HelperId::ListSlice => effects.reads = Memory::LIST_ITEMS | Memory::LIST_LEN,
         HelperId::PlaceQuiet => effects.reads = Memory::ATTRIBUTES | Memory::OTHER,
         HelperId::PlaceStore | HelperId::PlaceStoreFloat | HelperId::PlaceStoreInt => {
             effects.writes = Memory::ATTRIBUTES

@@ -57,6 +57,24 @@ bitflags::bitflags! {
         const CELL = 1 << 21;
         /// Anything else.
         const OBJECT = 1 << 22;
+        /// Exact `array.array` of typecode `d`.
+        const FLOAT_ARRAY = 1 << 23;
+        /// Exact `array.array` of typecode `f`.
+        const SINGLE_ARRAY = 1 << 24;
+        /// Exact `array.array` of typecode `l` or `q`.
+        const LONG_ARRAY = 1 << 25;
+        /// Exact `array.array` of typecode `i`.
+        const INT_ARRAY = 1 << 26;
+        /// Exact `array.array` of typecode `h`.
+        const SHORT_ARRAY = 1 << 27;
+        /// Exact `array.array` of typecode `H`.
+        const USHORT_ARRAY = 1 << 28;
+        /// Exact `array.array` of typecode `b`.
+        const BYTE_ARRAY = 1 << 29;
+        /// Exact `array.array` of typecode `B`.
+        const UBYTE_ARRAY = 1 << 30;
+        /// Exact `bytearray`.
+        const BYTEARRAY = 1 << 31;
     }
 }
 
@@ -95,6 +113,38 @@ impl Kind {
             Seen::ListIter => Self::LIST_ITER,
             Seen::TupleIter => Self::TUPLE_ITER,
             Seen::Enumerate => Self::ENUMERATE,
+            Seen::Bytes => Self::BYTES,
+            Seen::Bytearray => Self::BYTEARRAY,
+            Seen::Array(code) => Self::of_array(code),
+            _ => Self::ANY,
+        }
+    }
+}
+
+impl Kind {
+    /// Byte strings and arrays of numbers: their items are raw in memory.
+    pub const BUFFER: Self = Self::BYTES
+        .union(Self::FLOAT_ARRAY)
+        .union(Self::SINGLE_ARRAY)
+        .union(Self::LONG_ARRAY)
+        .union(Self::INT_ARRAY)
+        .union(Self::SHORT_ARRAY)
+        .union(Self::USHORT_ARRAY)
+        .union(Self::BYTE_ARRAY)
+        .union(Self::UBYTE_ARRAY)
+        .union(Self::BYTEARRAY);
+
+    /// The kind of an exact `array.array` of this typecode; [`Kind::ANY`] if its items are not understood.
+    fn of_array(code: u8) -> Self {
+        match code {
+            b'd' => Self::FLOAT_ARRAY,
+            b'f' => Self::SINGLE_ARRAY,
+            b'l' | b'q' => Self::LONG_ARRAY,
+            b'i' => Self::INT_ARRAY,
+            b'h' => Self::SHORT_ARRAY,
+            b'H' => Self::USHORT_ARRAY,
+            b'b' => Self::BYTE_ARRAY,
+            b'B' => Self::UBYTE_ARRAY,
             _ => Self::ANY,
         }
     }

@@ -429,6 +429,15 @@ fn kind_test(kind: Kind) -> Option<&'static str> {
         Kind::TYPE => "martlet_is_type",
         Kind::MODULE => "martlet_is_module",
         Kind::CELL => "martlet_is_cell",
+        Kind::FLOAT_ARRAY => "martlet_is_float_array",
+        Kind::SINGLE_ARRAY => "martlet_is_single_array",
+        Kind::LONG_ARRAY => "martlet_is_long_array",
+        Kind::INT_ARRAY => "martlet_is_int_array",
+        Kind::SHORT_ARRAY => "martlet_is_short_array",
+        Kind::USHORT_ARRAY => "martlet_is_ushort_array",
+        Kind::BYTE_ARRAY => "martlet_is_byte_array",
+        Kind::UBYTE_ARRAY => "martlet_is_ubyte_array",
+        Kind::BYTEARRAY => "martlet_is_bytearray",
         _ => return None,
     })
 }

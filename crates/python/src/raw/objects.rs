@@ -141,6 +141,9 @@ pub(crate) fn seen(object: Addr) -> Seen {
         11 => Seen::ListIter,
         12 => Seen::TupleIter,
         13 => Seen::Enumerate,
+        15 => Seen::Bytes,
+        16 => Seen::Bytearray,
+        code @ 0x100..0x200 => Seen::Array(code as u8),
         _ => Seen::Other,
     }
 }

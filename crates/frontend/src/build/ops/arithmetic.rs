@@ -48,10 +48,22 @@ impl Builder<'_> {
             Some(Special::BinaryOpFloat) => Some(Kind::FLOAT),
             _ => None,
         };
+        let (left, right) = match instr.special {
+            None => self.merged_floats(operator, left, right),
+            Some(_) => (left, right),
+        };
         let (a, b) = (
             self.number_kind(&left, expected),
             self.number_kind(&right, expected),
         );
+        let (a, b) = if instr.special.is_none() && self.may_speculate() {
+            (
+                self.guessed(operator, &left, a, b),
+                self.guessed(operator, &right, b, a),
+            )
+        } else {
+            (a, b)
+        };
         if let (Item::Val(x), Item::Val(y)) = (&left, &right)
             && self.may_speculate()
             && let Some(result) = self.number_op(operator, (*x, a), (*y, b))
@@ -67,6 +79,49 @@ impl Builder<'_> {
         let (left, right) = (self.obj(&left)?, self.obj(&right)?);
         let number = self.number(instr.arg);
         self.generic(instr, HelperId::BinaryOp, vec![left, right, number])
+    }
+
+    /// The operands, where one is a float and nothing is known of the other: that as a double, if it is a number.
+    fn merged_floats(&mut self, operator: u32, left: Item, right: Item) -> (Item, Item) {
+        let may_merge = self.may_speculate()
+            && self.failures() == 0
+            && float_is_known(operator)
+            && self.func.bytecodes <= self.affordable;
+        let kinds = (self.likely_kinds(&left), self.likely_kinds(&right));
+        match (&left, &right, kinds) {
+            (Item::Val(_), Item::Val(open), (Kind::FLOAT, other))
+                if may_merge && !other.is_single() && self.is_open(&right) =>
+            {
+                let open = self.mixed_float(*open);
+                (left, Item::Val(open))
+            }
+            (Item::Val(open), Item::Val(_), (other, Kind::FLOAT))
+                if may_merge && !other.is_single() && self.is_open(&left) =>
+            {
+                let open = self.mixed_float(*open);
+                (Item::Val(open), right)
+            }
+            _ => (left, right),
+        }
+    }
+
+    /// The kind to take an operand for of which nothing is known but its operator, beside another of kind `beside`: the
+    /// interpreter specialises none but `+`, `-` and `*`, and these only for two ints or two floats.
+    fn guessed(&self, operator: u32, item: &Item, kind: Kind, beside: Kind) -> Kind {
+        if kind.is_single() || !self.is_open(item) {
+            return kind;
+        }
+        let is_open = !beside.is_single() && beside.contains(Kind::INT | Kind::FLOAT);
+        let is_number = matches!(beside, Kind::INT | Kind::BOOL | Kind::FLOAT);
+        match operator {
+            _ if !is_number && !is_open => kind,
+            nb::ADD | nb::SUBTRACT | nb::MULTIPLY if is_open => kind,
+            nb::AND | nb::OR | nb::XOR if is_open => kind,
+            nb::ADD | nb::SUBTRACT | nb::MULTIPLY | nb::TRUE_DIVIDE | nb::POWER => Kind::FLOAT,
+            nb::REMAINDER | nb::FLOOR_DIVIDE if beside == Kind::FLOAT => Kind::FLOAT,
+            _ if int_is_known(operator) => Kind::INT,
+            _ => kind,
+        }
     }
 
     /// As [`Builder::binary_op`] where operands are now of this kind, now of that.

@@ -68,6 +68,13 @@ impl Builder<'_> {
             self.push_value(bit);
             return Ok(Flow::Next);
         }
+        if let (Item::Val(x), Item::Val(y)) = (&left, &right)
+            && self.may_speculate()
+            && let Some(bit) = self.compare_texts(cond, *x, *y, special)
+        {
+            self.push_value(bit);
+            return Ok(Flow::Next);
+        }
         let (left, right) = (self.obj(&left)?, self.obj(&right)?);
         let constant = self.number(number);
         let helper = if instr.arg & TO_BOOL != 0 {
@@ -98,6 +105,34 @@ impl Builder<'_> {
         Some(self.emit(Op::FloatCmp(cond), vec![x, y], ty))
     }
 
+    /// Compares two operands that are str, known, specialised to or likely.
+    fn compare_texts(
+        &mut self,
+        cond: Cond,
+        x: Value,
+        y: Value,
+        special: Option<Special>,
+    ) -> Option<Value> {
+        let is_text = |value| self.likely_kinds(&Item::Val(value)) == Kind::STR;
+        if special != Some(Special::CompareStr) && !(is_text(x) && is_text(y)) {
+            return None;
+        }
+        if self.func.rep(x) != Rep::Obj || self.func.rep(y) != Rep::Obj {
+            return None;
+        }
+        let (x, y) = (self.guard_kind(x, Kind::STR), self.guard_kind(y, Kind::STR));
+        if !matches!(cond, Cond::Eq | Cond::Ne) {
+            let order = self.helper(HelperId::StrOrder, vec![x, y]);
+            let zero = self.int(0);
+            return Some(self.int_cmp(cond, order, zero));
+        }
+        let bit = self.helper(HelperId::StrEqual, vec![x, y]);
+        Some(match cond {
+            Cond::Eq => bit,
+            _ => self.emit(Op::Not, vec![bit], Type::of(Kind::BOOL)),
+        })
+    }
+
     /// A number as a double of the very same value; exits where there is none.
     fn exact_float(&mut self, value: Value, kind: Kind) -> Value {
         if kind == Kind::FLOAT {
@@ -125,21 +160,32 @@ impl Builder<'_> {
         let container = self.pop()?;
         let item = self.pop()?;
         let quickly = self.is_in_table(instr, &container);
-        let (container, item) = (self.obj(&container)?, self.obj(&item)?);
-        if !self.may_call_out()? {
+        // In a str is looked for nothing else.
+        let is_text = self.may_speculate() && self.likely_kinds(&container) == Kind::STR;
+        let (mut container, mut item) = (self.obj(&container)?, self.obj(&item)?);
+        let helper = if is_text {
+            container = self.guard_kind(container, Kind::STR);
+            item = self.guard_kind(item, Kind::STR);
+            HelperId::StrContains
+        } else {
+            HelperId::Contains
+        };
+        if !is_text && !self.may_call_out()? {
             return Ok(Flow::Ended);
         }
-        if quickly {
+        if quickly && !is_text {
             return self.contains_quickly(instr, container, item);
         }
         let mut bit = self
-            .call_helper(HelperId::Contains, vec![container, item])
+            .call_helper(helper, vec![container, item])
             .expect("a bit");
         if instr.arg & 1 != 0 {
             bit = self.emit(Op::Not, vec![bit], Type::of(Kind::BOOL));
         }
         self.push_value(bit);
-        self.after_run(instr.end);
+        if !is_text {
+            self.after_run(instr.end);
+        }
         Ok(Flow::Next)
     }
 

@@ -11,7 +11,7 @@ impl Builder<'_> {
             Opcode::BinarySubscr => self.get_item(instr),
             Opcode::StoreSubscr => self.set_item(instr),
             Opcode::DeleteSubscr => self.generic_items(instr, 2, HelperId::DelItem),
-            Opcode::BinarySlice => self.generic_items(instr, 3, HelperId::BinarySlice),
+            Opcode::BinarySlice => self.slice(instr),
             _ => {
                 // STORE_SLICE: value, container, start, stop.
                 let mut items = self.pop_n(4)?;
@@ -55,13 +55,17 @@ impl Builder<'_> {
             Some(Special::SubscrListInt | Special::SubscrTupleInt | Special::SubscrStrInt)
         );
         let is_int = indexed || self.likely_kinds(&index) == Kind::INT;
+        if is_int && Kind::BUFFER.contains(kind) && self.may_speculate() {
+            return self.buffer_item(&container, kind, &index);
+        }
+        let wraps = !indexed || self.failures() > 0;
         if let (Item::Val(object), Item::Val(index), true, true) =
             (&container, &index, is_int, self.may_speculate())
             && matches!(kind, Kind::LIST | Kind::TUPLE | Kind::STR)
         {
             let object = self.guard_kind(*object, kind);
             let index = self.unboxed(*index, Kind::INT);
-            let index = self.index_in_range(object, kind, index);
+            let index = self.index_in_range(object, kind, index, wraps);
             let ty = Type::ANY;
             let item = match kind {
                 Kind::LIST => self.emit(Op::ListItem, vec![object, index], ty),
@@ -82,16 +86,28 @@ impl Builder<'_> {
         if self.is_of_dict(instr, &container) {
             return self.dict_item(instr, &container, &index);
         }
-        self.generic_of(instr, &[container, index], HelperId::GetItem)
+        let helper = match instr.special {
+            Some(Special::SubscrGetitem) => HelperId::GetItemByMethod,
+            _ => HelperId::GetItem,
+        };
+        self.generic_of(instr, &[container, index], helper)
     }
 
-    /// The index, counted from the end if it is a negative constant; exits where it is out of range.
-    fn index_in_range(&mut self, object: Value, kind: Kind, index: Value) -> Value {
+    /// The index, counted from the end if it is a negative constant, or with `wraps` if it is negative; exits where it is
+    /// out of range.
+    pub(super) fn index_in_range(
+        &mut self,
+        object: Value,
+        kind: Kind,
+        index: Value,
+        wraps: bool,
+    ) -> Value {
         let int = Type::of(Kind::INT);
         let length = match kind {
             Kind::LIST => self.emit(Op::Load(Field::ListLen), vec![object], int),
             Kind::TUPLE => self.emit(Op::Load(Field::TupleLen), vec![object], int),
-            _ => self.helper(HelperId::StrLen, vec![object]),
+            Kind::STR => self.helper(HelperId::StrLen, vec![object]),
+            _ => self.helper(HelperId::BufferLen, vec![object]),
         };
         if let Some(Op::Int(constant)) = self.func.def_op(index)
             && *constant < 0
@@ -100,10 +116,70 @@ impl Builder<'_> {
             self.guard_int(index, Cond::Ge, 0);
             return index;
         }
+        let index = if wraps {
+            self.counted_from_end(index, length)
+        } else {
+            index
+        };
         self.guard_int(index, Cond::Ge, 0);
         let bit = self.int_cmp(Cond::Lt, index, length);
         self.guard(bit, true);
         index
+    }
+
+    /// A negative index counted from the end.
+    fn counted_from_end(&mut self, index: Value, length: Value) -> Value {
+        let int = Type::of(Kind::INT);
+        if matches!(self.func.def_op(index), Some(Op::Int(_))) {
+            return index;
+        }
+        // All ones if it is negative.
+        let most = self.int(63);
+        let sign = self.helper(HelperId::IntRShift, vec![index, most]);
+        let added = self.emit(Op::IntBin(IntOp::And), vec![sign, length], int);
+        self.emit(Op::IntAddWrapping, vec![index, added], int)
+    }
+
+    /// `container[start:stop]`, where that is a list, tuple or str and the bounds are ints or left out.
+    fn slice(&mut self, instr: &Instr) -> Result {
+        let items = self.pop_n(3)?;
+        let kind = self.likely_kinds(&items[0]);
+        let is_bound = |it: &Item| matches!(self.likely_kinds(it), Kind::INT | Kind::NONE);
+        let helper = match kind {
+            Kind::LIST => HelperId::ListSlice,
+            Kind::TUPLE => HelperId::TupleSlice,
+            Kind::STR => HelperId::StrSlice,
+            _ => return self.generic_of(instr, &items, HelperId::BinarySlice),
+        };
+        let (Item::Val(object), true) = (
+            &items[0],
+            self.may_speculate() && is_bound(&items[1]) && is_bound(&items[2]),
+        ) else {
+            return self.generic_of(instr, &items, HelperId::BinarySlice);
+        };
+        let object = self.guard_kind(*object, kind);
+        let start = self.bound(&items[1], 0)?;
+        let stop = self.bound(&items[2], i64::MAX)?;
+        self.release(object);
+        let op = Op::Call { helper, outputs: 0 };
+        let part = self.emit_raising(op, vec![object, start, stop], helper.row().ty);
+        self.push_value(part.expect("a sequence"));
+        Ok(Flow::Next)
+    }
+
+    /// A bound of a slice as a raw integer, `none` where it is left out.
+    fn bound(
+        &mut self,
+        item: &Item,
+        none: i64,
+    ) -> std::result::Result<Value, crate::build::Refusal> {
+        let kind = self.likely_kinds(item);
+        let value = self.value(item)?;
+        if kind == Kind::INT {
+            return Ok(self.unboxed(value, kind));
+        }
+        self.guard_kind(value, kind);
+        Ok(self.int(none))
     }
 
     fn set_item(&mut self, instr: &Instr) -> Result {
@@ -114,6 +190,12 @@ impl Builder<'_> {
             instr.special.filter(|_| self.may_speculate()) == Some(Special::StoreSubscrListInt);
         let is_list = special || self.likely_kinds(&container) == Kind::LIST;
         let is_int = special || self.likely_kinds(&index) == Kind::INT;
+        let kind = self.likely_kinds(&container);
+        let is_buffer = kind.is_single() && (Kind::BUFFER - Kind::BYTES).contains(kind);
+        if is_int && is_buffer && self.may_speculate() {
+            return self.store_buffer_item(instr, [&container, &index, &value], kind);
+        }
+        let wraps = !special || self.failures() > 0;
         if let (Item::Val(list), Item::Val(index), true) = (
             &container,
             &index,
@@ -121,7 +203,7 @@ impl Builder<'_> {
         ) {
             let list = self.guard_kind(*list, Kind::LIST);
             let index = self.unboxed(*index, Kind::INT);
-            let index = self.index_in_range(list, Kind::LIST, index);
+            let index = self.index_in_range(list, Kind::LIST, index, wraps);
             let quiet = self.emit(Op::ItemQuiet, vec![list, index], Type::of(Kind::BOOL));
             self.guard(quiet, true);
             self.release(list);

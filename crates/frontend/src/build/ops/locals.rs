@@ -517,7 +517,12 @@ impl Builder<'_> {
 
     /// Does `act(false)` where the test says that nothing can run, else, on a cold path, `act(true)`; then goes on with
     /// the frames as `act(false)` left them (memory on the other path is at least as fresh).
-    pub(super) fn rarely_run(&mut self, test: Op, args: Vec<Value>, mut act: impl FnMut(&mut Self, bool)) {
+    pub(super) fn rarely_run(
+        &mut self,
+        test: Op,
+        args: Vec<Value>,
+        mut act: impl FnMut(&mut Self, bool),
+    ) {
         let quiet = self.emit(test, args, Type::of(Kind::BOOL));
         let hot = self.func.add_block(self.offset);
         let cold = self.func.add_block(self.offset);

@@ -23,6 +23,14 @@ impl Builder<'_> {
         self.opcode() == Some(Opcode::UnpackSequence)
     }
 
+    /// Whether the current bytecode gets or sets an item: if a guess failed once, a negative index is counted from the end.
+    pub(in crate::build) fn subscribes(&self) -> bool {
+        matches!(
+            self.opcode(),
+            Some(Opcode::BinarySubscr | Opcode::StoreSubscr)
+        )
+    }
+
     fn opcode(&self) -> Option<Opcode> {
         let code = &self.infos[self.frame().code].code;
         code.at(self.start).map(|instr| instr.opcode)

@@ -5,6 +5,7 @@
 
 mod arithmetic;
 mod attributes;
+mod buffers;
 mod calls;
 mod classes;
 mod compare;
@@ -16,8 +17,8 @@ mod iteration;
 mod locals;
 mod mixed;
 mod names;
-mod quick;
 mod places;
+mod quick;
 
 use super::{Builder, Flow, Refusal};
 use crate::bytecode::{Instr, Opcode};
