@@ -78,29 +78,25 @@ static O call_c(TS ts, O callable, O *args, size_t n, size_t flag)
     return _PyObject_VectorcallTstate(ts, callable, args, n | flag, NULL);
 }
 
-/* Calls with the n arguments in `args`, the last of them named by `names`, and releases the callable and what is left
- * of the arguments. args[-1] is free if `flag` says so. */
-static O call_owned(TS ts, O callable, O *args, size_t n, size_t flag, O names)
+/* Calls with the n arguments in `args`, the last of them named by `names`; steals the callable and the arguments.
+ * args[-1] is free if `flag` says so. */
+MARTLET_INLINE O call_owned(TS ts, O callable, O *args, size_t n, size_t flag, O names)
 {
-    size_t n_positional = names == NULL ? n : n - (size_t)PyTuple_GET_SIZE(names);
-    O result = NULL;
-    bool is_function = Py_IS_TYPE(callable, &PyFunction_Type);
-    if (is_function) {
-        result = martlet_call_function(ts, callable, args, n_positional, names);
-    } else if (names == NULL) {
-        result = call_c(ts, callable, args, n, flag);
-    } else {
-        result = _PyObject_VectorcallTstate(ts, callable, args, n_positional | flag, names);
+    if (Py_IS_TYPE(callable, &PyFunction_Type)) {
+        return martlet_call_function(ts, callable, args, n, names);
     }
+    size_t n_positional = names == NULL ? n : n - (size_t)PyTuple_GET_SIZE(names);
+    O result = names == NULL ? call_c(ts, callable, args, n, flag)
+                             : _PyObject_VectorcallTstate(ts, callable, args, n_positional | flag, names);
     martlet_inline_decref(callable);
     for (size_t i = 0; i < n; i++) {
         martlet_inline_decref(args[i]);
     }
-    return is_function ? result : looked_up(ts, result);
+    return looked_up(ts, result);
 }
 
 /* As the interpreter's CALL: `self` comes first; a bound method is taken apart. args[-1] is room for self. */
-static O call_arranged(TS ts, O callable, O self, O *args, size_t n, O names)
+MARTLET_INLINE O call_arranged(TS ts, O callable, O self, O *args, size_t n, O names)
 {
     if (self == NULL && Py_IS_TYPE(callable, &PyMethod_Type)) {
         O method = callable;

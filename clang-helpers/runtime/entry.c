@@ -94,9 +94,10 @@ may_take(TS ts, O callable, O const *args, Py_ssize_t n)
                                 : args > stack + 1 && args[-1] == NULL && args[-2] == callable && counted == (uint8_t)n;
 }
 
-/* Pushes a frame for a call with exactly the positional arguments; NULL when the data stack's chunk is full. */
+/* Pushes a frame whose function and parameters the caller fills in, the other locals NULL; NULL when the data stack's
+ * chunk is full. */
 static inline F
-push_simple(TS ts, PyFunctionObject *func, PyCodeObject *code, O const *args, bool take)
+push_simple(TS ts, PyFunctionObject *func, PyCodeObject *code)
 {
     PyObject **top = ts->datastack_top;
     int size = code->co_framesize;
@@ -106,7 +107,6 @@ push_simple(TS ts, PyFunctionObject *func, PyCodeObject *code, O const *args, bo
     ts->datastack_top = top + size;
     F frame = (F)top;
     frame->f_executable = Py_NewRef(code);
-    frame->f_funcobj = Py_NewRef(func);
     frame->f_globals = func->func_globals;
     frame->f_builtins = func->func_builtins;
     frame->f_locals = NULL;
@@ -115,6 +115,17 @@ push_simple(TS ts, PyFunctionObject *func, PyCodeObject *code, O const *args, bo
     frame->return_offset = 0;
     frame->owner = FRAME_OWNED_BY_THREAD;
     frame->stacktop = code->co_nlocalsplus;
+    for (int i = code->co_argcount; i < code->co_nlocalsplus; i++) {
+        frame->localsplus[i] = NULL;
+    }
+    return frame;
+}
+
+/* Gives a new frame its function and its parameters, which stay the caller's; with `take`, it leaves Nones to him. */
+static inline void
+fill_simple(F frame, PyFunctionObject *func, PyCodeObject *code, O const *args, bool take)
+{
+    frame->f_funcobj = Py_NewRef(func);
     int n_args = code->co_argcount;
     for (int i = 0; i < n_args; i++) {
         frame->localsplus[i] = args[i];
@@ -125,10 +136,6 @@ push_simple(TS ts, PyFunctionObject *func, PyCodeObject *code, O const *args, bo
             Py_INCREF(args[i]);
         }
     }
-    for (int i = n_args; i < code->co_nlocalsplus; i++) {
-        frame->localsplus[i] = NULL;
-    }
-    return frame;
 }
 
 /* Pushes a frame for any call, as the interpreter does. NULL with an exception set. */
@@ -181,22 +188,6 @@ interpret_call(O callable, O const *args, size_t nargsf, O kwnames, TS ts)
     return _PyEval_EvalFrameDefault(ts, frame, 0);
 }
 
-/* Calls a Python function with arguments that the caller owns, the last of them named by `names`: what the frame takes
- * over is replaced by None, the rest stays. New; NULL = exception. */
-MARTLET_RUNTIME O
-martlet_call_function(TS ts, O callable, O *args, size_t n, O names)
-{
-    vectorcallfunc entry = ((PyFunctionObject *)callable)->vectorcall;
-    if (entry != martlet_vectorcall && entry != martlet_plain_vectorcall) {
-        return entry(callable, args, n, names);
-    }
-    owned_arguments = args;
-    O result = entry == martlet_vectorcall ? martlet_vectorcall(callable, args, n, names)
-                                           : interpret_call(callable, args, n, names, ts);
-    owned_arguments = NULL;
-    return result;
-}
-
 /* Whether functions were given back because the C stack was low, and it is not low any more. Says so once. */
 MARTLET_RUNTIME bool
 martlet_may_resume(void)
@@ -226,35 +217,19 @@ enter_late(TS ts, F frame)
     return martlet_interpret(ts, frame);
 }
 
-O
-martlet_vectorcall(O callable, O const *args, size_t nargsf, O kwnames)
+/* Whether machine code may be entered for a function with this code. */
+static inline bool
+may_enter(TS ts, const struct martlet_record *record, PyCodeObject *code)
 {
-    PyFunctionObject *func = (PyFunctionObject *)callable;
-    TS ts = _PyThreadState_GET();
-    Py_ssize_t n_args = PyVectorcall_NARGS(nargsf);
-    struct martlet_record *record = martlet_record_of((PyCodeObject *)func->func_code);
-    if (MARTLET_UNLIKELY(martlet_enabled && must_ask(record))) {
-        martlet_hooks.first_call(func, args, kwnames == NULL ? n_args : 0);
-        record = martlet_record_of((PyCodeObject *)func->func_code);
-    }
-    PyCodeObject *code = (PyCodeObject *)func->func_code;
-    if (MARTLET_UNLIKELY(record == NULL || record->live == 0 || !martlet_enabled || ts->tracing
-                         || (ts->eval_breaker & ~_PY_EVAL_EVENTS_MASK) != code->_co_instrumentation_version
-                         || ts->interp->eval_frame != NULL || ts->py_recursion_remaining <= 1
-                         || martlet_stack_low(ts))) {
-        return interpret_call(callable, args, nargsf, kwnames, ts);
-    }
-    F frame = NULL;
-    bool take = may_take(ts, callable, args, n_args + n_keywords(kwnames));
-    if (MARTLET_LIKELY(record->simple && kwnames == NULL && n_args == code->co_argcount)) {
-        frame = push_simple(ts, func, code, args, take);
-    }
-    if (MARTLET_UNLIKELY(frame == NULL)) {
-        frame = push_general(ts, func, args, n_args, kwnames, take);
-        if (frame == NULL) {
-            return NULL;
-        }
-    }
+    return record != NULL && record->live != 0 && martlet_enabled && !ts->tracing
+           && (ts->eval_breaker & ~_PY_EVAL_EVENTS_MASK) == code->_co_instrumentation_version
+           && ts->interp->eval_frame == NULL && ts->py_recursion_remaining > 1 && !martlet_stack_low(ts);
+}
+
+/* Links a new frame, runs what the cell leads to, goes on in the interpreter if that gives the frame up, and pops it. */
+static inline O
+run(TS ts, F frame, const struct martlet_record *record, PyCodeObject *code)
+{
     frame->previous = ts->current_frame;
     ts->current_frame = frame;
     ts->py_recursion_remaining--;
@@ -268,4 +243,82 @@ martlet_vectorcall(O callable, O const *args, size_t nargsf, O kwnames)
     }
     martlet_frame_pop(ts, frame);
     return result;
+}
+
+O
+martlet_vectorcall(O callable, O const *args, size_t nargsf, O kwnames)
+{
+    PyFunctionObject *func = (PyFunctionObject *)callable;
+    TS ts = _PyThreadState_GET();
+    Py_ssize_t n_args = PyVectorcall_NARGS(nargsf);
+    struct martlet_record *record = martlet_record_of((PyCodeObject *)func->func_code);
+    if (MARTLET_UNLIKELY(martlet_enabled && must_ask(record))) {
+        martlet_hooks.first_call(func, args, kwnames == NULL ? n_args : 0);
+        record = martlet_record_of((PyCodeObject *)func->func_code);
+    }
+    PyCodeObject *code = (PyCodeObject *)func->func_code;
+    if (MARTLET_UNLIKELY(!may_enter(ts, record, code))) {
+        return interpret_call(callable, args, nargsf, kwnames, ts);
+    }
+    bool take = may_take(ts, callable, args, n_args + n_keywords(kwnames));
+    F frame = NULL;
+    if (MARTLET_LIKELY(record->simple && kwnames == NULL && n_args == code->co_argcount)) {
+        frame = push_simple(ts, func, code);
+    }
+    if (MARTLET_LIKELY(frame != NULL)) {
+        fill_simple(frame, func, code, args, take);
+    }
+    else {
+        frame = push_general(ts, func, args, n_args, kwnames, take);
+        if (frame == NULL) {
+            return NULL;
+        }
+    }
+    return run(ts, frame, record, code);
+}
+
+/* As martlet_call_function where machine code is not entered at once. */
+static __attribute__((noinline)) O
+call_slowly(TS ts, O callable, O *args, size_t n, O names)
+{
+    vectorcallfunc entry = ((PyFunctionObject *)callable)->vectorcall;
+    size_t n_positional = n - (size_t)n_keywords(names);
+    O result;
+    if (entry == martlet_vectorcall || entry == martlet_plain_vectorcall) {
+        owned_arguments = args;
+        result = entry == martlet_vectorcall ? martlet_vectorcall(callable, args, n_positional, names)
+                                             : interpret_call(callable, args, n_positional, names, ts);
+        owned_arguments = NULL;
+    }
+    else {
+        result = entry(callable, args, n_positional, names);
+    }
+    Py_DECREF(callable);
+    for (size_t i = 0; i < n; i++) {
+        Py_DECREF(args[i]);
+    }
+    return result;
+}
+
+/* Calls a Python function with n arguments, the last of them named by `names`. Steals all but the names: what the frame
+ * takes over dies when that drops it. New; NULL = exception. */
+MARTLET_RUNTIME O
+martlet_call_function(TS ts, O callable, O *args, size_t n, O names)
+{
+    PyFunctionObject *func = (PyFunctionObject *)callable;
+    PyCodeObject *code = (PyCodeObject *)func->func_code;
+    struct martlet_record *record = martlet_record_of(code);
+    if (MARTLET_UNLIKELY(func->vectorcall != martlet_vectorcall || names != NULL || !may_enter(ts, record, code)
+                         || !record->simple || n != (size_t)code->co_argcount)) {
+        return call_slowly(ts, callable, args, n, names);
+    }
+    F frame = push_simple(ts, func, code);
+    if (MARTLET_UNLIKELY(frame == NULL)) {
+        return call_slowly(ts, callable, args, n, names);
+    }
+    frame->f_funcobj = callable;
+    for (size_t i = 0; i < n; i++) {
+        frame->localsplus[i] = args[i];
+    }
+    return run(ts, frame, record, code);
 }
