@@ -1,11 +1,15 @@
 //! Asking for versions: what is asked, and what is refused before anybody is asked.
 
+use std::sync::atomic::Ordering;
+
 use martlet_engine::{InstallHooks, Refusal, Work};
 use martlet_snapshot::{Effort, EntryPoint, Mode, Seen};
 use pyo3::prelude::*;
 
+use crate::budget::{self, Funds};
 use crate::install;
 use crate::raw::code::Code;
+use crate::raw::frames::Sight;
 use crate::raw::{Addr, Gil, c, dl, frames, functions};
 use crate::snapshot::{self, Scene};
 use crate::state::{State, cell_of, point_of, with};
@@ -102,6 +106,9 @@ pub(crate) fn loop_seen(gil: Gil<'_>, addr: Addr, header: u32) {
             close_loop(state, addr, header);
             return;
         }
+        if !can_pay(gil, state, addr, EntryPoint::Loop(header), Effort::Quick) {
+            return wait_for_funds(gil, state, &sight, header);
+        }
         let view = code.view();
         let seen_stack = sight.seen_stack(view.n_locals, view.stack_size);
         let depth = seen_stack.len() as u32;
@@ -132,11 +139,42 @@ pub(crate) fn loop_seen(gil: Gil<'_>, addr: Addr, header: u32) {
     });
 }
 
+/// Nothing is asked for now: the loop goes on in the version that there is, or in the interpreter.
+fn wait_for_funds(gil: Gil<'_>, state: &mut State, sight: &Sight, header: u32) {
+    let addr = sight.code();
+    let function = state.codes.get(&addr).and_then(|it| it.function.as_ref());
+    let current = function.and_then(|it| it.current_at(point_of(header)));
+    let view = Code::new(gil, addr);
+    let depth = sight.seen_stack(view.view().n_locals, view.view().stack_size);
+    let is_open = current.is_some_and(|it| {
+        // It is left too often, and may be asked for again.
+        it.meta().succeeded.store(false, Ordering::Relaxed);
+        open_door(gil, state, addr, header, depth.len() as u32).is_ok()
+    });
+    if !is_open {
+        postpone_loop(state, addr, header);
+    }
+}
+
 /// The loop is left to the interpreter.
 pub(crate) fn close_loop(state: &mut State, addr: Addr, header: u32) {
     if let Some(entry) = state.codes.get_mut(&addr) {
-        entry.raw.forget_loop(header);
         entry.heat.refuse_loop(header);
+    }
+    leave_loop(state, addr, header);
+}
+
+/// The loop is left to the interpreter until it can be paid for.
+pub(crate) fn postpone_loop(state: &mut State, addr: Addr, header: u32) {
+    if let Some(entry) = state.codes.get_mut(&addr) {
+        entry.heat.wants_more(Some(header));
+    }
+    leave_loop(state, addr, header);
+}
+
+fn leave_loop(state: &mut State, addr: Addr, header: u32) {
+    if let Some(entry) = state.codes.get_mut(&addr) {
+        entry.raw.forget_loop(header);
         if entry.raw.get().n_loops == 0 {
             state.to_arm.push((addr, false));
         }
@@ -212,6 +250,51 @@ pub(crate) fn avoid_what_failed(state: &mut State, addr: Addr) {
         for (place, reason) in found {
             storms::avoid(&mut entry.avoid, place, &reason);
         }
+    }
+}
+
+/// What a version will probably cost, in microseconds. How much there is to make well, the quick version knows.
+pub(crate) fn estimate(
+    gil: Gil<'_>,
+    state: &State,
+    addr: Addr,
+    entry: EntryPoint,
+    effort: Effort,
+) -> u64 {
+    let function = state.codes.get(&addr).and_then(|it| it.function.as_ref());
+    let bytecodes = function
+        .filter(|_| effort == Effort::Best)
+        .and_then(|it| it.current_at(point_at(entry)))
+        .map(|it| it.meta().costs.bytecodes);
+    let size = bytecodes.unwrap_or_else(|| Code::new(gil, addr).view().n_units);
+    budget::estimate(effort, size)
+}
+
+/// Whether the program can pay for a version. One that takes the place of another may cost more.
+pub(crate) fn can_pay(
+    gil: Gil<'_>,
+    state: &State,
+    addr: Addr,
+    entry: EntryPoint,
+    effort: Effort,
+) -> bool {
+    let is_successor = state
+        .codes
+        .get(&addr)
+        .is_some_and(|it| it.storms.is_known() && effort == Effort::Quick);
+    let funds = Funds::of(state);
+    let funds = if is_successor {
+        funds.for_successors()
+    } else {
+        funds
+    };
+    funds.suffice(estimate(gil, state, addr, entry, effort))
+}
+
+fn point_at(entry: EntryPoint) -> martlet_engine::EntryPoint {
+    match entry {
+        EntryPoint::Start => martlet_engine::EntryPoint::GENERIC,
+        EntryPoint::Loop(header) => point_of(header),
     }
 }
 
@@ -306,10 +389,7 @@ fn try_ask(
     }
     let internal = |error: PyErr| Refusal::new("snapshot failed", error.to_string());
     let function = state.function(gil, addr).map_err(internal)?;
-    let point = match scene.entry {
-        EntryPoint::Start => martlet_engine::EntryPoint::GENERIC,
-        EntryPoint::Loop(header) => point_of(header),
-    };
+    let point = point_at(scene.entry);
     // What is small comes first: a large function would keep many small ones waiting. What runs in machine code already
     // comes last.
     let most = match scene.mode.effort {

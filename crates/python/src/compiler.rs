@@ -80,6 +80,8 @@ pub(crate) struct Meta {
     pub(crate) heat: AtomicU32,
     /// A better one was asked for.
     pub(crate) promoted: AtomicBool,
+    /// Another one was asked for because this one is left too often.
+    pub(crate) succeeded: AtomicBool,
     /// The name of its function, for people.
     pub(crate) name: Arc<str>,
     /// The loop at whose header it is entered; none at the function's start.
@@ -252,6 +254,7 @@ impl Compiler for Remote {
                 seen: seen_of(&source.request),
                 heat: AtomicU32::new(0),
                 promoted: AtomicBool::new(false),
+                succeeded: AtomicBool::new(false),
                 name: request.name.clone(),
                 entered_at: crate::state::header_of(request.point),
                 asked_at: source.asked_at,
@@ -299,6 +302,7 @@ impl Made {
                 seen: Default::default(),
                 heat: AtomicU32::new(0),
                 promoted: AtomicBool::new(false),
+                succeeded: AtomicBool::new(false),
                 name: request.name.clone(),
                 entered_at: crate::state::header_of(request.point),
                 asked_at: source.asked_at,

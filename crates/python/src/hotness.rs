@@ -5,23 +5,23 @@
 //! idles, so it sleeps longer. It is gone during a fork.
 
 use std::cell::Cell;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use martlet_engine::AssumptionKey;
+use martlet_engine::{AssumptionKey, Function, Version};
 use martlet_snapshot::{Effort, EntryPoint, Seen};
 
-use crate::budget::{self, Funds};
-use crate::calls::{MAX_ATTEMPTS, ask, avoid_what_failed, avoided, mode};
+use crate::calls::{MAX_ATTEMPTS, ask, avoid_what_failed, avoided, can_pay, mode};
+use crate::compiler::Meta;
 use crate::raw::code::{Code, instructions_with_args};
 use crate::raw::frames::{Interpreter, Sight};
 use crate::raw::unit::mark_of;
 use crate::raw::{Gil, c, dl, frames, functions};
 use crate::snapshot::Scene;
 use crate::state::{State, header_of, with};
-use crate::{fork, install, tools};
+use crate::{fork, install, monitoring, tools};
 
 /// Time between samples while things get hot.
 const FAST: Duration = Duration::from_millis(1);
@@ -39,7 +39,8 @@ const FIRST: Duration = Duration::from_millis(2);
 const FUNCTION_HEAT: u32 = 2_000;
 /// Least heat of one activation in one loop at which the loop is entered.
 const LOOP_HEAT: u32 = 2_500;
-/// Compiling has to pay: so much heat is asked for each code unit. A unit costs some 50 us to compile quickly.
+/// Compiling has to pay: so much heat is asked for each code unit, of which each costs somewhat more to compile quickly
+/// (`QUICK_UNIT` of the budget): what is hot for so long will be for longer.
 const UNIT_HEAT: u32 = 50;
 /// Least heat of a version that was compiled quickly, in its machine code, at which a better one is asked for.
 const BETTER_HEAT: u32 = 8_000;
@@ -105,6 +106,27 @@ impl Heat {
         }
     }
 
+    /// A version is wanted that cannot be paid yet: it is asked for as soon as it can be, which is no attempt of its own.
+    pub(crate) fn wants_more(&mut self, header: Option<u32>) {
+        match header {
+            None => {
+                self.function = u32::MAX;
+                self.attempts = self.attempts.saturating_sub(1);
+            }
+            Some(header) => {
+                for it in self
+                    .loops
+                    .iter_mut()
+                    .flatten()
+                    .filter(|it| it.header == header)
+                {
+                    it.heat = u32::MAX;
+                    it.attempts = it.attempts.saturating_sub(1);
+                }
+            }
+        }
+    }
+
     /// Whether a loop begins there.
     pub(crate) fn is_header(&mut self, gil: Gil<'_>, code: &Code, offset: u32) -> bool {
         self.loops(gil, code).iter().any(|it| it.header == offset)
@@ -143,7 +165,7 @@ fn find_loops(base: &[u8]) -> Vec<LoopHeat> {
 
 /// The sample hook: the interpreter calls it on a thread that runs Python code.
 pub(crate) fn sampled(gil: Gil<'_>) {
-    let prompt = pending().take().is_some_and(|it| it.elapsed() <= PROMPT);
+    let prompt = came_after().is_some_and(|it| it <= PROMPT);
     if !fork::may_go_on(gil) {
         return;
     }
@@ -165,8 +187,10 @@ pub(crate) fn sampled(gil: Gil<'_>) {
             let shared = if at_start { sights.len().max(1) } else { 1 };
             profile.sampled(spent.saturating_mul(shared as u32), prompt);
         }
-        for (depth, sight) in sights.iter().enumerate() {
-            if prompt && (depth == 0 || at_start) {
+        if prompt {
+            note_where(state, &sights, spent);
+            let n_charged = if at_start { DEPTH } else { 1 };
+            for (depth, sight) in sights.iter().take(n_charged).enumerate() {
                 look_at(gil, state, sight, depth == 0, spent);
             }
         }
@@ -174,6 +198,7 @@ pub(crate) fn sampled(gil: Gil<'_>) {
         functions::resume_functions(gil);
         state.collect(gil);
     });
+    monitoring::release_unused(gil);
     sampler_may_run(gil);
 }
 
@@ -190,14 +215,35 @@ fn spent() -> u32 {
     u32::try_from(spent).unwrap_or(most).min(most)
 }
 
-fn look_at(gil: Gil<'_>, state: &mut State, sight: &Sight, innermost: bool, spent: u32) {
-    if innermost {
-        state.samples.0 += u64::from(sight.in_machine_code());
-        state.samples.1 += 1;
-        if sight.in_machine_code() {
-            state.machine_time += u64::from(spent);
-        }
+/// Counts whether the innermost frame is one of machine code.
+fn note_where(state: &mut State, sights: &[Sight], spent: u32) {
+    let is_inside = sights
+        .first()
+        .is_some_and(|it| version_in(state, it).is_some());
+    state.samples.0 += u64::from(is_inside);
+    state.samples.1 += 1;
+    if is_inside {
+        state.machine_time += u64::from(spent);
     }
+}
+
+/// The version whose machine code runs in the frame, or is about to: who comes from the interpreter looks up in front of
+/// it.
+pub(crate) fn version_in(state: &State, sight: &Sight) -> Option<Arc<Version<Meta>>> {
+    let entry = state.codes.get(&sight.code())?;
+    let function = entry.function.as_ref()?;
+    if !sight.in_machine_code() {
+        return sight.at_start().then(|| function.current()).flatten();
+    }
+    let is_meant = |it: &Arc<Version<Meta>>| {
+        it.id().function == function.id() && mark_of(it.id().number) == sight.mark()
+    };
+    let doors = entry.doors.iter().filter_map(|(_, door)| door.current());
+    let current = function.current().into_iter().chain(doors).find(is_meant);
+    current.or_else(|| state.tables.versions().find(is_meant))
+}
+
+fn look_at(gil: Gil<'_>, state: &mut State, sight: &Sight, innermost: bool, spent: u32) {
     let addr = sight.code();
     if let Some(profile) = &mut state.profile {
         profile.note(gil, sight, spent);
@@ -206,17 +252,22 @@ fn look_at(gil: Gil<'_>, state: &mut State, sight: &Sight, innermost: bool, spen
     if code.is_suspendable() {
         return;
     }
-    let funds = Funds::of(state);
-    if sight.in_machine_code() {
-        heat_version(gil, state, sight, spent);
+    let inside = version_in(state, sight);
+    let in_machine_code = inside.is_some() || sight.in_machine_code();
+    if let Some(version) = inside {
+        heat_version(gil, state, sight, &version, spent);
     }
+    let function = state.codes.get(&addr).and_then(|it| it.function.as_ref());
+    let current = function.and_then(Function::current);
+    let effort = current.map_or(Effort::Quick, |it| it.meta().effort);
+    let can_pay_whole = can_pay(gil, state, addr, EntryPoint::Start, effort);
+    let can_pay_loop = can_pay(gil, state, addr, EntryPoint::Start, Effort::Quick);
     let Ok(entry) = state.entry(gil, addr) else {
         return;
     };
     let heat = &mut entry.heat;
     // A version that was left is no good only where it is left again and again.
     let has_version = entry.raw.get().live > 0;
-    let in_machine_code = sight.in_machine_code();
     if in_machine_code && has_version {
         return;
     }
@@ -236,13 +287,13 @@ fn look_at(gil: Gil<'_>, state: &mut State, sight: &Sight, innermost: bool, spen
         && entry.raw.get().refused == 0
         && (has_version || entry.raw.get().asked == 0)
         && heat.attempts < MAX_ATTEMPTS
-        && funds.suffice(budget::estimate(Effort::Quick, code.view().n_units));
+        && can_pay_whole;
     if wants_function {
         heat.attempts += 1;
         heat.function = 0;
     }
     let wants_loop = (!in_machine_code)
-        .then(|| heat_loop(gil, &mut entry.heat, &code, sight, spent, funds))
+        .then(|| heat_loop(gil, &mut entry.heat, &code, sight, spent, can_pay_loop))
         .flatten();
     if let Some(header) = wants_loop {
         entry.raw.set_loop(c::Loop {
@@ -270,7 +321,7 @@ fn look_at(gil: Gil<'_>, state: &mut State, sight: &Sight, innermost: bool, spen
                 state,
                 &code.qualname(gil),
                 state.options.always == 1,
-                Effort::Quick,
+                effort,
             ),
             globals: sight.globals(),
             builtins: sight.builtins(),
@@ -284,17 +335,14 @@ fn look_at(gil: Gil<'_>, state: &mut State, sight: &Sight, innermost: bool, spen
 
 /// Time was spent in machine code. What was compiled quickly and stays hot is compiled once more; who stays in a version
 /// that another one has replaced is sent out of it.
-fn heat_version(gil: Gil<'_>, state: &mut State, sight: &Sight, spent: u32) {
+fn heat_version(
+    gil: Gil<'_>,
+    state: &mut State,
+    sight: &Sight,
+    version: &Arc<Version<Meta>>,
+    spent: u32,
+) {
     let addr = sight.code();
-    let Some(function) = state.codes.get(&addr).and_then(|it| it.function.clone()) else {
-        return;
-    };
-    let found = state.tables.numbered_versions().find(|(_, it)| {
-        it.id().function == function.id() && mark_of(it.id().number) == sight.mark()
-    });
-    let Some((table, version)) = found else {
-        return;
-    };
     let meta = version.meta();
     // Relaxed: only threads that hold the GIL write it.
     let heat = meta.heat.load(Ordering::Relaxed).saturating_add(spent);
@@ -304,20 +352,19 @@ fn heat_version(gil: Gil<'_>, state: &mut State, sight: &Sight, spent: u32) {
         return;
     }
     let point = version.point();
-    let is_current = function
-        .current_at(point)
-        .is_some_and(|it| it.id() == version.id());
-    if !is_current {
+    let entry = header_of(point).map_or(EntryPoint::Start, EntryPoint::Loop);
+    let function = state.codes.get(&addr).and_then(|it| it.function.as_ref());
+    let current = function.and_then(|it| it.current_at(point));
+    if current.is_none_or(|it| it.id() != version.id()) {
         meta.heat.store(0, Ordering::Relaxed);
-        state
-            .engine
-            .break_assumption(AssumptionKey(table), "replaced");
+        let key = AssumptionKey(meta.token.number());
+        state.engine.break_assumption(key, "replaced");
         return;
     }
     if meta.effort != Effort::Quick
         || state.options.effort.is_some()
         || meta.promoted.load(Ordering::Relaxed)
-        || !Funds::of(state).suffice(budget::estimate(Effort::Best, meta.costs.bytecodes))
+        || !can_pay(gil, state, addr, entry, Effort::Best)
     {
         return;
     }
@@ -327,7 +374,7 @@ fn heat_version(gil: Gil<'_>, state: &mut State, sight: &Sight, spent: u32) {
     let code = Code::new(gil, addr);
     let (seen_locals, seen_stack) = meta.seen.clone();
     let scene = Scene {
-        entry: header_of(point).map_or(EntryPoint::Start, EntryPoint::Loop),
+        entry,
         mode: mode(
             state,
             &code.qualname(gil),
@@ -350,7 +397,7 @@ fn heat_loop(
     code: &Code,
     sight: &Sight,
     spent: u32,
-    funds: Funds,
+    can_pay: bool,
 ) -> Option<u32> {
     if !sight.is_enterable() {
         return None;
@@ -367,11 +414,7 @@ fn heat_loop(
         found.heat = 0;
     }
     found.heat = found.heat.saturating_add(spent);
-    if found.heat < limit
-        || found.refused
-        || found.attempts >= MAX_ATTEMPTS
-        || !funds.suffice(budget::estimate(Effort::Quick, code.view().n_units))
-    {
+    if found.heat < limit || found.refused || found.attempts >= MAX_ATTEMPTS || !can_pay {
         return None;
     }
     found.heat = 0;
@@ -420,8 +463,9 @@ fn stored_locals(opcode: u8, oparg: u32) -> [Option<u32>; 2] {
     }
 }
 
-/// Since when a sample has been asked for that has not come.
-static PENDING: Mutex<Option<Instant>> = Mutex::new(None);
+/// When a sample was asked for that has not come, in nanoseconds of the process's clock; 0 for never. No lock: a thread
+/// may fork while another asks.
+static PENDING: AtomicU64 = AtomicU64::new(0);
 /// Microseconds between samples, as the sampler has it at the moment.
 static INTERVAL: AtomicU32 = AtomicU32::new(0);
 /// Samples in a row without anything new.
@@ -438,21 +482,32 @@ struct Sampler {
 
 /// Asks for a sample now: a compile thread has finished something. Needs no GIL.
 pub(crate) fn wake(interpreter: Interpreter) {
-    if !OVER.load(Ordering::Acquire) && pending().is_none() {
+    if !OVER.load(Ordering::Acquire) && PENDING.load(Ordering::Relaxed) == 0 {
         ask_for_sample(interpreter);
     }
 }
 
 /// A queue that is full is tried again at the next tick.
 fn ask_for_sample(interpreter: Interpreter) {
-    *pending() = Some(Instant::now());
+    // Relaxed, here and below: the word says nothing of other memory, and a sample that is asked for twice does no harm.
+    PENDING.store(dl::clock().as_nanos() as u64, Ordering::Relaxed);
     if !interpreter.ask_for_sample() {
-        *pending() = None;
+        PENDING.store(0, Ordering::Relaxed);
     }
 }
 
-fn pending() -> MutexGuard<'static, Option<Instant>> {
-    PENDING.lock().unwrap_or_else(PoisonError::into_inner)
+/// How long ago the sample was asked for that has not come.
+fn waits_for() -> Option<Duration> {
+    since(PENDING.load(Ordering::Relaxed))
+}
+
+/// The sample has come: how long it took.
+fn came_after() -> Option<Duration> {
+    since(PENDING.swap(0, Ordering::Relaxed))
+}
+
+fn since(asked: u64) -> Option<Duration> {
+    (asked != 0).then(|| dl::clock().saturating_sub(Duration::from_nanos(asked)))
 }
 
 /// Starts the sampler, unless it runs.
@@ -506,10 +561,9 @@ fn run(interpreter: Interpreter) {
             return;
         }
         drop(stop);
-        let asked = *pending();
-        if let Some(asked) = asked {
+        if let Some(waited) = waits_for() {
             // The last call has not come back: no Python code runs, or it is inside of some C function.
-            if asked.elapsed() > IDLE {
+            if waited > IDLE {
                 pause = IDLE;
                 fork::end_if_deserted();
             }

@@ -1,7 +1,7 @@
 //! Local JUMP events: how a running loop is entered.
 //!
 //! A tool id of `sys.monitoring` is claimed while at least one code object has its events switched on, which is as long
-//! as one of its loops can be entered. What is changed here raises audit events and may run Python code, so nobody is at
+//! as one of its loops can be entered. (Where it died, the next sample sees to it.) What is changed here raises audit events and may run Python code, so nobody is at
 //! the state meanwhile.
 
 use pyo3::prelude::*;
@@ -42,11 +42,21 @@ pub(crate) fn switch(gil: Gil<'_>, code: Addr, on: bool) {
     };
     CLAIM.try_with(gil, |it| it.busy = false);
     drop(result);
+    if !on {
+        release_unused(gil);
+    }
+}
+
+/// Gives the id back, if it is claimed and no loop can be entered any more: what could be is closed, or its code died.
+pub(crate) fn release_unused(gil: Gil<'_>) {
+    if CLAIM.try_with(gil, |it| it.tool.is_some() && !it.busy) != Some(true) {
+        return;
+    }
     let unused = with(gil, |state| {
         let is_used = state.codes.values().any(|it| it.raw.get().n_loops > 0);
         (!is_used).then(|| state.codes.keys().copied().collect::<Vec<_>>())
     });
-    if let (false, Some(Some(codes))) = (on, unused) {
+    if let Some(Some(codes)) = unused {
         release(gil, &codes);
     }
 }

@@ -13,7 +13,8 @@ use martlet_snapshot::{
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
-use crate::budget::{self, Charge};
+use crate::budget::Charge;
+use crate::calls;
 use crate::compiler::Source;
 use crate::raw::code::{self, Code, SiteKind, begin_snapshot, instructions_with_args, place_of};
 use crate::raw::objects::{Kind, describe, is_leaf, is_plain_constant, str_of};
@@ -69,8 +70,13 @@ pub(crate) fn take(
         let index = code_addrs.iter().position(|it| it == addr)?;
         Some((index as u32, *offset))
     });
-    let size = Code::new(gil, code).view().n_units;
-    let charge = Charge::new(budget::estimate(scene.mode.effort, size));
+    let charge = Charge::new(calls::estimate(
+        gil,
+        state,
+        code,
+        scene.entry,
+        scene.mode.effort,
+    ));
     let request = Request {
         function,
         entry: scene.entry,

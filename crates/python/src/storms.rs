@@ -7,11 +7,12 @@
 //!
 //! What is seen is the frame at hand, and what a code object's [`Memory`] holds of earlier looks.
 
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use martlet_snapshot::{Effort, EntryPoint, Seen};
 
-use crate::calls::{self, ask, close_loop, mode};
+use crate::calls::{self, ask, can_pay, close_loop, mode};
 use crate::compiler::Meta;
 use crate::hotness::seen_at_start;
 use crate::raw::code::Code;
@@ -25,6 +26,8 @@ const REPORTED: u32 = 64;
 const TOLERABLE: Duration = Duration::from_micros(50);
 /// The same for a function with loops that is entered at its start: what is left of them is interpreted for a while.
 const TOLERABLE_WITH_LOOPS: Duration = Duration::from_millis(1);
+/// One in so much time is ten per cent: a version that storms so is better than none until its successor comes.
+const BEARABLE: Duration = Duration::from_micros(20);
 /// A loop that was left at its function's end so often stands in for the function, however slowly.
 const OFTEN_LEFT: u64 = 256;
 /// Storms in the life of a code object after which each makes its place generic at once.
@@ -67,6 +70,11 @@ impl Storms {
                 1
             }
         }
+    }
+
+    /// Whether there was one.
+    pub(crate) fn is_known(&self) -> bool {
+        self.total > 0
     }
 
     /// Whether kinds of values that differ are taken for a mixture and no longer for a new phase.
@@ -199,7 +207,13 @@ pub(crate) fn exits_often(gil: Gil<'_>, header: u64, index: usize) {
             true => TOLERABLE_WITH_LOOPS,
             false => TOLERABLE,
         };
-        let is_storm = is_storm(meta, index, tolerable) || reason == "empty_loop";
+        let lasted = since_report(meta, index);
+        let is_storm = lasted < tolerable * REPORTED || reason == "empty_loop";
+        let is_bearable = lasted >= BEARABLE * REPORTED;
+        // Its successor is on its way.
+        if is_bearable && meta.succeeded.load(Ordering::Relaxed) {
+            return;
+        }
         if meta.costs.bytecodes == 0 || !(is_storm || is_worth_a_whole(meta, index)) {
             return;
         }
@@ -215,6 +229,11 @@ pub(crate) fn exits_often(gil: Gil<'_>, header: u64, index: usize) {
         if reaction == Reaction::Stays {
             return;
         }
+        if is_bearable && reaction == Reaction::IsMadeAnew {
+            let asked = succeed(gil, state, addr, door);
+            meta.succeeded.store(asked, Ordering::Relaxed);
+            return;
+        }
         let key = martlet_engine::AssumptionKey(table);
         state
             .engine
@@ -226,13 +245,13 @@ pub(crate) fn exits_often(gil: Gil<'_>, header: u64, index: usize) {
     });
 }
 
-/// Whether the exit is taken so often in so short a time that it matters.
-fn is_storm(meta: &Meta, index: usize, tolerable: Duration) -> bool {
+/// How long ago the exit was reported before, or the version made.
+fn since_report(meta: &Meta, index: usize) -> Duration {
     let now = Instant::now();
     let last = meta.reports.lock().map_or(meta.made_at, |mut reports| {
         reports.insert(index, now).unwrap_or(meta.made_at)
     });
-    now.duration_since(last) < tolerable * REPORTED
+    now.duration_since(last)
 }
 
 /// Whether a loop was left at its function's end so often that the function should be entered at its start.
@@ -318,11 +337,25 @@ pub(crate) fn avoid(places: &mut Vec<(Addr, u32)>, place: (Addr, u32), reason: &
     places.extend((named..wanted).map(|_| place));
 }
 
+/// Asks for a version in place of one that runs until then, if that can be paid. A loop is looked at when the interpreter
+/// is at its back edge the next time.
+fn succeed(gil: Gil<'_>, state: &mut State, addr: Addr, door: Option<u32>) -> bool {
+    let entry = door.map_or(EntryPoint::Start, EntryPoint::Loop);
+    let can_pay = can_pay(gil, state, addr, entry, Effort::Quick);
+    if can_pay {
+        ask_again(gil, state, addr, door);
+    }
+    can_pay
+}
+
 /// Asks for a version in place of one that fell. A loop is looked at when it runs the next time.
 fn ask_again(gil: Gil<'_>, state: &mut State, addr: Addr, door: Option<u32>) {
     let Some(header) = door else {
         return ask_for_whole(gil, state, addr);
     };
+    if !can_pay(gil, state, addr, EntryPoint::Loop(header), Effort::Quick) {
+        return calls::postpone_loop(state, addr, header);
+    }
     if let Some(entry) = state.codes.get_mut(&addr) {
         entry.raw.set_loop(c::Loop {
             header,
@@ -339,6 +372,12 @@ fn ask_for_whole(gil: Gil<'_>, state: &mut State, addr: Addr) {
     };
     let code = Code::new(gil, addr);
     if sight.code() != addr || !code.is_function() {
+        return;
+    }
+    if !can_pay(gil, state, addr, EntryPoint::Start, Effort::Quick) {
+        if let Some(entry) = state.codes.get_mut(&addr) {
+            entry.heat.wants_more(None);
+        }
         return;
     }
     let scene = Scene {

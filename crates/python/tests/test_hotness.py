@@ -80,6 +80,84 @@ class HeatTest(unittest.TestCase):
         self.assertGreaterEqual(compiles, 2)
         self.assertGreaterEqual(replaced, 1)
 
+    def test_a_small_function_whose_callers_cannot_be_compiled_is_compiled(self):
+        compiled = self.run_program("""
+            import json, time, martlet
+
+            def small(x):
+                return x * x + 1
+
+            def calls(n):
+                for i in range(n):
+                    yield small(i)
+
+            end = time.thread_time() + 60
+            while not martlet.stats()["compiled"] and time.thread_time() < end:
+                any(it < 0 for it in calls(50_000))
+                martlet.wait()
+            print(json.dumps(martlet.stats()["compiled"]))
+        """)
+        self.assertEqual(compiled, ["small"])
+
+    def test_calls_from_the_interpreter_count_as_machine_code(self):
+        share, compiles = self.run_program("""
+            import json, time, martlet
+
+            def work(x):
+                x = (x * 3 + 1) % 1000003
+                x = (x * 5 + 1) % 1000003
+                x = (x * 7 + 1) % 1000003
+                x = (x * 9 + 1) % 1000003
+                return x
+
+            def calls(n):
+                for i in range(n):
+                    yield work(i)
+
+            def run(seconds):
+                end = time.thread_time() + seconds
+                while time.thread_time() < end:
+                    any(it < 0 for it in calls(1000))
+
+            end = time.thread_time() + 60
+            while not martlet.inspect(work).compiled() and time.thread_time() < end:
+                run(0.2)
+                martlet.wait()
+            run(1.0)
+            martlet.wait()
+            before = martlet.stats()
+            run(1.0)
+            stats = martlet.stats()
+            n = stats["samples"] - before["samples"]
+            inside = stats["machine_share"] * stats["samples"] - before["machine_share"] * before["samples"]
+            print(json.dumps([inside / n, stats["compiles"]]))
+        """)
+        self.assertGreater(share, 0.2)
+        self.assertLess(compiles, 12)
+
+    def test_the_tool_id_is_given_back_when_the_code_of_the_last_loop_dies(self):
+        names = self.run_program("""
+            import json, sys, time, martlet
+
+            def tools():
+                return [sys.monitoring.get_tool(i) for i in range(6) if sys.monitoring.get_tool(i)]
+
+            source = ["def loops(n):", " total = 0", " for i in range(n):", "  total += i & 3", " return total"]
+            space = {}
+            exec(chr(10).join(source), space)
+            found, end = [], time.thread_time() + 60
+            while not found and time.thread_time() < end:
+                space["loops"](3_000_000)
+                found = tools()
+            martlet.wait()
+            space.clear()
+            end = time.thread_time() + 60
+            while tools() and time.thread_time() < end:
+                any(it < 0 for it in range(100))
+            print(json.dumps([found, tools()]))
+        """)
+        self.assertEqual(names, [["martlet"], []])
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -13,8 +13,9 @@ import unittest
 SETTLE = '''\
 import time, martlet
 
-def settle(work, seconds=60):
-    """Repeats `work` until it enters machine code and nothing new was compiled for a while."""
+def settle(work, function=None, seconds=60):
+    """Repeats `work` until it enters machine code and nothing new was compiled for a while; with `function`, until that
+    is compiled, for what storms may wait until it can be paid."""
     end = time.monotonic() + seconds
     calm, before = 0, None
     while calm < 20:
@@ -24,7 +25,8 @@ def settle(work, seconds=60):
         martlet.wait()
         now = martlet.stats()
         now = now["compiles"], sum(now["invalidated"].values())
-        calm = calm + 1 if now == before and now[0] > 0 else 0
+        is_there = function is None or martlet.inspect(function).compiled()
+        calm = calm + 1 if now == before and now[0] > 0 and is_there else 0
         before = now
         if time.monotonic() > end:
             raise SystemExit("does not settle")
@@ -58,9 +60,9 @@ class StormTest(unittest.TestCase):
                 return s
             import functools
             ints, floats = list(range(200)), [i / 3 for i in range(200)]
-            settle(lambda: total(ints))
+            settle(lambda: total(ints), total)
             first = martlet.stats()
-            settle(lambda: total(floats))
+            settle(lambda: total(floats), total)
             result = [exits_of(lambda: total(floats)), martlet.inspect(total).compiled(), first["invalidated"],
                       total(floats) == functools.reduce(lambda s, x: s + x * x, floats, floats[0])]
         """)
@@ -83,7 +85,7 @@ class StormTest(unittest.TestCase):
             def work():
                 for it in lists:
                     total(it)
-            settle(work)
+            settle(work, total)
             result = [exits_of(work), martlet.inspect(total).compiled()]
         """)
         self.assertEqual(result, [0, True])
@@ -104,7 +106,7 @@ class StormTest(unittest.TestCase):
             def work():
                 search(300, 0)
                 search(300, 1000)
-            settle(work)
+            settle(work, search)
             result = [exits_of(work, 200), martlet.inspect(search).compiled(), search(300, 0)]
         """)
         self.assertEqual(result[1:], [True, sum(r % 7 for r in range(300))])
@@ -155,10 +157,10 @@ class StormTest(unittest.TestCase):
             exec("\\n".join([f"def mixed({', '.join(names)}):", "    s = 0", *lines, "    return s"]))
             values = [1] * 15
             for i in range(15):
-                settle(lambda: mixed(*values), 200)
+                settle(lambda: mixed(*values), seconds=200)
                 values[i] = [2.5, 10**30, 1j][i % 3]
             work = lambda: mixed(*values)
-            settle(work, 200)
+            settle(work, seconds=200)
             result = [exits_of(work), mixed(*values) == sum(2 * x for x in values)]
         """)
         self.assertEqual(result, [0, True])

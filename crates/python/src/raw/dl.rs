@@ -212,6 +212,11 @@ pub(crate) fn process_time() -> Duration {
     time_of(libc::CLOCK_PROCESS_CPUTIME_ID)
 }
 
+/// Time since some moment before the start of the process.
+pub(crate) fn clock() -> Duration {
+    time_of(libc::CLOCK_MONOTONIC)
+}
+
 fn time_of(clock: libc::clockid_t) -> Duration {
     let mut time = libc::timespec {
         tv_sec: 0,
