@@ -11,9 +11,6 @@ use crate::state::State;
 
 /// One part in so many of the program's time may go to compiling.
 const SHARE: u64 = 8;
-/// And one in so many where what was compiled is to be replaced, because it is left too often: it is known to be hot, and
-/// was paid for in vain.
-const SHARE_WITH_SUCCESSORS: u64 = 3;
 /// Of the time in machine code, one part in so many more: it would have taken longer in the interpreter.
 const SHARE_OF_GAIN: u64 = 2;
 
@@ -72,7 +69,6 @@ pub(crate) fn estimate(effort: Effort, size: u32) -> u64 {
 #[derive(Clone, Copy)]
 pub(crate) struct Funds {
     machine_time: u64,
-    share: u64,
     unlimited: bool,
 }
 
@@ -81,16 +77,7 @@ impl Funds {
     pub(crate) fn of(state: &State) -> Self {
         Funds {
             machine_time: state.machine_time,
-            share: SHARE,
             unlimited: state.options.always != 0,
-        }
-    }
-
-    /// The same for what takes the place of a version that is left too often.
-    pub(crate) fn for_successors(self) -> Self {
-        Funds {
-            share: SHARE_WITH_SUCCESSORS,
-            ..self
         }
     }
 
@@ -101,7 +88,7 @@ impl Funds {
         }
         let spent = SPENT.load(Ordering::Relaxed);
         let program = (dl::process_time().as_micros() as u64).saturating_sub(spent);
-        let allowed = program / self.share + self.machine_time / SHARE_OF_GAIN;
+        let allowed = program / SHARE + self.machine_time / SHARE_OF_GAIN;
         spent + PENDING.load(Ordering::Relaxed) + microseconds <= allowed
     }
 }

@@ -270,7 +270,7 @@ pub(crate) fn estimate(
     budget::estimate(effort, size)
 }
 
-/// Whether the program can pay for a version. One that takes the place of another may cost more.
+/// Whether the program can pay for a version.
 pub(crate) fn can_pay(
     gil: Gil<'_>,
     state: &State,
@@ -278,17 +278,7 @@ pub(crate) fn can_pay(
     entry: EntryPoint,
     effort: Effort,
 ) -> bool {
-    let is_successor = state
-        .codes
-        .get(&addr)
-        .is_some_and(|it| it.storms.is_known() && effort == Effort::Quick);
-    let funds = Funds::of(state);
-    let funds = if is_successor {
-        funds.for_successors()
-    } else {
-        funds
-    };
-    funds.suffice(estimate(gil, state, addr, entry, effort))
+    Funds::of(state).suffice(estimate(gil, state, addr, entry, effort))
 }
 
 fn point_at(entry: EntryPoint) -> martlet_engine::EntryPoint {

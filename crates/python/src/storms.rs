@@ -72,11 +72,6 @@ impl Storms {
         }
     }
 
-    /// Whether there was one.
-    pub(crate) fn is_known(&self) -> bool {
-        self.total > 0
-    }
-
     /// Whether kinds of values that differ are taken for a mixture and no longer for a new phase.
     pub(crate) fn are_many(&self) -> bool {
         self.total >= 2

@@ -95,6 +95,9 @@ class Loud:
     def name(self):
         return "loud"
 
+    def __repr__(self):
+        return f"Loud({self.x})"
+
     def __del__(self):
         LOG.append(("died", self.x))
 
@@ -148,6 +151,40 @@ def of_modules(n):
     return total
 
 
+class Watched(Base):
+    def __setattr__(self, name, value):
+        LOG.append(("set", name, value))
+        object.__setattr__(self, name, value)
+
+
+def store(objects, value):
+    for it in objects:
+        it.x = value
+        it.y = it.x
+        value += 1.5
+    return value
+
+
+def store_loud(objects):
+    for it in objects:
+        it.held = Loud("held")
+        LOG.append("stored")
+
+
+def stores(n):
+    for count in range(1, 6):
+        kinds = [Base, First, Slotted, Other, Watched][:count]
+        objects = [kinds[i % count](i) for i in range(20)]
+        for i in range(n):
+            store(objects, i % 3)
+        show("stored", [(type(it).__name__, it.x, it.y) for it in objects])
+        open_objects = [it for it in objects if not isinstance(it, Slotted)]
+        for i in range(n // 10):
+            store_loud(open_objects)
+    show("log", LOG)
+    LOG.clear()
+
+
 def step(objects, by):
     return (read(objects), call(objects, by), names(objects), read_limits(objects))
 
@@ -198,6 +235,8 @@ def main():
     for _ in range(40):
         total = of_modules(100)
     print(total)
+    LOG.clear()
+    stores(200)
 
 
 if __name__ == "__main__":

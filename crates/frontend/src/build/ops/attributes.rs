@@ -1,6 +1,6 @@
 //! Attributes: by the inline cache that the interpreter filled, with the generic way behind it.
 
-use super::{Builder, Flow, Place, Refusal, Result};
+use super::{Builder, Flow, Refusal, Result};
 use crate::build::frame::Item;
 use crate::bytecode::{Instr, Opcode, Special};
 use crate::hir::{HelperId, Kind, Op, Type, Value};
@@ -186,10 +186,8 @@ impl Builder<'_> {
     fn store_attr(&mut self, instr: &Instr) -> Result {
         let owner = self.pop()?;
         let item = self.pop()?;
-        if self.may_speculate()
-            && let Some((place, version)) = Place::of_store(instr)
-        {
-            return self.store_to_place(instr, place, version, &owner, &item);
+        if let Some(flow) = self.place_of_store(instr, &owner, &item)? {
+            return Ok(flow);
         }
         let (object, value) = (self.obj(&owner)?, self.obj(&item)?);
         let name = self.name(instr.arg)?;

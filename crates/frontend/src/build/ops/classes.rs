@@ -43,6 +43,11 @@ impl Case {
     }
 }
 
+/// The versions of classes that are told apart.
+fn versions_of(cases: &[Case]) -> Vec<u32> {
+    cases.iter().filter_map(Case::type_version).collect()
+}
+
 impl Builder<'_> {
     /// Reads an attribute from where it is known to stand; none where that is not known.
     pub(super) fn place_of_attr(
@@ -74,8 +79,8 @@ impl Builder<'_> {
         }
         let next = self.func.add_block(self.offset);
         let value = self.func.add_param(next, Rep::Obj, Type::ANY);
-        self.each_class(&cases, object, |b, case| {
-            let value = b.attr_of(case, object, name);
+        self.each_class(&versions_of(&cases), object, |b, index| {
+            let value = b.attr_of(cases[index], object, name);
             b.end(Term::Jump(Target {
                 block: next,
                 args: vec![value],
@@ -105,26 +110,87 @@ impl Builder<'_> {
             self.push_method(case, object, name);
             return Ok(Some(Flow::Next));
         }
-        self.each_class(&cases, object, |b, case| {
-            let callable = b.push_method(case, object, name);
+        self.each_class(&versions_of(&cases), object, |b, index| {
+            let callable = b.push_method(cases[index], object, name);
             b.told_apart.insert(callable);
             b.jump(instr.end)
         })?;
         Ok(Some(Flow::Ended))
     }
 
+    /// Stores an attribute where it is known to stand; none where that is not known.
+    pub(super) fn place_of_store(
+        &mut self,
+        instr: &Instr,
+        owner: &Item,
+        item: &Item,
+    ) -> Result<Option<Flow>, Refusal> {
+        let mut places: Vec<(super::Place, u32)> =
+            super::Place::of_store(instr).into_iter().collect();
+        for (place, version) in self
+            .seen_classes(instr)
+            .iter()
+            .filter_map(super::Place::of_class)
+        {
+            if places.len() < CodeSnapshot::MAX_CLASSES && !places.iter().any(|it| it.1 == version)
+            {
+                places.push((place, version));
+            }
+        }
+        let failed = self.failures();
+        if let [(place, version)] = places[..]
+            && failed == 0
+            && !self.is_plain()
+        {
+            return self
+                .store_to_place(instr, place, version, owner, item)
+                .map(Some);
+        }
+        let Item::Val(object) = *owner else {
+            return Ok(None);
+        };
+        if places.is_empty() || self.is_plain() || failed > 1 || !self.may_grow() {
+            return Ok(None);
+        }
+        // The ways meet behind the instruction.
+        self.returns.insert((self.frame().code, instr.end));
+        let versions: Vec<u32> = places.iter().map(|it| it.1).collect();
+        self.each_class(&versions, object, |b, index| {
+            let (place, version) = places[index];
+            match b.store_to_place(instr, place, version, owner, item)? {
+                Flow::Ended => Ok(()),
+                _ => b.jump(instr.end),
+            }
+        })?;
+        Ok(Some(Flow::Ended))
+    }
+
+    /// What exits have seen of an instruction.
+    fn seen_classes(&self, instr: &Instr) -> &[SeenClass] {
+        let classes = &self.snapshot().classes;
+        classes
+            .binary_search_by_key(&instr.offset, |(offset, _)| *offset)
+            .map_or(&[][..], |index| &classes[index].1)
+    }
+
+    /// Whether the bytecode at hand is to be done in the general way.
+    fn is_plain(&self) -> bool {
+        self.plain == Some((self.frame().code as u32, self.start))
+    }
+
+    /// Whether the function has not grown too much for telling classes apart.
+    fn may_grow(&self) -> bool {
+        self.func.bytecodes <= 2 * self.affordable
+    }
+
     /// What is known of an instruction's attribute: what the inline cache says first.
     fn cases(&mut self, instr: &Instr) -> Vec<Case> {
         let mut cases: Vec<Case> = self.cached_case(instr).into_iter().collect();
-        let snapshot = self.snapshot();
-        let seen = snapshot
-            .classes
-            .binary_search_by_key(&instr.offset, |(offset, _)| *offset)
-            .map_or(&[][..], |index| &snapshot.classes[index].1);
+        let seen = self.seen_classes(instr).to_vec();
         for class in seen {
             let is_known = |it: &Case| it.type_version() == Some(class.type_version);
             if cases.len() < CodeSnapshot::MAX_CLASSES && !cases.iter().any(is_known) {
-                cases.push(Case::Class(*class));
+                cases.push(Case::Class(class));
             }
         }
         cases
@@ -207,12 +273,11 @@ impl Builder<'_> {
 
     /// Whether the place may be taken from these: it has not failed, or failed once for a class that was not known.
     fn may_tell_apart(&self, cases: &[Case]) -> bool {
-        let is_plain = self.plain == Some((self.frame().code as u32, self.start));
         let are_classes = || cases.iter().all(|it| it.type_version().is_some());
         match (self.failures(), cases.len()) {
-            _ if is_plain => false,
+            _ if self.is_plain() => false,
             (0, 1) => true,
-            (0 | 1, _) => are_classes() && self.func.bytecodes <= 2 * self.affordable,
+            (0 | 1, _) => are_classes() && self.may_grow(),
             _ => false,
         }
     }
@@ -220,19 +285,20 @@ impl Builder<'_> {
     /// Does something in a block for each class. Other classes exit, or, where that happened often, go the general way.
     fn each_class(
         &mut self,
-        cases: &[Case],
+        versions: &[u32],
         object: Value,
-        mut then: impl FnMut(&mut Self, Case) -> Result<(), Refusal>,
+        mut then: impl FnMut(&mut Self, usize) -> Result<(), Refusal>,
     ) -> Result<(), Refusal> {
         let exits = self.failures() == 0;
         let (start, offset) = (self.start, self.offset);
-        for (index, case) in cases.iter().enumerate() {
-            let is_last = exits && index + 1 == cases.len();
-            let other = (!is_last).then(|| self.branch_on_class(object, *case));
+        for (index, version) in versions.iter().enumerate() {
+            let is_last = exits && index + 1 == versions.len();
+            let other = (!is_last).then(|| self.branch_on_class(object, *version));
             let (frames, boxes) = (self.frames.clone(), self.boxes.clone());
+            let stored = self.stored.clone();
             let before = self.before.clone();
-            then(self, *case)?;
-            (self.frames, self.boxes) = (frames, boxes);
+            then(self, index)?;
+            (self.frames, self.boxes, self.stored) = (frames, boxes, stored);
             self.start = start;
             self.offset = offset;
             self.before = before;
@@ -250,8 +316,8 @@ impl Builder<'_> {
     }
 
     /// Goes on in a block where the object is of this class; answers the block where it is not.
-    fn branch_on_class(&mut self, object: Value, case: Case) -> Block {
-        let version = self.number(case.type_version().unwrap_or(0));
+    fn branch_on_class(&mut self, object: Value, version: u32) -> Block {
+        let version = self.number(version);
         let bit = self.helper(HelperId::HasClass, vec![object, version]);
         self.branch_on(bit, None)
     }

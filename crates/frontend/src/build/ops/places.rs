@@ -7,6 +7,7 @@ use crate::build::Refusal;
 use crate::build::frame::Item;
 use crate::bytecode::{Instr, Special};
 use crate::hir::{HelperId, Kind, Op, Rep, Type, Value};
+use martlet_snapshot::SeenClass;
 
 /// Where in an object an attribute stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -41,6 +42,16 @@ impl Place {
             _ => return None,
         };
         Some((Self { kind, index }, version))
+    }
+
+    /// The same for a class that exits have seen.
+    pub(super) fn of_class(class: &SeenClass) -> Option<(Self, u32)> {
+        let (kind, index) = match class.place {
+            martlet_snapshot::Place::InstanceValue { index } => (PlaceKind::Value, index),
+            martlet_snapshot::Place::Slot { offset } => (PlaceKind::Slot, offset),
+            _ => return None,
+        };
+        Some((Self { kind, index }, class.type_version))
     }
 
     fn of_load(instr: &Instr) -> Option<Self> {
