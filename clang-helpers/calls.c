@@ -10,9 +10,6 @@
 #include <internal/pycore_intrinsics.h>
 #include <internal/pycore_opcode_utils.h>
 
-/* entry.c of the runtime. */
-O martlet_call_function(TS ts, O callable, O *args, size_t n, O names);
-
 /* The result of calling what is no Python function: behind such a call the interpreter looks up, still at the call, for
  * signals, other threads and the collector. NULL with an exception set if that raised. Source: CHECK_EVAL_BREAKER. */
 static O looked_up(TS ts, O result)

@@ -7,9 +7,6 @@
 
 #include <internal/pycore_dict.h>
 
-/* entry.c of the runtime. */
-O martlet_call_function(TS ts, O callable, O *args, size_t n, O names);
-
 #define NAME_ERROR "name '%.200s' is not defined"
 
 /* left OP right, where op is BINARY_OP's argument (in-place forms included); new. Source: BINARY_OP. */
@@ -124,18 +121,12 @@ MARTLET_INLINE O python_getitem(O v)
 /* container[key] where the class was seen to have its method in Python; new. Source: BINARY_SUBSCR_GETITEM. */
 MARTLET_CALL O martlet_get_item_by_method(TS ts, O container, O key)
 {
-    (void)ts;
     O method = python_getitem(container);
     if (method == NULL) {
         return PyObject_GetItem(container, key);
     }
     O args[2] = {Py_NewRef(container), Py_NewRef(key)};
-    Py_INCREF(method);
-    O result = martlet_call_function(ts, method, args, 2, NULL);
-    martlet_inline_decref(method);
-    martlet_inline_xdecref(args[0]);
-    martlet_inline_xdecref(args[1]);
-    return result;
+    return martlet_call_function(ts, Py_NewRef(method), args, 2, NULL);
 }
 
 /* del container[key]. Source: DELETE_SUBSCR. */

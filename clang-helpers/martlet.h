@@ -101,4 +101,8 @@ struct martlet_float_ok {
     int64_t ok; /* 0: no value */
 };
 
+/* Calls a Python function with n arguments, the last of them named by `names`. Steals all but the names: what the frame
+ * takes over dies when that drops it. New; NULL = exception. In entry.c of the runtime. */
+O martlet_call_function(TS ts, O callable, O *args, size_t n, O names);
+
 #endif /* MARTLET_H */

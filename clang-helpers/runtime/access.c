@@ -389,16 +389,20 @@ is_not_hidden(PyTypeObject *type, O name, uint32_t *keys_version)
     return keys->dk_version != 0;
 }
 
-/* Where objects of the class with this version have the attribute `name`, as the interpreter's specialisation finds it:
- * `detail` is the index of the value, the offset of the slot, or the version of the shared keys that do not have the
+/* Where objects of the class with this version have the attribute `name`, to read it or to store it, as the interpreter's
+ * specialisation finds it: `detail` is the index of the value, the offset of the slot, or the version of the shared keys that do not have the
  * name (0: no such keys); the object is that of the class. Source: specialize.c, analyze_descriptor. */
 MARTLET_RUNTIME uint32_t
-martlet_place_of(uint32_t type_version, O name, uint32_t *detail, O *object)
+martlet_place_of(uint32_t type_version, O name, bool stored, uint32_t *detail, O *object)
 {
     PyTypeObject *type = type_with_version(type_version);
     *detail = 0;
     *object = NULL;
-    if (type == NULL || type->tp_getattro != PyObject_GenericGetAttr || PyType_Check((O)type) == 0) {
+    if (type == NULL) {
+        return PLACE_NONE;
+    }
+    bool generic = stored ? type->tp_setattro == PyObject_GenericSetAttr : type->tp_getattro == PyObject_GenericGetAttr;
+    if (!generic) {
         return PLACE_NONE;
     }
     O found = _PyType_Lookup(type, name);
@@ -411,13 +415,14 @@ martlet_place_of(uint32_t type_version, O name, uint32_t *detail, O *object)
     *object = found;
     if (Py_IS_TYPE(found, &PyMemberDescr_Type)) {
         PyMemberDescrObject *member = (PyMemberDescrObject *)found;
-        bool fits = member->d_member->type == Py_T_OBJECT_EX && !(member->d_member->flags & Py_AUDIT_READ)
+        int refused = stored ? Py_READONLY : Py_AUDIT_READ;
+        bool fits = member->d_member->type == Py_T_OBJECT_EX && !(member->d_member->flags & refused)
                     && member->d_member->offset > 0 && member->d_member->offset <= UINT16_MAX
                     && PyType_IsSubtype(type, member->d_common.d_type);
         *detail = (uint32_t)member->d_member->offset;
         return fits ? PLACE_SLOT : PLACE_NONE;
     }
-    if (Py_TYPE(found)->tp_descr_set != NULL || !is_not_hidden(type, name, detail)) {
+    if (stored || Py_TYPE(found)->tp_descr_set != NULL || !is_not_hidden(type, name, detail)) {
         return PLACE_NONE;
     }
     if (Py_TYPE(found)->tp_flags & Py_TPFLAGS_METHOD_DESCRIPTOR) {

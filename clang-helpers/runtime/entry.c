@@ -300,8 +300,6 @@ call_slowly(TS ts, O callable, O *args, size_t n, O names)
     return result;
 }
 
-/* Calls a Python function with n arguments, the last of them named by `names`. Steals all but the names: what the frame
- * takes over dies when that drops it. New; NULL = exception. */
 MARTLET_RUNTIME O
 martlet_call_function(TS ts, O callable, O *args, size_t n, O names)
 {

@@ -251,9 +251,9 @@ impl<'a, 'py> Builder<'a, 'py> {
         let names = self.items(Addr::from_ptr(code.view().names))?;
         let mut all = Vec::new();
         for (at, oparg) in instructions_with_args(base) {
-            let name = match base[2 * at] {
-                LOAD_ATTR => oparg >> 1,
-                STORE_ATTR => oparg,
+            let (name, stored) = match base[2 * at] {
+                LOAD_ATTR => (oparg >> 1, false),
+                STORE_ATTR => (oparg, true),
                 _ => continue,
             };
             let entry = self.state.codes.get(&code.addr());
@@ -261,7 +261,7 @@ impl<'a, 'py> Builder<'a, 'py> {
                 entry.map_or_else(Vec::new, |it| it.classes.at(at as u32).collect());
             let mut known = Vec::new();
             for type_version in seen {
-                let place = place_of(self.gil, type_version, names[name as usize]);
+                let place = place_of(self.gil, type_version, names[name as usize], stored);
                 if let Some(place) = place
                     && known.len() < CodeSnapshot::MAX_CLASSES
                 {

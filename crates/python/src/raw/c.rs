@@ -156,6 +156,7 @@ unsafe extern "C" {
     pub(crate) fn martlet_place_of(
         type_version: u32,
         name: *mut PyObject,
+        stored: bool,
         detail: *mut u32,
         object: *mut *mut PyObject,
     ) -> u32;

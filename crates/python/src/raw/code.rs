@@ -168,12 +168,25 @@ pub(crate) enum Place {
     ClassValue(u32, Addr),
 }
 
-/// Where objects of the live class with this version have the attribute `name`, if that can be named.
-pub(crate) fn place_of(_gil: Gil<'_>, type_version: u32, name: Addr) -> Option<Place> {
+/// Where objects of the live class with this version have the attribute `name`, to read or to store it, if that can be
+/// named.
+pub(crate) fn place_of(
+    _gil: Gil<'_>,
+    type_version: u32,
+    name: Addr,
+    stored: bool,
+) -> Option<Place> {
     let (mut detail, mut object) = (0, std::ptr::null_mut());
     // SAFETY: a live string; both places are written.
-    let kind =
-        unsafe { c::martlet_place_of(type_version, name.as_ptr(), &mut detail, &mut object) };
+    let kind = unsafe {
+        c::martlet_place_of(
+            type_version,
+            name.as_ptr(),
+            stored,
+            &mut detail,
+            &mut object,
+        )
+    };
     match kind {
         1 => Some(Place::InstanceValue(detail)),
         2 => Some(Place::Slot(detail)),

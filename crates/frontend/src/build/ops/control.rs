@@ -115,15 +115,15 @@ impl Builder<'_> {
         if initialises && let Item::Val(value) = item {
             self.guard_kind(*value, Kind::NONE);
         }
+        let callee = self.frames.pop().expect("an inlined frame");
         // What dies with the frame must not run code, for there is no frame.
-        for local in self.frame().locals.clone() {
+        for local in callee.locals {
             if let Local::Inlined(Item::Val(value)) = local
                 && Item::Val(value) != *item
             {
                 self.release(value);
             }
         }
-        self.frames.pop();
         let call = self.frame_mut().call.take().expect("a call is under way");
         if !initialises {
             self.push(item.clone());

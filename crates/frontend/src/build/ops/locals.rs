@@ -230,14 +230,23 @@ impl Builder<'_> {
         }
     }
 
-    /// Whether letting go of a value can be seen by nobody: it dies silently, or a variable has it still.
+    /// Whether letting go of a value can be seen by nobody: it dies silently, or a variable or a stack has it still.
     fn is_kept(&self, value: Value) -> bool {
         let root = self.func.root(value);
-        let has_it = |local: &Local| matches!(local, Local::Memory { cached: Some(held), .. } if self.func.root(*held) == root);
+        let is_it = |held: Value| self.func.root(held) == root;
+        let has_it = |local: &Local| match local {
+            Local::Memory { cached, .. } => cached.is_some_and(is_it),
+            Local::Inlined(Item::Val(held)) => is_it(*held),
+            _ => false,
+        };
+        let is_on = |item: &Item| matches!(item, Item::Val(held) if is_it(*held));
         self.func.rep(value) != Rep::Obj
             || self.func.ty(value).is_quiet()
             || matches!(self.func.def_op(root), Some(Op::Const(_)))
-            || self.frames[0].locals.iter().any(has_it)
+            || self
+                .frames
+                .iter()
+                .any(|frame| frame.locals.iter().any(has_it) || frame.stack.iter().any(is_on))
     }
 
     fn copy(&mut self, depth: u32) -> std::result::Result<(), Refusal> {
@@ -317,6 +326,7 @@ impl Builder<'_> {
         may_exit: bool,
     ) -> std::result::Result<bool, Refusal> {
         if let Local::Inlined(old) = self.frame().locals[local as usize].clone() {
+            self.frame_mut().locals[local as usize] = Local::Inlined(Item::Null);
             if let Item::Val(value) = old {
                 self.release(value);
             }
