@@ -113,6 +113,13 @@ martlet_seen(O object)
     return code != 0 ? 256 + (uint8_t)code : 14;
 }
 
+/* The version of the class of an object, if that is one of Python's and has a version; 0: none. */
+MARTLET_RUNTIME uint32_t
+martlet_class_seen(O object)
+{
+    return object != NULL && PyType_HasFeature(Py_TYPE(object), Py_TPFLAGS_HEAPTYPE) ? Py_TYPE(object)->tp_version_tag : 0;
+}
+
 /* Whether a version may name the object and hold it alive: it cannot lead back to any function, and nobody can tell. */
 MARTLET_RUNTIME bool
 martlet_is_leaf(O object)

@@ -21,6 +21,7 @@ use crate::raw::unit::mark_of;
 use crate::raw::{Gil, c, dl, frames, functions};
 use crate::snapshot::Scene;
 use crate::state::{State, header_of, with};
+use crate::storms::Place;
 use crate::{fork, install, monitoring, tools};
 
 /// Time between samples while things get hot.
@@ -303,6 +304,11 @@ fn look_at(gil: Gil<'_>, state: &mut State, sight: &Sight, innermost: bool, spen
         });
         state.to_arm.push((addr, true));
         BORED.store(0, Ordering::Relaxed);
+    }
+    if let Some(entry) = state.codes.get_mut(&addr) {
+        for (local, type_version) in sight.local_classes(code.view().n_locals) {
+            entry.classes.note(Place::Local(local), type_version);
+        }
     }
     if innermost && !sight.at_start() {
         let seen = sight.seen_locals(code.view().n_locals);

@@ -20,6 +20,7 @@ use crate::raw::code::{self, Code, SiteKind, begin_snapshot, instructions_with_a
 use crate::raw::objects::{Kind, describe, is_leaf, is_plain_constant, str_of};
 use crate::raw::{Addr, Gil, functions};
 use crate::state::State;
+use crate::storms::Place as At;
 use crate::tables::{Keeper, Table};
 
 /// Functions of at most so many code units are taken along, so that they can be inlined.
@@ -29,6 +30,13 @@ const INLINE_FUNCTIONS: usize = 16;
 /// `LOAD_ATTR` and `STORE_ATTR` of 3.13 (`opcode_ids.h`).
 const LOAD_ATTR: u8 = 82;
 const STORE_ATTR: u8 = 108;
+
+/// The version of the class that a specialised `LOAD_ATTR` or `STORE_ATTR` expects: the second field of its cache
+/// (`_PyAttrCache` and `_PyLoadMethodCache` of `pycore_code.h`).
+fn expected_class(base: u8, units: &[u16]) -> Option<u32> {
+    let is_specialised = units[0] as u8 != base;
+    is_specialised.then(|| u32::from(units[2]) | u32::from(units[3]) << 16)
+}
 /// Strings of at most so many characters are passed on with their text.
 const SHORT_TEXT: usize = 80;
 
@@ -201,7 +209,7 @@ impl<'a, 'py> Builder<'a, 'py> {
                 .push((str_of(self.gil, item).unwrap_or_default(), id));
         }
         snapshot.sites = self.sites(code, &base, &adaptive, dicts)?;
-        snapshot.classes = self.classes(code, &base)?;
+        snapshot.classes = self.classes(code, &base, &adaptive)?;
         let adaptive = Code::without_addresses(adaptive, &base);
         snapshot.adaptive = adaptive.iter().flat_map(|it| it.to_le_bytes()).collect();
         snapshot.code = base;
@@ -246,23 +254,43 @@ impl<'a, 'py> Builder<'a, 'py> {
         Ok(sites)
     }
 
-    /// Where the classes that exits have seen have the attributes that they were asked for.
-    fn classes(&mut self, code: &Code, base: &[u8]) -> PyResult<Vec<(u32, Vec<SeenClass>)>> {
+    /// Where the classes that were seen have the attributes that they are asked for.
+    fn classes(
+        &mut self,
+        code: &Code,
+        base: &[u8],
+        adaptive: &[u16],
+    ) -> PyResult<Vec<(u32, Vec<SeenClass>)>> {
         let names = self.items(Addr::from_ptr(code.view().names))?;
+        let sites: Vec<_> = instructions_with_args(base)
+            .filter_map(|(at, oparg)| match base[2 * at] {
+                LOAD_ATTR => Some((at, names[oparg as usize >> 1], false)),
+                STORE_ATTR => Some((at, names[oparg as usize], true)),
+                _ => None,
+            })
+            .map(|(at, name, stored)| {
+                (
+                    at,
+                    name,
+                    stored,
+                    expected_class(base[2 * at], &adaptive[at..]),
+                )
+            })
+            .collect();
+        if let Some(entry) = self.state.codes.get_mut(&code.addr()) {
+            for (at, _, _, expected) in &sites {
+                if let Some(version) = expected {
+                    entry.classes.note(At::Instr(*at as u32), *version);
+                }
+            }
+        }
         let mut all = Vec::new();
-        for (at, oparg) in instructions_with_args(base) {
-            let (name, stored) = match base[2 * at] {
-                LOAD_ATTR => (oparg >> 1, false),
-                STORE_ATTR => (oparg, true),
-                _ => continue,
-            };
+        for (at, name, stored, expected) in sites {
             let entry = self.state.codes.get(&code.addr());
-            let seen: Vec<u32> =
-                entry.map_or_else(Vec::new, |it| it.classes.at(at as u32).collect());
+            let seen = entry.map_or_else(Vec::new, |it| it.classes.seen_at(at as u32, expected));
             let mut known = Vec::new();
             for type_version in seen {
-                let place = place_of(self.gil, type_version, names[name as usize], stored);
-                if let Some(place) = place
+                if let Some(place) = place_of(self.gil, type_version, name, stored)
                     && known.len() < CodeSnapshot::MAX_CLASSES
                 {
                     let place = self.place(place)?;
@@ -272,7 +300,7 @@ impl<'a, 'py> Builder<'a, 'py> {
                     });
                 }
             }
-            if !known.is_empty() {
+            if known.iter().any(|it| Some(it.type_version) != expected) {
                 all.push((at as u32, known));
             }
         }

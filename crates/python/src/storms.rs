@@ -35,40 +35,71 @@ const PATIENCE: u32 = 3;
 /// Storms in the life of a code object. What storms after the last is left to the interpreter.
 const MAX_STORMS: u32 = 12;
 
+/// Places where guesses of kinds failed from which on a code object is warned of all.
+const MANY_PLACES: usize = 2;
+
 /// Classes that are remembered of one instruction.
 const MAX_CLASSES: usize = 16;
 
 /// What a code object has learned from its storms.
 #[derive(Default)]
 pub(crate) struct Storms {
-    /// Where, how often, and when the last time.
-    places: Vec<((Addr, u32), u32, Instant)>,
+    places: Vec<Storm>,
     total: u32,
     /// A version that is entered at the start was asked for because its loops are left by returning.
     whole: bool,
 }
 
+/// The storms at one place.
+struct Storm {
+    place: (Addr, u32),
+    times: u32,
+    last: Instant,
+    /// The first came from a guess of an operand's kind.
+    is_of_kinds: bool,
+}
+
 impl Storms {
     /// Whether a version that was asked for then knew of the last storm at this place.
     fn was_known(&self, place: (Addr, u32), asked_at: Instant) -> bool {
-        let last = self.places.iter().find(|it| it.0 == place);
-        last.is_none_or(|it| it.2 <= asked_at)
+        let known = self.places.iter().find(|it| it.place == place);
+        known.is_none_or(|it| it.last <= asked_at)
     }
 
     /// Notes a storm; answers how many there were at this place.
-    fn note(&mut self, place: (Addr, u32)) -> u32 {
+    fn note(&mut self, place: (Addr, u32), reason: &str) -> u32 {
         self.total += 1;
-        let now = Instant::now();
-        match self.places.iter_mut().find(|it| it.0 == place) {
+        let last = Instant::now();
+        match self.places.iter_mut().find(|it| it.place == place) {
             Some(known) => {
-                known.1 += 1;
-                known.2 = now;
-                known.1
+                known.times += 1;
+                known.last = last;
+                known.times
             }
             None => {
-                self.places.push((place, 1, now));
+                self.places.push(Storm {
+                    place,
+                    times: 1,
+                    last,
+                    is_of_kinds: reason == "type",
+                });
                 1
             }
+        }
+    }
+
+    /// The places of a code object where guesses of kinds failed, if they are many: its numbers are now of this kind,
+    /// now of that, and it is no use to learn that place by place.
+    fn wary_places(&self, code: Addr) -> Vec<(Addr, u32)> {
+        let of_kinds = self
+            .places
+            .iter()
+            .filter(|it| it.is_of_kinds && it.place.0 == code);
+        let places: Vec<_> = of_kinds.map(|it| it.place).collect();
+        if places.len() >= MANY_PLACES {
+            places
+        } else {
+            Vec::new()
         }
     }
 
@@ -112,24 +143,55 @@ impl Memory {
     }
 }
 
-/// Versions of the classes that exits have seen in front of instructions that read or write attributes, by offset. A
-/// version that nobody has any more says nothing; it is never another class's.
+/// Where in a code object the class of an object was seen.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// By the interpreter's cache, or at an exit, in front of the instruction at this offset, which reads or writes an
+    /// attribute.
+    Instr(u32),
+    /// In this local, when a frame was looked at.
+    Local(u32),
+}
+
+/// The versions of the classes that were seen. A version that nobody has any more says nothing; it is never another
+/// class's.
 #[derive(Default)]
 pub(crate) struct Classes {
-    seen: Vec<(u32, u32)>,
+    seen: Vec<(Place, Vec<u32>)>,
 }
 
 impl Classes {
-    /// Those seen at an offset, the first first.
-    pub(crate) fn at(&self, offset: u32) -> impl Iterator<Item = u32> + '_ {
-        let here = self.seen.iter().filter(move |it| it.0 == offset);
-        here.map(|it| it.1)
+    /// Those of an instruction, the one that the interpreter expects first. Places that share a class share all: they
+    /// look at one object.
+    pub(crate) fn seen_at(&self, offset: u32, expected: Option<u32>) -> Vec<u32> {
+        let mut all: Vec<u32> = expected.into_iter().collect();
+        all.extend_from_slice(self.at(Place::Instr(offset)));
+        let known = all.len();
+        for (_, seen) in &self.seen {
+            if seen.iter().any(|it| all[..known].contains(it)) {
+                all.extend_from_slice(seen);
+            }
+        }
+        let mut once = std::collections::HashSet::new();
+        all.retain(|it| once.insert(*it));
+        all
     }
 
-    fn note(&mut self, offset: u32, type_version: u32) {
-        let seen = (offset, type_version);
-        if self.at(offset).count() < MAX_CLASSES && !self.seen.contains(&seen) {
-            self.seen.push(seen);
+    fn at(&self, place: Place) -> &[u32] {
+        let found = self.seen.iter().find(|it| it.0 == place);
+        found.map_or(&[], |it| &it.1)
+    }
+
+    /// Notes a class.
+    pub(crate) fn note(&mut self, place: Place, type_version: u32) {
+        let index = self.seen.iter().position(|it| it.0 == place);
+        let index = index.unwrap_or_else(|| {
+            self.seen.push((place, Vec::new()));
+            self.seen.len() - 1
+        });
+        let seen = &mut self.seen[index].1;
+        if seen.len() < MAX_CLASSES && !seen.contains(&type_version) {
+            seen.push(type_version);
         }
     }
 }
@@ -138,7 +200,7 @@ impl Classes {
 pub(crate) fn class_seen(gil: Gil<'_>, code: Addr, offset: u32, type_version: u32) {
     with(gil, |state| {
         if let Some(entry) = state.codes.get_mut(&code) {
-            entry.classes.note(offset, type_version);
+            entry.classes.note(Place::Instr(offset), type_version);
         }
     });
 }
@@ -306,7 +368,12 @@ fn react(
     if !entry.storms.was_known(place, meta.asked_at) {
         return Reaction::IsMadeAnew;
     }
-    let times = entry.storms.note(place);
+    let times = entry.storms.note(place, reason);
+    for wary in entry.storms.wary_places(place.0) {
+        if !entry.avoid.contains(&wary) {
+            entry.avoid.push(wary);
+        }
+    }
     let patience = match cure {
         Cure::GenericAtOnce => 0,
         _ if entry.storms.total > PATIENCE => 0,

@@ -20,7 +20,7 @@ mod versions;
 
 pub use refusal::Refusal;
 
-use crate::bytecode::{Code, Instr};
+use crate::bytecode::{Code, Instr, Opcode};
 use crate::hir::{Block, Func, Kind, StateId, Type, Value};
 use frame::{Frame, Item, Local};
 use info::CodeInfo;
@@ -119,6 +119,8 @@ struct Builder<'a> {
     avoid: HashMap<(u32, u32), u32>,
     /// The site that is done in the general way, in the block at hand.
     plain: Option<(u32, u32)>,
+    /// Codes with more than one such site that computes with numbers.
+    wary: HashSet<u32>,
     /// Codes with such a site are not inlined.
     avoid_codes: HashSet<u32>,
     /// Code and offset behind calls whose callee's head was inlined: joins that the code itself does not tell of.
@@ -132,6 +134,19 @@ impl<'a> Builder<'a> {
         let mut func = Func::new(&*snapshot.qualname, request.entry);
         func.kept = infos[0].kept.clone();
         let block = func.entry;
+        let avoided: HashSet<_> = request.avoid.iter().copied().collect();
+        let n_wary = |code: &u32| {
+            let info = infos.get(*code as usize);
+            let is_wary = |at: &u32| {
+                let instr = info.and_then(|it| it.code.at(*at));
+                instr.is_some_and(|it| guesses_kinds(it.opcode))
+            };
+            let here = avoided.iter().filter(|it| it.0 == *code);
+            here.filter(|it| is_wary(&it.1)).count()
+        };
+        let wary = (0..infos.len() as u32)
+            .filter(|it| n_wary(it) > 1)
+            .collect();
         Self {
             request,
             infos: std::rc::Rc::new(infos),
@@ -154,6 +169,7 @@ impl<'a> Builder<'a> {
                 failed
             }),
             plain: None,
+            wary,
             avoid_codes: request.avoid.iter().map(|(code, _)| *code).collect(),
             returns: HashSet::new(),
             told_apart: HashSet::new(),
@@ -341,10 +357,20 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// How often guesses failed at the current bytecode.
+    /// How often guesses failed at the current bytecode. Where they failed at several, none is made of a number's kind.
     fn failures(&self) -> u32 {
-        let site = (self.frame().code as u32, self.start);
-        self.avoid.get(&site).copied().unwrap_or(0)
+        let code = self.frame().code as u32;
+        match self.avoid.get(&(code, self.start)) {
+            Some(times) => *times,
+            None => u32::from(self.wary.contains(&code) && self.guesses_kinds()),
+        }
+    }
+
+    /// Whether the current bytecode is one that computes with numbers or hands them on.
+    fn guesses_kinds(&self) -> bool {
+        let code = &self.infos[self.frame().code].code;
+        code.at(self.start)
+            .is_some_and(|instr| guesses_kinds(instr.opcode))
     }
 
     fn push(&mut self, item: Item) {
@@ -369,6 +395,19 @@ impl<'a> Builder<'a> {
             .ok_or_else(|| Refusal::new("bytecode", "value stack underflow"))?;
         Ok(self.frame_mut().stack.split_off(rest))
     }
+}
+
+/// Whether an instruction computes with numbers or hands them on.
+fn guesses_kinds(opcode: Opcode) -> bool {
+    matches!(
+        opcode,
+        Opcode::BinaryOp
+            | Opcode::CompareOp
+            | Opcode::UnpackSequence
+            | Opcode::StoreFast
+            | Opcode::StoreFastLoadFast
+            | Opcode::StoreFastStoreFast
+    )
 }
 
 /// Where interpretation goes on after a bytecode.

@@ -169,6 +169,7 @@ unsafe extern "C" {
     );
     pub(crate) fn martlet_describe(object: *mut PyObject, out: *mut Description);
     pub(crate) fn martlet_seen(object: *mut PyObject) -> u32;
+    pub(crate) fn martlet_class_seen(object: *mut PyObject) -> u32;
     pub(crate) fn martlet_is_leaf(object: *mut PyObject) -> bool;
     pub(crate) fn martlet_is_plain_constant(object: *mut PyObject) -> bool;
 

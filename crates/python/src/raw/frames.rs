@@ -66,6 +66,15 @@ impl Sight {
             .collect()
     }
 
+    /// The locals that hold objects of Python's classes, each with the class's version, if it has one.
+    pub(crate) fn local_classes(&self, n_locals: u32) -> impl Iterator<Item = (u32, u32)> + '_ {
+        // SAFETY: the frame is alive and has so many locals, each NULL or an object.
+        let version = |i| unsafe { c::martlet_class_seen(c::martlet_frame_local(self.0.frame, i)) };
+        (0..n_locals)
+            .map(move |i| (i, version(i)))
+            .filter(|it| it.1 != 0)
+    }
+
     /// The classes of what stands on its value stack; empty where the depth is not known.
     pub(crate) fn seen_stack(&self, n_locals: u32, stack_size: u32) -> Vec<Seen> {
         // SAFETY: the frame is alive.
