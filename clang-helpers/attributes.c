@@ -354,6 +354,12 @@ MARTLET_HELPER O martlet_place_value(O v, uint32_t kind, uint32_t index)
     return *place_of(v, kind, index);
 }
 
+/* The inline value `index` of v is there for the first time. */
+MARTLET_LEAF void martlet_value_added(O v, uint32_t index)
+{
+    _PyDictValues_AddToInsertionOrder(_PyObject_InlineValues(v), index);
+}
+
 /* Puts a value at a place that is no entry of a dict; steals it. The old value is released last. */
 MARTLET_HELPER void martlet_place_store(O v, uint32_t kind, uint32_t index, O value)
 {
@@ -361,9 +367,9 @@ MARTLET_HELPER void martlet_place_store(O v, uint32_t kind, uint32_t index, O va
     O old = *place;
     *place = value;
     if (old != NULL) {
-        martlet_inline_decref(old);
+        martlet_release(old);
     } else if (kind == PLACE_VALUE) {
-        _PyDictValues_AddToInsertionOrder(_PyObject_InlineValues(v), index);
+        martlet_value_added(v, index);
     }
 }
 

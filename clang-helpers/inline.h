@@ -55,7 +55,8 @@ O martlet_float_box_slow(double value);
 MARTLET_LEAF void martlet_int_free(O v);
 MARTLET_LEAF void martlet_float_free(TS ts, O v);
 void martlet_dealloc(O v);
-bool martlet_dies_quietly(O v);
+MARTLET_LEAF bool martlet_dies_quietly(O v);
+MARTLET_CALL void martlet_release(O v);
 void martlet_ints_check_allocator(void);
 struct martlet_int_ok martlet_int_unbox_slow(O v);
 
@@ -94,7 +95,7 @@ MARTLET_INLINE bool martlet_inline_is_quiet(O v)
 /* Whether releasing a reference to v runs no Python: it is NULL, not the last one, or v dies silently. */
 MARTLET_INLINE bool martlet_inline_release_quiet(O v)
 {
-    return v == NULL || MARTLET_LIKELY(v->ob_refcnt > 1) || martlet_inline_is_quiet(v) || martlet_dies_quietly(v);
+    return v == NULL || MARTLET_LIKELY(v->ob_refcnt > 1) || martlet_dies_quietly(v);
 }
 
 MARTLET_INLINE bool martlet_inline_int_is_compact(O v)

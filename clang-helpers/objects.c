@@ -20,8 +20,11 @@ MARTLET_CALL void martlet_dealloc(O v)
 
 /* Whether v, of which this is the last reference, dies without running Python: an exact tuple or list of things that
  * outlive it or do so, too. */
-MARTLET_COLD bool martlet_dies_quietly(O v)
+MARTLET_LEAF bool martlet_dies_quietly(O v)
 {
+    if (martlet_inline_is_quiet(v)) {
+        return true;
+    }
     if (!PyTuple_CheckExact(v) && !PyList_CheckExact(v)) {
         return false;
     }

@@ -12,7 +12,7 @@ use crate::state::State;
 /// One part in so many of the program's time may go to compiling.
 const SHARE: u64 = 8;
 /// Of the time in machine code, one part in so many more: it would have taken longer in the interpreter.
-const SHARE_OF_GAIN: u64 = 2;
+const SHARE_OF_GAIN: u64 = 4;
 
 /// What it costs to open the compiler, in microseconds.
 const OPENING: u64 = 20_000;

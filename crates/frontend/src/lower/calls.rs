@@ -6,7 +6,7 @@ use crate::hir::{Arg, Func, HelperId, Inst, Op, Rep, Ret, Value};
 use martlet_ir::inkwell::IntPredicate;
 use martlet_ir::inkwell::types::{BasicTypeEnum, StructType};
 use martlet_ir::inkwell::values::{BasicValueEnum, IntValue, PointerValue};
-use martlet_snapshot::SlotValue;
+use martlet_snapshot::{Effort, SlotValue};
 
 /// The largest arrays that helpers are given and write into, in words.
 #[derive(Debug, Clone, Copy, Default)]
@@ -242,7 +242,15 @@ impl<'ctx> Emitter<'_, 'ctx> {
             number(n_locals),
             number(frame_size),
         ];
-        let callee = self.call_value("martlet_frame_push", self.ptr(), &push)?;
+        // What is compiled quickly is rather small than fast.
+        let [push_frame, run_frame] = match self.request.mode.effort {
+            Effort::Best => ["martlet_frame_push", "martlet_frame_run"],
+            _ => [
+                "martlet_frame_push_out_of_line",
+                "martlet_frame_run_out_of_line",
+            ],
+        };
+        let callee = self.call_value(push_frame, self.ptr(), &push)?;
         let [no_frame, run, done] = ["no_frame", "run", "called"].map(|name| self.new_block(name));
         let failed = self.is_null(callee.into_pointer_value())?;
         let branch = self
@@ -268,7 +276,7 @@ impl<'ctx> Emitter<'_, 'ctx> {
         }
         let cell = self.load_slot(SlotValue::Cell(code))?;
         let run_args = [self.ts().into(), callee, cell.into()];
-        let result = self.call_value("martlet_frame_run", self.ptr(), &run_args)?;
+        let result = self.call_value(run_frame, self.ptr(), &run_args)?;
         self.builder.build_unconditional_branch(done)?;
 
         self.builder.position_at_end(done);
