@@ -237,6 +237,9 @@ impl<'a, 'py> Builder<'a, 'py> {
                 continue;
             };
             let id = self.object(object)?;
+            if matches!(kind, SiteKind::Descriptor) && self.table.nameable(id).is_none() {
+                continue;
+            }
             let site = match kind {
                 SiteKind::GlobalModule => Site::Global {
                     object: id,
@@ -293,11 +296,10 @@ impl<'a, 'py> Builder<'a, 'py> {
                 if let Some(place) = place_of(self.gil, type_version, name, stored)
                     && known.len() < CodeSnapshot::MAX_CLASSES
                 {
-                    let place = self.place(place)?;
-                    known.push(SeenClass {
+                    known.extend(self.place(place)?.map(|place| SeenClass {
                         type_version,
                         place,
-                    });
+                    }));
                 }
             }
             if known.iter().any(|it| Some(it.type_version) != expected) {
@@ -307,23 +309,34 @@ impl<'a, 'py> Builder<'a, 'py> {
         Ok(all)
     }
 
-    fn place(&mut self, place: code::Place) -> PyResult<Place> {
-        Ok(match place {
+    /// None where it is an object that machine code may not name.
+    fn place(&mut self, place: code::Place) -> PyResult<Option<Place>> {
+        Ok(Some(match place {
             code::Place::InstanceValue(index) => Place::InstanceValue {
                 index: index as u16,
             },
             code::Place::Slot(offset) => Place::Slot {
                 offset: offset as u16,
             },
-            code::Place::Method(keys_version, object) => Place::Method {
-                keys_version,
-                object: self.object(object)?,
-            },
-            code::Place::ClassValue(keys_version, object) => Place::ClassValue {
-                keys_version,
-                object: self.object(object)?,
-            },
-        })
+            code::Place::Method(keys_version, object)
+            | code::Place::ClassValue(keys_version, object) => {
+                let is_method = matches!(place, code::Place::Method(..));
+                let object = self.object(object)?;
+                if self.table.nameable(object).is_none() {
+                    return Ok(None);
+                }
+                match is_method {
+                    true => Place::Method {
+                        keys_version,
+                        object,
+                    },
+                    false => Place::ClassValue {
+                        keys_version,
+                        object,
+                    },
+                }
+            }
+        }))
     }
 
     fn push(&mut self, addr: Addr, object: Object, keeper: Keeper) -> ObjId {
