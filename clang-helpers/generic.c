@@ -163,6 +163,39 @@ MARTLET_CALL O martlet_get_item_by_method(TS ts, O container, O key)
     return martlet_call_function(ts, Py_NewRef(method), args, 2, NULL);
 }
 
+/* The special method `name` of a context manager, bound; new. NULL with an exception set; `missed` says which it is. */
+static O context_method(TS ts, O manager, O name, const char *missed)
+{
+    O method = _PyObject_LookupSpecial(manager, name);
+    if (method == NULL && !_PyErr_Occurred(ts)) {
+        _PyErr_Format(ts, PyExc_TypeError, "'%.200s' object does not support the context manager protocol%s",
+                      Py_TYPE(manager)->tp_name, missed);
+    }
+    return method;
+}
+
+/* Enters a context manager, which it steals: out[0] is what __enter__ returned, out[1] its __exit__, both new. -1: an
+ * exception. Source: BEFORE_WITH. */
+MARTLET_CALL int martlet_before_with(TS ts, O manager, O *out)
+{
+    O enter = context_method(ts, manager, &_Py_ID(__enter__), "");
+    O exit = enter == NULL ? NULL : context_method(ts, manager, &_Py_ID(__exit__), " (missed __exit__ method)");
+    Py_DECREF(manager);
+    if (exit == NULL) {
+        Py_XDECREF(enter);
+        return -1;
+    }
+    O result = PyObject_CallNoArgs(enter);
+    Py_DECREF(enter);
+    if (result == NULL) {
+        Py_DECREF(exit);
+        return -1;
+    }
+    out[0] = result;
+    out[1] = exit;
+    return 0;
+}
+
 /* del container[key]. Source: DELETE_SUBSCR. */
 MARTLET_HELPER int martlet_del_item(O container, O key)
 {

@@ -35,6 +35,9 @@ const PATIENCE: u32 = 3;
 /// Storms in the life of a code object. What storms after the last is left to the interpreter.
 const MAX_STORMS: u32 = 12;
 
+/// Storms at such places after which machine code does more harm than good.
+const MANY_LEFT: u32 = 8;
+
 /// Places where guesses of kinds failed from which on a code object is warned of all.
 const MANY_PLACES: usize = 2;
 
@@ -48,6 +51,8 @@ pub(crate) struct Storms {
     total: u32,
     /// A version that is entered at the start was asked for because its loops are left by returning.
     whole: bool,
+    /// Storms at places where every version must be left.
+    left: u32,
 }
 
 /// The storms at one place.
@@ -218,13 +223,15 @@ enum Cure {
     Generic,
     /// A version that is generic at the place.
     GenericAtOnce,
-    /// Not to enter: the place is never translated.
+    /// Not to enter: the place is never translated, or machine code is always left there.
     Stay,
 }
 
 fn cure_of(reason: &str) -> Cure {
     match reason {
-        "raised" | "invalid" | "poll" => Cure::None,
+        "raised" | "poll" => Cure::None,
+        // A frame that somebody has looked at goes on in the interpreter, where all of it can be seen.
+        "invalid" => Cure::Stay,
         "return" | "handlers" => Cure::Whole,
         "never_ran" => Cure::Anew,
         "overflow" | "inlined" | "empty_loop" => Cure::GenericAtOnce,
@@ -342,12 +349,22 @@ fn react(
     };
     let cure = cure_of(reason);
     match (cure, door) {
-        (Cure::None, _) | (Cure::Whole | Cure::Stay, None) => return Reaction::Stays,
+        (Cure::None, _) | (Cure::Whole, None) => return Reaction::Stays,
+        (Cure::Stay, None) => {
+            entry.storms.left += 1;
+            if entry.storms.left < MANY_LEFT {
+                return Reaction::Stays;
+            }
+            calls::give_up(state, addr, "left too often");
+            return Reaction::IsGivenUp;
+        }
         (Cure::Whole, Some(_)) => {
             let raw = entry.raw.get();
             if raw.live == 0 && raw.refused == 0 && !entry.storms.whole {
-                entry.storms.whole = true;
-                ask_for_whole(gil, state, addr);
+                let asked = ask_for_whole(gil, state, addr);
+                if let Some(entry) = state.codes.get_mut(&addr) {
+                    entry.storms.whole = asked;
+                }
             }
             return Reaction::Stays;
         }
@@ -413,7 +430,8 @@ fn succeed(gil: Gil<'_>, state: &mut State, addr: Addr, door: Option<u32>) -> bo
 /// Asks for a version in place of one that fell. A loop is looked at when it runs the next time.
 fn ask_again(gil: Gil<'_>, state: &mut State, addr: Addr, door: Option<u32>) {
     let Some(header) = door else {
-        return ask_for_whole(gil, state, addr);
+        ask_for_whole(gil, state, addr);
+        return;
     };
     if !can_pay(gil, state, addr, EntryPoint::Loop(header), Effort::Quick) {
         return calls::postpone_loop(state, addr, header);
@@ -428,19 +446,20 @@ fn ask_again(gil: Gil<'_>, state: &mut State, addr: Addr, door: Option<u32>) {
 }
 
 /// Asks for a version that is entered at the function's start. The current frame is one of the function.
-fn ask_for_whole(gil: Gil<'_>, state: &mut State, addr: Addr) {
+/// Answers whether it did.
+fn ask_for_whole(gil: Gil<'_>, state: &mut State, addr: Addr) -> bool {
     let Some(sight) = frames::look::<1>(gil).first().copied() else {
-        return;
+        return false;
     };
     let code = Code::new(gil, addr);
     if sight.code() != addr || !code.is_function() {
-        return;
+        return false;
     }
     if !can_pay(gil, state, addr, EntryPoint::Start, Effort::Quick) {
         if let Some(entry) = state.codes.get_mut(&addr) {
             entry.heat.wants_more(None);
         }
-        return;
+        return false;
     }
     let scene = Scene {
         entry: EntryPoint::Start,
@@ -456,5 +475,5 @@ fn ask_for_whole(gil: Gil<'_>, state: &mut State, addr: Addr) {
         seen_stack: Vec::new(),
         avoid: calls::avoided(state, addr),
     };
-    let _ = ask(gil, state, addr, scene, false);
+    ask(gil, state, addr, scene, false).is_ok()
 }

@@ -281,6 +281,7 @@ helpers! {
     DictUpdate = "martlet_dict_update" () [Obj, Obj] -> Status ANY "run";
     DictMerge = "martlet_dict_merge" (ts) [Obj, Obj, Obj] -> Status ANY "run";
     UnpackSequence = "martlet_unpack_sequence" (ts) [Obj, I64] -> Array ANY "run";
+    BeforeWith = "martlet_before_with" (ts) [Steal] -> Array ANY "run";
     UnpackEx = "martlet_unpack_ex" (ts) [Obj, I64, I64] -> Array ANY "run";
     // Lookups that run nothing, and what else is found out that way; NULL or not ok: the general way is needed.
     QuickDictGet = "martlet_quick_dict_get" () [Obj, Obj, Obj] -> NewOrNull ANY "";

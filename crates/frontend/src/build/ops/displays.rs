@@ -208,6 +208,16 @@ impl Builder<'_> {
         Ok(Flow::Next)
     }
 
+    /// Enters a context manager: its `__exit__` is pushed, then what its `__enter__` returned.
+    pub(super) fn before_with(&mut self, instr: &Instr) -> Result {
+        let manager = self.pop()?;
+        if !self.may_call_out()? {
+            return Ok(Flow::Ended);
+        }
+        let manager = self.obj(&manager)?;
+        self.unpack_by(instr, HelperId::BeforeWith, vec![manager], 2)
+    }
+
     fn unpack_ex(&mut self, instr: &Instr) -> Result {
         let item = self.pop()?;
         if !self.may_call_out()? {

@@ -52,6 +52,7 @@ pub(super) fn instruction(b: &mut Builder<'_>, instr: &Instr) -> Result {
         | BuildSlice | ListAppend | ListExtend | SetAdd | SetUpdate | MapAdd | DictUpdate
         | DictMerge | UnpackSequence | UnpackEx | FormatSimple | FormatWithSpec | ConvertValue
         | GetLen | MatchSequence | MatchMapping => b.display(instr),
+        BeforeWith => b.before_with(instr),
         GetIter | ForIter => b.iteration(instr),
         JumpForward
         | JumpBackward
