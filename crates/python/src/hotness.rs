@@ -37,16 +37,16 @@ const FIRST: Duration = Duration::from_millis(2);
 
 /// Heat is time that the interpreter has been seen to spend: microseconds of its thread, so that neither waiting nor
 /// other processes make anything hot. This is the least at which a version of a function is asked for.
-const FUNCTION_HEAT: u32 = 2_000;
+const FUNCTION_HEAT: u32 = 5_000;
 /// Least heat of one activation in one loop at which the loop is entered.
-const LOOP_HEAT: u32 = 2_500;
+const LOOP_HEAT: u32 = 4_000;
 /// Compiling has to pay: so much heat is asked for each code unit, of which each costs somewhat more to compile quickly
 /// (`QUICK_UNIT` of the budget): what is hot for so long will be for longer.
-const UNIT_HEAT: u32 = 50;
+const UNIT_HEAT: u32 = 150;
 /// Least heat of a version that was compiled quickly, in its machine code, at which a better one is asked for.
-const BETTER_HEAT: u32 = 8_000;
+const BETTER_HEAT: u32 = 25_000;
 /// And so much for each bytecode that was translated: what it costs to compile it as well as can be.
-const BETTER_BYTECODE_HEAT: u32 = 400;
+const BETTER_BYTECODE_HEAT: u32 = 2_000;
 /// Heat of code that runs in the interpreter although there is a version, at which another one is asked for.
 const AGAIN_HEAT: u32 = 8_000;
 /// A sample that comes later than this after it was asked for was not asked for in Python code, which looks up within
