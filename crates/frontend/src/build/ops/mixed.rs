@@ -4,7 +4,7 @@
 use super::Builder;
 use crate::build::frame::Item;
 use crate::build::{Refusal, Work};
-use crate::bytecode::Opcode;
+use crate::bytecode::{Opcode, Special};
 use crate::hir::{Kind, Op, Rep, Target, Term, Type, Value};
 
 impl Builder<'_> {
@@ -44,7 +44,7 @@ impl Builder<'_> {
     }
 
     /// Looks for an operand of any kind among the two on top of the stack, and does the current bytecode once for each
-    /// kind that it may be. With `merges`, not where the other one is a float: see [`Builder::mixed_float`]. Answers
+    /// kind that it probably is, and once for all others. With `merges`, not where the other one is a float: see [`Builder::mixed_float`]. Answers
     /// whether it did.
     pub(super) fn split(&mut self, merges: bool) -> std::result::Result<bool, Refusal> {
         let stack = &self.frame().stack;
@@ -58,16 +58,35 @@ impl Builder<'_> {
         let Some(&Item::Val(value)) = open else {
             return Ok(false);
         };
-        for kind in [Kind::FLOAT, Kind::INT] {
-            let no = self.branch_on_kind(value, kind);
+        let waiting = self.work.len();
+        for kind in self.kinds_to_tell_apart() {
+            let no = self.branch_on_kind(value, *kind);
             let frames = self.frames.clone();
-            self.guard_kind(value, kind);
+            self.guard_kind(value, *kind);
             self.go_on(false);
             self.frames = frames;
             self.block = no;
         }
         self.go_on(true);
+        // What is likely is translated first: it takes the versions that there are of what follows.
+        self.work[waiting..].reverse();
         Ok(true)
+    }
+
+    /// The kinds of number to tell apart at the current bytecode: the one that the interpreter expects, or else both. The
+    /// ways meet behind it, so that they do not multiply.
+    fn kinds_to_tell_apart(&mut self) -> &'static [Kind] {
+        let frame = self.frame().code;
+        let infos = self.infos.clone();
+        let Some(instr) = infos[frame].code.at(self.start) else {
+            return &[];
+        };
+        self.returns.insert((frame, instr.end));
+        match instr.special {
+            Some(Special::BinaryOpFloat | Special::CompareFloat) => &[Kind::FLOAT],
+            Some(Special::BinaryOpInt | Special::CompareInt) => &[Kind::INT],
+            _ => &[Kind::FLOAT, Kind::INT],
+        }
     }
 
     /// An operand as a double, if it is a float or an int; what is left goes on in the general way. The other operand is
