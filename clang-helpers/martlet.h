@@ -81,6 +81,7 @@ struct martlet_unit {
     O const *slots;         /* the slot table that this header is slot 0 of */
     PyCodeObject *code;     /* the code object that was translated (borrowed) */
     void *owner;            /* the embedder's own */
+    uint64_t *notes;        /* what was seen of operands: see notes.c */
 };
 
 /* A version's machine code. `frame` is pushed and linked, arguments stand in localsplus. Result: new reference,

@@ -430,3 +430,68 @@ martlet_place_of(uint32_t type_version, O name, bool stored, uint32_t *detail, O
     }
     return Py_TYPE(found)->tp_descr_get == NULL ? PLACE_CLASS_VALUE : PLACE_NONE;
 }
+
+static O
+lookup(PyTypeObject *type, const char *name)
+{
+    O text = PyUnicode_InternFromString(name);
+    if (text == NULL) {
+        PyErr_Clear();
+        return NULL;
+    }
+    O found = _PyType_Lookup(type, text);
+    Py_DECREF(text);
+    return found;
+}
+
+/* The Python function that the class with this version has under a special name, borrowed; NULL if it has none, or
+ * something else. Objects do not hide what their class has under such a name. */
+MARTLET_RUNTIME O
+martlet_special_method(uint32_t type_version, const char *name)
+{
+    PyTypeObject *type = type_version != 0 ? type_with_version(type_version) : NULL;
+    O found = type != NULL ? lookup(type, name) : NULL;
+    return found != NULL && PyFunction_Check(found) ? found : NULL;
+}
+
+/* Whether operators on objects of a class may be tried as those on sequences, too. */
+static bool
+is_sequence(PyTypeObject *type)
+{
+    PySequenceMethods *as = type->tp_as_sequence;
+    return as != NULL && (as->sq_concat != NULL || as->sq_repeat != NULL);
+}
+
+/* operators.c of the helpers. */
+const char *martlet_operator_name(uint32_t number, int32_t which);
+
+/* The Python function that is called first for the operator with BINARY_OP's argument `number`, whose left operand is of
+ * the class with version `left`, the right one of that with version `right`; 0 stands for an exact int, float or bool, or
+ * None. NULL where it is none, or where more might be tried behind it than the right operand's own method.
+ * Source: binary_op1, SLOT1BINFULL. */
+MARTLET_RUNTIME O
+martlet_operator_method(uint32_t left, uint32_t right, uint32_t number)
+{
+    PyTypeObject *l = left != 0 ? type_with_version(left) : NULL, *r = right != 0 ? type_with_version(right) : NULL;
+    if ((left != 0 && l == NULL) || (right != 0 && r == NULL) || (l == NULL && r == NULL)) {
+        return NULL;
+    }
+    if ((l != NULL && is_sequence(l)) || (r != NULL && is_sequence(r))) {
+        return NULL;
+    }
+    O found;
+    if (l == NULL) {
+        bool is_number = PyType_HasFeature(r, Py_TPFLAGS_LONG_SUBCLASS) || PyType_IsSubtype(r, &PyFloat_Type);
+        found = is_number ? NULL : lookup(r, martlet_operator_name(number, 1));
+    }
+    else {
+        const char *in_place = martlet_operator_name(number, 2);
+        bool mixes = r != NULL && r != l && PyType_IsSubtype(r, l);
+        bool writes = in_place != NULL && lookup(l, in_place) != NULL;
+        /* A class of C's has slots of its own behind the left operand's method. */
+        bool has_slots = r != NULL && r != l && lookup(r, martlet_operator_name(number, 1)) != NULL
+                         && !PyFunction_Check(lookup(r, martlet_operator_name(number, 1)));
+        found = mixes || writes || has_slots ? NULL : lookup(l, martlet_operator_name(number, 0));
+    }
+    return found != NULL && PyFunction_Check(found) ? found : NULL;
+}

@@ -81,38 +81,6 @@ martlet_describe(O object, struct martlet_description *out)
     }
 }
 
-/* buffers.c of the helpers. */
-char martlet_array_code(O v);
-
-/* The class of a live value, numbered as crates/snapshot's `Seen`; of an array, 256 and its typecode. */
-MARTLET_RUNTIME uint32_t
-martlet_seen(O object)
-{
-    if (object == NULL) {
-        return 0;
-    }
-    PyTypeObject *type = Py_TYPE(object);
-    if (type == &PyLong_Type) {
-        int overflow;
-        (void)PyLong_AsLongLongAndOverflow(object, &overflow);
-        return overflow ? 4 : 3;
-    }
-    static PyTypeObject *const types[] = {&PyBool_Type,  &PyFloat_Type,     &PyUnicode_Type,  &PyList_Type,
-                                          &PyTuple_Type, &PyDict_Type,      &PyRangeIter_Type, &PyListIter_Type,
-                                          &PyTupleIter_Type, &PyEnum_Type,   &PyBytes_Type,     &PyByteArray_Type};
-    static const uint8_t numbers[] = {2, 5, 6, 7, 8, 9, 10, 11, 12, 13, 15, 16};
-    if (object == Py_None) {
-        return 1;
-    }
-    for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++) {
-        if (type == types[i]) {
-            return numbers[i];
-        }
-    }
-    char code = martlet_array_code(object);
-    return code != 0 ? 256 + (uint8_t)code : 14;
-}
-
 /* The version of the class of an object, if that is one of Python's and has a version; 0: none. */
 MARTLET_RUNTIME uint32_t
 martlet_class_seen(O object)

@@ -12,8 +12,9 @@
 #include <internal/pycore_opcode_metadata.h>
 #include <opcode_ids.h>
 
-/* calls.c of the helpers. */
+/* calls.c and operators.c of the helpers. */
 int martlet_init_result(O result);
+O martlet_operator_rest(O left, O right, int32_t number);
 
 union value {
     int64_t bits;
@@ -271,8 +272,11 @@ finish_inlined(TS ts, F frame, bool raised)
     return _PyEval_EvalFrameDefault(ts, frame, 0);
 }
 
-/* Set in the word of `return_to` where the callee is an __init__. */
+/* Set in the word of `return_to` where the callee is an __init__, and where its result is dropped. */
 #define INITIALISES (1u << 31)
+#define DROPPED (1u << 30)
+/* ... and where it is an operator's, whose operands stand on the caller's stack. */
+#define OPERATED (1u << 29)
 
 /* Gives the caller the result of an inlined callee, and lets it go on behind the call. False with an exception set: an
  * __init__ has not returned None. */
@@ -286,10 +290,26 @@ return_to_caller(F caller, O result, uint32_t return_to)
             return false;
         }
     }
+    else if (return_to & DROPPED) {
+        Py_DECREF(result);
+    }
+    else if (return_to & OPERATED) {
+        O right = caller->localsplus[--caller->stacktop];
+        O left = caller->localsplus[--caller->stacktop];
+        if (result == Py_NotImplemented) {
+            result = martlet_operator_rest(left, right, caller->instr_ptr->op.arg);
+        }
+        Py_DECREF(left);
+        Py_DECREF(right);
+        if (result == NULL) {
+            return false;
+        }
+        caller->localsplus[caller->stacktop++] = result;
+    }
     else {
         caller->localsplus[caller->stacktop++] = result;
     }
-    caller->instr_ptr = _PyCode_CODE((PyCodeObject *)caller->f_executable) + (return_to & ~INITIALISES);
+    caller->instr_ptr = _PyCode_CODE((PyCodeObject *)caller->f_executable) + (return_to & ~(INITIALISES | DROPPED | OPERATED));
     return true;
 }
 

@@ -96,6 +96,7 @@ pub(crate) fn compile(
         symbol: lowered.symbol,
         slots: lowered.slots,
         exits: lowered.exits,
+        notes: func.notes.clone(),
         inlined: func.inlined.clone(),
         costs: Costs {
             bytecodes: func.bytecodes,

@@ -22,6 +22,7 @@ use crate::budget::{self, Charge};
 use crate::dumps;
 use crate::options::Options;
 use crate::profile;
+use crate::raw::Addr;
 use crate::raw::dl::{Library, own_path};
 use crate::raw::unit::Header;
 use crate::replies::Place;
@@ -37,6 +38,8 @@ pub(crate) struct Source {
     pub(crate) request: Request,
     /// The table of the objects that the request names.
     pub(crate) token: Arc<Token>,
+    /// Where its codes were copied from. These are compared, never followed.
+    pub(crate) codes: Vec<Addr>,
     /// When it was asked for.
     pub(crate) asked_at: Instant,
     /// What making it will probably cost, as long as this lives.
@@ -68,6 +71,8 @@ pub(crate) struct Meta {
     pub(crate) exit_sites: Vec<(Option<ObjId>, u32)>,
     /// The offset of each exit in the version's own code: that of the call, where it leaves to another.
     pub(crate) exit_roots: Vec<u32>,
+    /// What its notes are about: code object, offset, operand.
+    pub(crate) noted: Vec<(Addr, u32, u32)>,
     /// The number of its function.
     pub(crate) function: u64,
     /// What it cost.
@@ -221,7 +226,15 @@ impl Compiler for Remote {
             .outcome
             .map_err(|(reason, detail)| Refusal::new(reason, detail))?;
         profile::remember(&source.request);
-        let header = Header::new(encode_exits(&unit.exits), unit.exits.len());
+        let header = Header::new(
+            encode_exits(&unit.exits),
+            unit.exits.len(),
+            unit.notes.len(),
+        );
+        let noted = unit.notes.iter().map(|it| {
+            let code = source.codes.get(it.code as usize).copied();
+            (code.unwrap_or(Addr::NULL), it.offset, it.operand)
+        });
         Ok(Compiled {
             entry_symbol: unit.symbol,
             tables: vec![TableSpec {
@@ -246,6 +259,7 @@ impl Compiler for Remote {
                     .map(|it| site_of(it, &unit.slots))
                     .collect(),
                 slots: unit.slots,
+                noted: noted.collect(),
                 exit_roots: unit.exits.iter().map(root_of).collect(),
                 function: source.request.function,
                 exit_reasons: unit.exits.into_iter().map(|it| it.reason).collect(),
@@ -291,7 +305,8 @@ impl Made {
             timings: Timings::default(),
             meta: Meta {
                 token: source.token.clone(),
-                header: Header::new(self.exit_words, n_exits),
+                header: Header::new(self.exit_words, n_exits, 0),
+                noted: Vec::new(),
                 slots: self.slots,
                 exit_sites: vec![(None, 0); n_exits],
                 exit_roots: vec![0; n_exits],

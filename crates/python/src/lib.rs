@@ -16,6 +16,7 @@ mod lifecycle;
 mod made;
 mod module;
 mod monitoring;
+mod notes;
 mod options;
 mod profile;
 mod raw;

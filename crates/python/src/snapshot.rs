@@ -15,8 +15,12 @@ use pyo3::types::PyTuple;
 
 use crate::budget::Charge;
 use crate::calls;
+use crate::notes;
 use crate::compiler::Source;
-use crate::raw::code::{self, Code, SiteKind, begin_snapshot, instructions_with_args, place_of};
+use crate::raw::code::{
+    self, Code, SiteKind, begin_snapshot, instructions_with_args, operator_method, place_of,
+    special_method,
+};
 use crate::raw::objects::{Kind, describe, is_leaf, is_plain_constant, str_of};
 use crate::raw::{Addr, Gil, functions};
 use crate::state::State;
@@ -24,12 +28,16 @@ use crate::storms::Place as At;
 use crate::tables::{Keeper, Table};
 
 /// Functions of at most so many code units are taken along, so that they can be inlined.
-const INLINE_UNITS: u32 = 80;
+const INLINE_UNITS: u32 = 200;
 /// At most so many functions are taken along.
 const INLINE_FUNCTIONS: usize = 16;
 /// `LOAD_ATTR` and `STORE_ATTR` of 3.13 (`opcode_ids.h`).
 const LOAD_ATTR: u8 = 82;
 const STORE_ATTR: u8 = 108;
+/// `BINARY_SUBSCR`, `STORE_SUBSCR` and `BINARY_OP`.
+const BINARY_SUBSCR: u8 = 5;
+const STORE_SUBSCR: u8 = 39;
+const BINARY_OP: u8 = 45;
 
 /// The version of the class that a specialised `LOAD_ATTR` or `STORE_ATTR` expects: the second field of its cache
 /// (`_PyAttrCache` and `_PyLoadMethodCache` of `pycore_code.h`).
@@ -61,6 +69,7 @@ pub(crate) fn take(
     scene: Scene,
 ) -> PyResult<Source> {
     begin_snapshot(gil);
+    notes::gather(state);
     let mut builder = Builder::new(gil, state);
     let dicts = (scene.globals, scene.builtins);
     let root = builder.code(&Code::new(gil, code), Keeper::Root, dicts)?;
@@ -96,6 +105,7 @@ pub(crate) fn take(
     Ok(Source {
         request,
         token: state.tables.add(table),
+        codes: code_addrs,
         asked_at: Instant::now(),
         _charge: charge,
         made: Mutex::new(None),
@@ -131,6 +141,7 @@ pub(crate) fn take_for_made(
     let source = Source {
         request,
         token: state.tables.add(table),
+        codes: Vec::new(),
         asked_at: Instant::now(),
         _charge: Charge::new(0),
         made: Mutex::new(None),
@@ -210,6 +221,9 @@ impl<'a, 'py> Builder<'a, 'py> {
         }
         snapshot.sites = self.sites(code, &base, &adaptive, dicts)?;
         snapshot.classes = self.classes(code, &base, &adaptive)?;
+        if let Some(entry) = self.state.codes.get(&code.addr()) {
+            snapshot.noted = entry.notes.by_instruction();
+        }
         let adaptive = Code::without_addresses(adaptive, &base);
         snapshot.adaptive = adaptive.iter().flat_map(|it| it.to_le_bytes()).collect();
         snapshot.code = base;
@@ -234,6 +248,11 @@ impl<'a, 'py> Builder<'a, 'py> {
         let mut sites = Vec::new();
         for (at, oparg) in instructions_with_args(base) {
             let Some((kind, object)) = code.site(&adaptive[at..], oparg, dicts) else {
+                let method = match base[2 * at] {
+                    BINARY_OP => self.operator(code, at as u32, oparg)?,
+                    opcode => self.method_of_container(code, opcode, at as u32)?,
+                };
+                sites.extend(method.map(|it| (at as u32, it)));
                 continue;
             };
             let id = self.object(object)?;
@@ -255,6 +274,65 @@ impl<'a, 'py> Builder<'a, 'py> {
             sites.push((at as u32, site));
         }
         Ok(sites)
+    }
+
+    /// The Python function that an operator calls first, for the classes of operands that were noted.
+    fn operator(&mut self, code: &Code, offset: u32, number: u32) -> PyResult<Option<Site>> {
+        let Some(entry) = self.state.codes.get(&code.addr()) else {
+            return Ok(None);
+        };
+        // The left operand is the lower one.
+        let operand = |operand| {
+            let class = entry.notes.class_of(offset, operand);
+            let is_number = matches!(
+                entry.notes.seen(offset, operand),
+                None | Some(Seen::Int | Seen::Float | Seen::Bool | Seen::None)
+            );
+            class.or(is_number.then_some(0))
+        };
+        let (Some(left), Some(right)) = (operand(1), operand(0)) else {
+            return Ok(None);
+        };
+        let Some(function) = operator_method(self.gil, left, right, number) else {
+            return Ok(None);
+        };
+        let function = self.object(function)?;
+        let (type_version, other) = match left {
+            0 => (right, 0),
+            _ => (left, right),
+        };
+        Ok(self.table.nameable(function).map(|_| Site::Operator {
+            type_version,
+            function,
+            reflected: left == 0,
+            other,
+        }))
+    }
+
+    /// The Python function that does `container[key]` or stores there, for the class of container that was noted.
+    fn method_of_container(
+        &mut self,
+        code: &Code,
+        opcode: u8,
+        offset: u32,
+    ) -> PyResult<Option<Site>> {
+        let name = match opcode {
+            BINARY_SUBSCR => c"__getitem__",
+            STORE_SUBSCR => c"__setitem__",
+            _ => return Ok(None),
+        };
+        let entry = self.state.codes.get(&code.addr());
+        let Some(type_version) = entry.and_then(|it| it.notes.class_of(offset, 1)) else {
+            return Ok(None);
+        };
+        let Some(function) = special_method(self.gil, type_version, name) else {
+            return Ok(None);
+        };
+        let function = self.object(function)?;
+        Ok(self.table.nameable(function).map(|_| Site::Method {
+            type_version,
+            function,
+        }))
     }
 
     /// Where the classes that were seen have the attributes that they are asked for.
@@ -282,7 +360,8 @@ impl<'a, 'py> Builder<'a, 'py> {
             .collect();
         if let Some(entry) = self.state.codes.get_mut(&code.addr()) {
             for (at, _, _, expected) in &sites {
-                if let Some(version) = expected {
+                let noted = entry.notes.class_of(*at as u32, 0);
+                for version in expected.iter().chain(&noted) {
                     entry.classes.note(At::Instr(*at as u32), *version);
                 }
             }

@@ -14,6 +14,7 @@ use pyo3::types::PyString;
 
 use crate::compiler::{Meta, Remote};
 use crate::hotness::Heat;
+use crate::notes::Notes;
 use crate::options::Options;
 use crate::profile::Profile;
 use crate::raw::guarded::Guarded;
@@ -42,6 +43,8 @@ pub(crate) struct CodeEntry {
     pub(crate) memory: Memory,
     /// Classes whose objects had an attribute read or written where machine code had not expected them.
     pub(crate) classes: Classes,
+    /// What versions have noted of operands.
+    pub(crate) notes: Notes,
 }
 
 /// Everything.
@@ -205,6 +208,7 @@ impl State {
                     storms: Storms::default(),
                     memory: Memory::default(),
                     classes: Classes::default(),
+                    notes: Notes::default(),
                 }))
             }
         }

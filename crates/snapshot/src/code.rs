@@ -141,6 +141,25 @@ pub enum Site {
     Descriptor(ObjId),
     /// A call: the Python function that was called last; of a class, its `__init__`.
     Callee(ObjId),
+    /// `BINARY_SUBSCR` or `STORE_SUBSCR`: the Python function that the container's class has for it.
+    Method {
+        /// `tp_version_tag` of the class.
+        type_version: u32,
+        /// `__getitem__` or `__setitem__`.
+        function: ObjId,
+    },
+    /// `BINARY_OP`: the Python function that an operand's class has for it. That it is called first, and that nothing but
+    /// the other operand's own method may come after it, was found out.
+    Operator {
+        /// `tp_version_tag` of the class.
+        type_version: u32,
+        /// `__add__`, or `__radd__` where that is the right operand's.
+        function: ObjId,
+        /// Whether it is the right operand's, which is called with the operands exchanged.
+        reflected: bool,
+        /// `tp_version_tag` of the other operand's class; 0: it is an exact number or None, of the kind that was noted.
+        other: u32,
+    },
 }
 
 /// A class that was seen, and where its objects have the attribute that the instruction names.
@@ -235,6 +254,10 @@ pub struct CodeSnapshot {
     /// versions met them. At most [`CodeSnapshot::MAX_CLASSES`] an instruction.
     #[serde(default)]
     pub classes: Vec<(u32, Vec<SeenClass>)>,
+    /// What earlier versions have noted of operands that nobody knew anything of, by the same offsets, ascending: the
+    /// class of each operand, from the top of the stack down. [`Seen::Other`] where they were of several.
+    #[serde(default)]
+    pub noted: Vec<(u32, Vec<Seen>)>,
 }
 
 impl CodeSnapshot {

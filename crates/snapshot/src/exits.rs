@@ -14,7 +14,8 @@
 //! n_values           number of values passed, then ceil(n/32) words, bit set: the value is a double
 //! n_virtuals         then each: kind, n_items, items (descriptors)
 //! n_frames           root first, then each: code slot, function (descriptor), offset, return_to (bit 31: the callee is
-//!                    an __init__), n_locals, locals (descriptors), n_stack, stack (descriptors)
+//!                    an __init__; bit 30: its result is
+//!                    dropped; bit 29: it is that of an operator), n_locals, locals (descriptors), n_stack, stack (descriptors)
 //! n_drops            then descriptors of owned values that the frames do not name and that must be released
 //! ```
 //! A descriptor is `kind << 24 | payload`, see [`Desc`].
@@ -80,6 +81,22 @@ pub struct VirtualDesc {
     pub items: Vec<Desc>,
 }
 
+/// What a caller does with the result of a callee that was inlined.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+pub enum Returned {
+    /// It is pushed.
+    #[default]
+    Pushed,
+    /// The callee is an `__init__`: it must be None and is dropped. The object that it initialises is on the stack
+    /// already.
+    Initialised,
+    /// It is dropped, whatever it is: `__setitem__` was called for an assignment.
+    Dropped,
+    /// It is that of an operator, whose two operands are on the caller's stack still: it takes their place. Where it is
+    /// `NotImplemented`, what is left of the operator's protocol is done.
+    Operated,
+}
+
 /// One frame of an exit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExitFrame {
@@ -93,9 +110,8 @@ pub struct ExitFrame {
     pub offset: u32,
     /// In an outer frame: where it goes on after the call. In the innermost: 0.
     pub return_to: u32,
-    /// In an outer frame: the callee is an `__init__`. Its result must be None and is dropped; the object that it
-    /// initialises is on the stack already.
-    pub initialises: bool,
+    /// In an outer frame: what it does with the callee's result.
+    pub returned: Returned,
     /// Locals; empty for a root whose locals are all in memory.
     pub locals: Vec<Desc>,
     /// Value stack, bottom first; in an outer frame without what the call consumed.
@@ -180,7 +196,7 @@ fn encode_record(exit: &ExitRecord, words: &mut Vec<u32>) {
             frame.code_slot,
             frame.function.word(),
             frame.offset,
-            frame.return_to | if frame.initialises { INITIALISES } else { 0 },
+            frame.return_to | flags_of(frame.returned),
         ]);
         push_all(&frame.locals, words);
         push_all(&frame.stack, words);
@@ -188,8 +204,15 @@ fn encode_record(exit: &ExitRecord, words: &mut Vec<u32>) {
     push_all(&exit.drops, words);
 }
 
-/// Set in the word of `return_to` for [`ExitFrame::initialises`].
-const INITIALISES: u32 = 1 << 31;
+/// What stands in the word of `return_to` for [`ExitFrame::returned`].
+fn flags_of(returned: Returned) -> u32 {
+    match returned {
+        Returned::Pushed => 0,
+        Returned::Initialised => 1 << 31,
+        Returned::Dropped => 1 << 30,
+        Returned::Operated => 1 << 29,
+    }
+}
 
 fn push_all(descs: &[Desc], words: &mut Vec<u32>) {
     words.push(word(descs.len()));
@@ -220,7 +243,7 @@ mod tests {
                 function: Desc::Memory,
                 offset: 9,
                 return_to: 0,
-                initialises: false,
+                returned: Returned::Pushed,
                 locals: vec![Desc::Float(2)],
                 stack: vec![Desc::Virtual(0)],
             }],

@@ -21,8 +21,8 @@ pub use code::{
     CodeSnapshot, Effort, EntryPoint, FunctionInfo, Mode, ObjId, Object, Place, Request, Seen,
     SeenClass, Site, Stage,
 };
-pub use exits::{Desc, ExitFrame, ExitRecord, VirtualDesc, VirtualKind, encode_exits};
-pub use reply::{Costs, Dump, Reply, SlotValue, Unit};
+pub use exits::{Desc, ExitFrame, ExitRecord, Returned, VirtualDesc, VirtualKind, encode_exits};
+pub use reply::{Costs, Dump, Noted, Reply, SlotValue, Unit};
 
 use serde::{Serialize, de::DeserializeOwned};
 

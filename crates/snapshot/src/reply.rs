@@ -35,6 +35,17 @@ pub struct Costs {
     pub emit_ns: u64,
 }
 
+/// What one note of a version is about: an operand in an instruction that is done in the general way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Noted {
+    /// Index of its code in [`Request::codes`](crate::Request::codes).
+    pub code: u32,
+    /// Code-unit offset of its opcode.
+    pub offset: u32,
+    /// Which operand: 0 is the top of the stack.
+    pub operand: u32,
+}
+
 /// A text that was asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Dump {
@@ -55,6 +66,8 @@ pub struct Unit {
     pub slots: Vec<SlotValue>,
     /// Its exits; the index is what machine code passes to the exit routine.
     pub exits: Vec<ExitRecord>,
+    /// Its notes; the index is what machine code passes to `martlet_note`.
+    pub notes: Vec<Noted>,
     /// Code objects whose bodies were inlined.
     pub inlined: Vec<ObjId>,
     /// What it cost.

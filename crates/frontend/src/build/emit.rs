@@ -6,7 +6,7 @@ use crate::hir::{
     Cond, HelperId, Inlined, InstData, Kind, Op, Rep, Slot, State, StateId, Target, Term, Type,
     Value, Virtual,
 };
-use martlet_snapshot::{ObjId, Object, VirtualKind};
+use martlet_snapshot::{ObjId, Object, Returned, VirtualKind};
 
 /// So many raw locals are boxed by a call each; more of them by one call together.
 const MAX_SYNCED_SINGLY: usize = 2;
@@ -143,11 +143,11 @@ impl Builder<'_> {
     pub(super) fn make_state(&mut self, frames: &[Frame], offset: u32) -> StateId {
         let mut parent = None;
         for (depth, frame) in frames.iter().enumerate() {
-            let (offset, return_to, initialises) = match frame.call {
+            let (offset, return_to, returned) = match frame.call {
                 Some(call) if depth + 1 < frames.len() => {
-                    (call.offset, call.return_to, call.initialises)
+                    (call.offset, call.return_to, call.returned)
                 }
-                _ => (offset, 0, false),
+                _ => (offset, 0, Returned::Pushed),
             };
             let locals = self.local_slots(frame);
             let stack = frame.stack.iter().map(|item| self.slot(item)).collect();
@@ -156,7 +156,7 @@ impl Builder<'_> {
                 function: frame.function,
                 offset,
                 return_to,
-                initialises,
+                returned,
                 locals,
                 stack,
                 parent,

@@ -5,7 +5,7 @@
 
 use super::emit::virtual_kind;
 use crate::hir::{Func, Kind, Op, Rep, Type, Value};
-use martlet_snapshot::VirtualKind;
+use martlet_snapshot::{Returned, VirtualKind};
 
 /// A stack item, or a local of an inlined frame.
 #[derive(Debug, Clone, PartialEq)]
@@ -75,8 +75,8 @@ pub(super) struct Pending {
     pub(super) offset: u32,
     /// Where the caller goes on.
     pub(super) return_to: u32,
-    /// The callee is the `__init__` of an object that is on the caller's stack: its result is dropped.
-    pub(super) initialises: bool,
+    /// What becomes of the callee's result.
+    pub(super) returned: Returned,
 }
 
 /// How the head of a function is left: by the call that it stands for.

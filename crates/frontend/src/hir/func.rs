@@ -8,7 +8,7 @@ use super::helpers::Ret;
 use super::op::{Keeper, Op, Virtual};
 use super::types::{Kind, Rep, Type};
 use cranelift_entity::{PrimaryMap, SecondaryMap, entity_impl};
-use martlet_snapshot::{EntryPoint, ObjId};
+use martlet_snapshot::{EntryPoint, Noted, ObjId, Returned};
 use std::collections::BTreeMap;
 
 /// A value: the result of an instruction or a block parameter.
@@ -178,9 +178,8 @@ pub struct State {
     pub offset: u32,
     /// Outer frames: where it goes on when the callee has returned.
     pub return_to: u32,
-    /// Outer frames: the callee is an `__init__`, which must return None; the object that it initialises is the result, and
-    /// stands on the stack already.
-    pub initialises: bool,
+    /// Outer frames: what is done with the callee's result.
+    pub returned: Returned,
     /// Locals. Empty for a root whose locals are all in memory.
     pub locals: Vec<Slot>,
     /// Stack, bottom first; of an outer frame without what the call consumed.
@@ -233,6 +232,8 @@ pub struct Func {
     pub inlined_from: SecondaryMap<Inst, Option<Inlined>>,
     /// Which locals keep the object of a raw float in them: their memory holds it, or NULL.
     pub kept: Vec<bool>,
+    /// What the notes are about, by the index that [`Op::Note`] names. The text form has none of it.
+    pub notes: Vec<Noted>,
     /// Bytecode instructions translated.
     pub bytecodes: u32,
     /// What each exit hands over; an exit that is not listed hands over nothing. Empty before the refcount pass.
@@ -256,6 +257,7 @@ impl Func {
             inlined: Vec::new(),
             inlined_from: SecondaryMap::new(),
             kept: Vec::new(),
+            notes: Vec::new(),
             bytecodes: 0,
             handovers: BTreeMap::new(),
         }

@@ -162,6 +162,8 @@ helpers! {
     FloatPow = "martlet_float_pow" () [F64, F64] -> FloatOk FLOAT "";
     // Generic operators.
     BinaryOp = "martlet_binary_op" () [Obj, Obj, Const32] -> New ANY "run";
+    OperatorRest = "martlet_operator_rest" () [Obj, Obj, Const32] -> New ANY "run";
+    IsNotImplemented = "martlet_is_not_implemented" () [Obj] -> Bool BOOL "";
     Compare = "martlet_compare" () [Obj, Obj, Const32] -> New ANY "run";
     CompareBool = "martlet_compare_bool" () [Obj, Obj, Const32] -> BoolOrError BOOL "run";
     IsTrue = "martlet_is_true" () [Obj] -> BoolOrError BOOL "run";

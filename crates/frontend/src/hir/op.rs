@@ -225,6 +225,8 @@ pub enum Op {
 
     /// `value: obj ->`: the program drops this temporary here (`POP_TOP`).
     Drop,
+    /// `value: obj ->`: notes its class, as number n of the function's notes. NULL is not noted.
+    Note(u32),
     /// `value: obj ->`: takes a reference. Placed by the refcount pass only.
     IncRef,
     /// `value: obj ->`: releases a reference. Placed by the refcount pass only.
@@ -345,6 +347,7 @@ impl Op {
             | Self::ListStoreFloat
             | Self::ListStoreInt
             | Self::Drop
+            | Self::Note(_)
             | Self::IncRef
             | Self::DecRef => Rep::Unit,
             Self::Call { helper, .. } => helper.row().rep(),
@@ -517,7 +520,7 @@ impl Op {
             && !effects.may_run
             && effects.reads.is_empty()
             && effects.writes.is_empty()
-            && !matches!(self, Self::TakeStack(_) | Self::IncRef)
+            && !matches!(self, Self::TakeStack(_) | Self::Note(_) | Self::IncRef)
     }
 }
 

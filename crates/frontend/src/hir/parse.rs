@@ -11,7 +11,7 @@ use super::op::Virtual;
 use super::text::{Cursor, Immediate, parse_op};
 use super::types::{Kind, Rep, Type};
 use cranelift_entity::EntityRef;
-use martlet_snapshot::{EntryPoint, ObjId, VirtualKind};
+use martlet_snapshot::{EntryPoint, ObjId, Returned, VirtualKind};
 use std::collections::BTreeSet;
 use std::str::FromStr;
 use std::sync::{Mutex, PoisonError};
@@ -303,9 +303,16 @@ impl Parser {
         if cursor.eat_word("parent") {
             state.parent = Some(self.state_id(cursor)?);
         }
-        state.initialises = cursor.eat_word("init");
-        if state.initialises || cursor.eat_word("return") {
-            state.return_to = number(cursor)?;
+        for (word, returned) in [
+            ("return", Returned::Pushed),
+            ("init", Returned::Initialised),
+            ("drop", Returned::Dropped),
+            ("operate", Returned::Operated),
+        ] {
+            if cursor.eat_word(word) {
+                state.returned = returned;
+                state.return_to = number(cursor)?;
+            }
         }
         self.func.states[id] = state;
         self.defined_states.insert(id);
@@ -493,7 +500,7 @@ fn no_state() -> State {
         function: None,
         offset: 0,
         return_to: 0,
-        initialises: false,
+        returned: Returned::Pushed,
         locals: Vec::new(),
         stack: Vec::new(),
         parent: None,

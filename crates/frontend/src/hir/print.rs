@@ -22,7 +22,7 @@
 use super::cfg::Cfg;
 use super::func::{Block, ExitSite, Func, Inst, Slot, State, StateId, Target, Term, Value};
 use super::text::{Immediate, print_op};
-use martlet_snapshot::EntryPoint;
+use martlet_snapshot::{EntryPoint, Returned};
 use std::collections::BTreeSet;
 use std::fmt::{self, Write};
 
@@ -265,7 +265,12 @@ impl<'a> Printer<'a> {
             write!(self.out, " parent {parent}")?;
         }
         if state.return_to != 0 {
-            let word = if state.initialises { "init" } else { "return" };
+            let word = match state.returned {
+                Returned::Pushed => "return",
+                Returned::Initialised => "init",
+                Returned::Dropped => "drop",
+                Returned::Operated => "operate",
+            };
             write!(self.out, " {word} {}", state.return_to)?;
         }
         self.out.push('\n');

@@ -324,6 +324,7 @@ ops! {
         ClearLocal { local local: u32, old old: Type } = "clear_local";
         TakeStack { 0 item: u32 } = "take_stack";
         SetIp { 0 offset: u32 } = "set_ip";
+        Note { 0 index: u32 } = "note";
         BoxInt {} = "box_int";
         BoxFloat {} = "box_float";
         BoxBool {} = "box_bool";

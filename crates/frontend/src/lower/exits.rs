@@ -119,7 +119,7 @@ impl Writer<'_> {
             function,
             offset: state.offset,
             return_to: state.return_to,
-            initialises: state.initialises,
+            returned: state.returned,
             locals,
             stack: self.all(&state.stack)?,
         })

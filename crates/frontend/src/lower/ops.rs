@@ -75,6 +75,13 @@ impl<'ctx> Emitter<'_, 'ctx> {
             Op::Call { helper, .. } => self.helper_call(inst, helper)?,
             Op::CallDirect { .. } => Some(self.direct_call(inst)?),
             Op::First | Op::Second | Op::Extract(_) => Some(self.part(inst)?),
+            Op::Note(index) => {
+                let unit = self.load_slot(SlotValue::Unit)?;
+                let index = self.status().const_int(index.into(), false);
+                let args = [unit.into(), index.into(), self.get(data.args[0])?];
+                self.call("martlet_note", None, &args)?;
+                None
+            }
             // Only a mark: the refcount pass has put a release there if one is due.
             Op::Drop => None,
             Op::IncRef => {

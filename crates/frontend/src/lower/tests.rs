@@ -5,7 +5,7 @@ use crate::hir::{
     Arg, Block, Cond, Field, FloatOp, HelperId, IntOp, Kind, Op, Rep, Slot, State, StateId, Target,
     Term, Type, Value,
 };
-use martlet_snapshot::{CodeSnapshot, Desc, Mode, ObjId, Object};
+use martlet_snapshot::{CodeSnapshot, Desc, Mode, ObjId, Object, Returned};
 
 /// Builds a function block by block.
 struct Build {
@@ -77,7 +77,7 @@ fn state(stack: &[Slot]) -> State {
         function: None,
         offset: 7,
         return_to: 0,
-        initialises: false,
+        returned: Returned::Pushed,
         locals: Vec::new(),
         stack: stack.to_vec(),
         parent: None,

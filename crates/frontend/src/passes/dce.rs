@@ -124,7 +124,7 @@ fn is_needed(func: &Func, inst: Inst) -> bool {
     match data.op {
         // They exit only because their result would be wrong, and fail only without memory.
         Op::UnboxInt | Op::IntBin(_) | Op::IntNeg | Op::BoxInt | Op::BoxFloat => false,
-        Op::TakeStack(_) | Op::IncRef | Op::Extract(_) => true,
+        Op::TakeStack(_) | Op::Note(_) | Op::IncRef | Op::Extract(_) => true,
         Op::Call { helper, .. } => !is_function(helper),
         // Results that are owned must be taken out to be released.
         Op::First | Op::Second => {

@@ -5,7 +5,7 @@ use crate::hir::{
     self, Block, Cond, Func, HelperId, Kind, Op, Rep, Rules, Slot, State, StateId, Target, Term,
     Type, Value,
 };
-use martlet_snapshot::{EntryPoint, ObjId, VirtualKind};
+use martlet_snapshot::{EntryPoint, ObjId, Returned, VirtualKind};
 use proptest::prelude::*;
 
 /// A source of small numbers.
@@ -57,7 +57,7 @@ impl Maker<'_> {
             function: None,
             offset: 0,
             return_to: 0,
-            initialises: false,
+            returned: Returned::Pushed,
             locals: Vec::new(),
             stack,
             parent: None,

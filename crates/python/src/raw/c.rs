@@ -16,6 +16,7 @@ pub(crate) struct Unit {
     pub(crate) slots: *const *mut PyObject,
     pub(crate) code: *mut PyObject,
     pub(crate) owner: *mut c_void,
+    pub(crate) notes: *mut u64,
 }
 
 /// `struct martlet_loop` of `runtime.h`.
@@ -160,6 +161,11 @@ unsafe extern "C" {
         detail: *mut u32,
         object: *mut *mut PyObject,
     ) -> u32;
+    pub(crate) fn martlet_special_method(
+        type_version: u32,
+        name: *const c_char,
+    ) -> *mut PyObject;
+    pub(crate) fn martlet_operator_method(left: u32, right: u32, number: u32) -> *mut PyObject;
     pub(crate) fn martlet_specialise_global(
         code: *mut PyObject,
         at: *mut u16,

@@ -1,5 +1,6 @@
 //! Code objects: their fields, their feedback.
 
+use std::ffi::CStr;
 use std::mem::MaybeUninit;
 
 use pyo3::prelude::*;
@@ -194,6 +195,21 @@ pub(crate) fn place_of(
         4 => Some(Place::ClassValue(detail, Addr::from_ptr(object))),
         _ => None,
     }
+}
+
+/// The Python function that the live class with this version has for a special method.
+pub(crate) fn special_method(_gil: Gil<'_>, type_version: u32, name: &CStr) -> Option<Addr> {
+    // SAFETY: a C string.
+    let function = unsafe { c::martlet_special_method(type_version, name.as_ptr()) };
+    (!function.is_null()).then(|| Addr::from_ptr(function))
+}
+
+/// The Python function that is called first for `BINARY_OP`'s operator with this argument, on objects of the live classes
+/// with these versions; 0 is an exact number or None.
+pub(crate) fn operator_method(_gil: Gil<'_>, left: u32, right: u32, number: u32) -> Option<Addr> {
+    // SAFETY: numbers alone.
+    let function = unsafe { c::martlet_operator_method(left, right, number) };
+    (!function.is_null()).then(|| Addr::from_ptr(function))
 }
 
 /// The code-unit offsets of all instructions in base code, each with its argument, EXTENDED_ARGs applied.

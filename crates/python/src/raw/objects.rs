@@ -126,7 +126,12 @@ pub(crate) fn str_of(gil: Gil<'_>, object: Addr) -> Option<String> {
 /// The class of a value, NULL included.
 pub(crate) fn seen(object: Addr) -> Seen {
     // SAFETY: the object is alive or NULL.
-    match unsafe { c::martlet_seen(object.as_ptr()) } {
+    seen_of(unsafe { c::martlet_seen(object.as_ptr()) })
+}
+
+/// What `martlet_seen` answers.
+pub(crate) fn seen_of(number: u32) -> Seen {
+    match number {
         0 => Seen::Nothing,
         1 => Seen::None,
         2 => Seen::Bool,

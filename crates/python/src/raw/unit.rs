@@ -18,6 +18,7 @@ pub(crate) struct Header {
     unit: Box<UnsafeCell<c::Unit>>,
     exits: Box<[u32]>,
     counts: Box<[AtomicU64]>,
+    notes: Box<[AtomicU64]>,
 }
 
 // SAFETY: written before the version is published, under the GIL; after that only `valid` and the counts change, which
@@ -27,10 +28,11 @@ unsafe impl Send for Header {}
 unsafe impl Sync for Header {}
 
 impl Header {
-    /// A header that is not valid yet, with the encoded exit table of `n_exits` exits.
-    pub(crate) fn new(exits: Vec<u32>, n_exits: usize) -> Self {
+    /// A header that is not valid yet, with the encoded exit table of `n_exits` exits, and room for `n_notes` notes.
+    pub(crate) fn new(exits: Vec<u32>, n_exits: usize, n_notes: usize) -> Self {
         let exits = exits.into_boxed_slice();
-        let counts: Box<[AtomicU64]> = (0..n_exits).map(|_| AtomicU64::new(0)).collect();
+        let zeros = |n| (0..n).map(|_| AtomicU64::new(0)).collect::<Box<[_]>>();
+        let (counts, notes) = (zeros(n_exits), zeros(n_notes));
         let unit = c::Unit {
             valid: 0,
             kind: 0,
@@ -41,11 +43,13 @@ impl Header {
             slots: std::ptr::null(),
             code: std::ptr::null_mut(),
             owner: std::ptr::null_mut(),
+            notes: notes.as_ptr().cast_mut().cast(),
         };
         Header {
             unit: Box::new(UnsafeCell::new(unit)),
             exits,
             counts,
+            notes,
         }
     }
 
@@ -90,6 +94,12 @@ impl Header {
     pub(crate) fn counts(&self) -> impl Iterator<Item = u64> + '_ {
         // Relaxed: statistics.
         self.counts.iter().map(|it| it.load(Ordering::Relaxed))
+    }
+
+    /// What machine code has noted, as `notes.c` of the helpers encodes it.
+    pub(crate) fn notes(&self) -> impl Iterator<Item = u64> + '_ {
+        // Relaxed: the GIL is held here and there.
+        self.notes.iter().map(|it| it.load(Ordering::Relaxed))
     }
 
     /// Words of the exit table.

@@ -4,6 +4,7 @@ use super::{Builder, Flow, Result};
 use crate::build::frame::Item;
 use crate::bytecode::{Instr, Opcode, Special};
 use crate::hir::{Cond, FloatOp, HelperId, IntOp, Kind, Op, Rep, Type, Value};
+use martlet_snapshot::Effort;
 
 /// `NB_*` numbers of `Include/opcode.h`, in-place forms folded (they are 13 higher).
 mod nb {
@@ -56,7 +57,9 @@ impl Builder<'_> {
             self.number_kind(&left, expected),
             self.number_kind(&right, expected),
         );
-        let (a, b) = if instr.special.is_none() && self.may_speculate() {
+        // Code that is compiled quickly notes what comes, and what was noted needs no guess.
+        let guesses = self.request.mode.effort != Effort::Quick && self.noted(instr).is_none();
+        let (a, b) = if guesses && instr.special.is_none() && self.may_speculate() {
             (
                 self.guessed(operator, &left, a, b),
                 self.guessed(operator, &right, b, a),
@@ -75,6 +78,9 @@ impl Builder<'_> {
             && let Some(next) = self.append_to_local(instr, &left, &right)?
         {
             return Ok(Flow::Goto(next));
+        }
+        if let Some(flow) = self.operator_method(instr, &left, &right)? {
+            return Ok(flow);
         }
         let (left, right) = (self.obj(&left)?, self.obj(&right)?);
         let number = self.number(instr.arg);

@@ -174,6 +174,7 @@ impl Builder<'_> {
         if !self.may_call_out()? {
             return Ok(Flow::Ended);
         }
+        self.note_operands(instr);
         let pair = self.call_helper(helper, args).expect("a pair");
         let callable = self.emit(Op::First, vec![pair], Type::ANY);
         let bound = self.emit(Op::Second, vec![pair], Type::of(Kind::all()));

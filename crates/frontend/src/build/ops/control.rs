@@ -5,7 +5,7 @@ use crate::build::Refusal;
 use crate::build::frame::{Item, Local};
 use crate::bytecode::{Instr, Opcode};
 use crate::hir::{HelperId, Kind, Op, Rep, Target, Term, Type};
-use martlet_snapshot::EntryPoint;
+use martlet_snapshot::{EntryPoint, Returned};
 
 impl Builder<'_> {
     pub(super) fn control(&mut self, instr: &Instr) -> Result {
@@ -111,9 +111,19 @@ impl Builder<'_> {
     /// The caller goes on behind its call.
     fn return_inlined(&mut self, item: &Item) -> Result {
         let depth = self.frames.len() - 2;
-        let initialises = self.frames[depth].call.is_some_and(|it| it.initialises);
-        if initialises && let Item::Val(value) = item {
-            self.guard_kind(*value, Kind::NONE);
+        let returned = self.frames[depth].call.map(|it| it.returned);
+        if let Item::Val(value) = item {
+            match returned {
+                Some(Returned::Initialised) => {
+                    self.guard_kind(*value, Kind::NONE);
+                }
+                Some(Returned::Dropped) => self.release(*value),
+                Some(Returned::Operated) if self.may_be_not_implemented(*value) => {
+                    let refused = self.helper(HelperId::IsNotImplemented, vec![*value]);
+                    self.guard(refused, false);
+                }
+                _ => {}
+            }
         }
         let callee = self.frames.pop().expect("an inlined frame");
         // What dies with the frame must not run code, for there is no frame.
@@ -125,10 +135,30 @@ impl Builder<'_> {
             }
         }
         let call = self.frame_mut().call.take().expect("a call is under way");
-        if !initialises {
+        if call.returned == Returned::Operated {
+            for operand in self.pop_n(2)? {
+                if let Item::Val(value) = operand
+                    && operand != *item
+                {
+                    self.release(value);
+                }
+            }
+        }
+        if matches!(call.returned, Returned::Pushed | Returned::Operated) {
             self.push(item.clone());
         }
         Ok(Flow::Goto(call.return_to))
+    }
+
+    fn may_be_not_implemented(&self, value: crate::hir::Value) -> bool {
+        let is_new = matches!(
+            self.func.def_op(value),
+            Some(Op::Call {
+                helper: HelperId::NewInstance,
+                ..
+            })
+        );
+        self.func.rep(value) == Rep::Obj && self.func.ty(value).kinds.contains(Kind::OBJECT) && !is_new
     }
 
     fn raise(&mut self, instr: &Instr) -> Result {

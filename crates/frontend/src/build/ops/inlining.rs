@@ -6,11 +6,13 @@ use super::{Builder, Flow, Place};
 use crate::build::Refusal;
 use crate::build::frame::{Frame, Head, Item, Local, Pending};
 use crate::bytecode::{CallKind, Code, Instr, Opcode, Special};
-use crate::hir::{HelperId, Op, Type, Value};
-use martlet_snapshot::{FunctionInfo, ObjId, Object, Site};
+use crate::hir::{HelperId, Kind, Op, Rep, Target, Term, Type, Value};
+use martlet_snapshot::{FunctionInfo, ObjId, Object, Returned, Site};
 
-/// Code units of a function that is inlined.
-const INLINE_UNITS: usize = 80;
+/// Instructions of a function that is inlined.
+const INLINE_INSTRUCTIONS: usize = 60;
+/// Bytecodes of a translation from which on nothing is inlined any more, beside what its own code grows by.
+const MAX_INLINED: u32 = 600;
 /// Frames deep that functions are inlined.
 const INLINE_DEPTH: usize = 3;
 /// Instructions on the way from a function's start to an early return, where its head is inlined.
@@ -24,6 +26,10 @@ enum Inlined {
     Head(Head),
     /// As a whole; it is the `__init__` of an object of this class, which is made for it.
     Initialiser(Value),
+    /// As a whole; its result is dropped.
+    Store,
+    /// As a whole; it is called for an operator on these items, which stay on the caller's stack.
+    Operator([Item; 2]),
 }
 
 impl Builder<'_> {
@@ -41,11 +47,7 @@ impl Builder<'_> {
         if !info.direct {
             return Ok(None);
         }
-        let call = Op::CallDirect {
-            code: info.code,
-            n_locals: info.n_locals,
-            frame_size: info.frame_size,
-        };
+        let call = direct_call(info);
         let depth = self.frame().stack.len();
         let operands = &self.before[self.before.len() - 1].stack[depth..];
         // Two frames would hold an object that was not made.
@@ -86,6 +88,164 @@ impl Builder<'_> {
         self.push_value(result);
         self.after_run(instr.end);
         Ok(())
+    }
+
+    /// Gets or sets an item by the Python function that the container's class has for it; none where it is not known to
+    /// have one. The container comes first.
+    pub(super) fn item_by_method(
+        &mut self,
+        instr: &Instr,
+        args: &[Item],
+    ) -> Result<Option<Flow>, Refusal> {
+        let Some(Site::Method {
+            type_version,
+            function,
+        }) = self.site(instr)
+        else {
+            return Ok(None);
+        };
+        let (type_version, id) = (*type_version, *function);
+        let info = match self.object(id) {
+            Some(Object::Function(info)) if info.simple => info.clone(),
+            _ => return Ok(None),
+        };
+        let (Item::Val(container), true) = (&args[0], self.may_speculate()) else {
+            return Ok(None);
+        };
+        if info.arg_count as usize != args.len() || self.func.rep(*container) != Rep::Obj {
+            return Ok(None);
+        }
+        self.guard_class(*container, type_version);
+        let function = self.guarded_function(id, &info);
+        let is_store = instr.opcode == Opcode::StoreSubscr;
+        if let Some(code) = self.inlinable(info.code) {
+            let how = match is_store {
+                true => Inlined::Store,
+                false => Inlined::Whole,
+            };
+            self.inline(instr, function, info.code, code, args, how)?;
+            return Ok(Some(Flow::Goto(0)));
+        }
+        if !info.direct || is_store {
+            return Ok(None);
+        }
+        if !self.may_call_out()? {
+            return Ok(Some(Flow::Ended));
+        }
+        let call = direct_call(&info);
+        self.call_directly(instr, call, function, args)?;
+        Ok(Some(Flow::Next))
+    }
+
+    /// An operator that calls a Python function first; none where it is not known to.
+    pub(super) fn operator_method(
+        &mut self,
+        instr: &Instr,
+        left: &Item,
+        right: &Item,
+    ) -> Result<Option<Flow>, Refusal> {
+        let Some(&Site::Operator {
+            type_version,
+            function: id,
+            reflected,
+            other,
+        }) = self.site(instr)
+        else {
+            return Ok(None);
+        };
+        let info = match self.object(id) {
+            Some(Object::Function(info)) if info.simple && info.arg_count == 2 => info.clone(),
+            _ => return Ok(None),
+        };
+        let (owner, second) = if reflected { (right, left) } else { (left, right) };
+        let (&Item::Val(object), &Item::Val(beside)) = (owner, second) else {
+            return Ok(None);
+        };
+        let kind = self.likely_kinds(second);
+        let is_number = matches!(kind, Kind::INT | Kind::FLOAT | Kind::BOOL | Kind::NONE);
+        if !self.may_speculate() || self.func.rep(object) != Rep::Obj || (other == 0 && !is_number) {
+            return Ok(None);
+        }
+        self.guard_class(object, type_version);
+        if other == 0 {
+            self.guard_kind(beside, kind);
+        } else {
+            self.guard_class(beside, other);
+        }
+        let function = self.guarded_function(id, &info);
+        let args = [owner.clone(), second.clone()];
+        if let Some(code) = self.inlinable(info.code) {
+            let how = Inlined::Operator([left.clone(), right.clone()]);
+            self.inline(instr, function, info.code, code, &args, how)?;
+            return Ok(Some(Flow::Goto(0)));
+        }
+        if !info.direct {
+            return Ok(None);
+        }
+        if !self.may_call_out()? {
+            return Ok(Some(Flow::Ended));
+        }
+        self.before_run();
+        let operands = [self.obj(left)?, self.obj(right)?];
+        let mut all = vec![function];
+        all.extend(operands);
+        if reflected {
+            all.swap(1, 2);
+        }
+        let result = self
+            .emit_raising(direct_call(&info), all, Type::ANY)
+            .expect("a result");
+        self.finish_operator(instr, result, operands);
+        Ok(Some(Flow::Next))
+    }
+
+    /// Behind the call of an operator's method: does what is left to do where that is not for its operands.
+    fn finish_operator(&mut self, instr: &Instr, result: Value, operands: [Value; 2]) {
+        let refused = self.helper(HelperId::IsNotImplemented, vec![result]);
+        let next = self.func.add_block(self.offset);
+        let rest = self.func.add_block(self.offset);
+        let either = self.func.add_param(next, Rep::Obj, Type::ANY);
+        self.func.blocks[rest].cold = true;
+        self.end(Term::Branch {
+            cond: refused,
+            then: Target {
+                block: rest,
+                args: vec![],
+            },
+            other: Target {
+                block: next,
+                args: vec![result],
+            },
+            likely: Some(false),
+        });
+        self.block = rest;
+        let number = self.number(instr.arg);
+        let args = vec![operands[0], operands[1], number];
+        let other = self
+            .call_helper(HelperId::OperatorRest, args)
+            .expect("a result");
+        self.end(Term::Jump(Target {
+            block: next,
+            args: vec![other],
+        }));
+        self.block = next;
+        self.push_value(either);
+        self.after_run(instr.end);
+    }
+
+    /// Exits unless the object is of the class with this version.
+    fn guard_class(&mut self, object: Value, type_version: u32) {
+        let version = self.number(type_version);
+        let same = self.helper(HelperId::HasClass, vec![object, version]);
+        self.guard(same, true);
+    }
+
+    /// A function that a class has, with the code that is known.
+    fn guarded_function(&mut self, id: ObjId, info: &FunctionInfo) -> Value {
+        let function = self.constant(id);
+        let ty = self.func.ty(function);
+        self.emit_exiting(Op::GuardCode(info.code), vec![function], ty)
+            .expect("the same reference")
     }
 
     /// A call of a class that makes its objects as `object` does, and whose `__init__` is a known function: allocates,
@@ -145,11 +305,7 @@ impl Builder<'_> {
             .call_helper(HelperId::NewInstance, vec![class])
             .expect("an object");
         operands.insert(1, instance);
-        let call = Op::CallDirect {
-            code: info.code,
-            n_locals: info.n_locals,
-            frame_size: info.frame_size,
-        };
+        let call = direct_call(&info);
         let result = self
             .emit_raising(call, operands, Type::ANY)
             .expect("a result");
@@ -164,7 +320,7 @@ impl Builder<'_> {
         let Some(Object::Code(Some(index))) = self.object(code) else {
             return None;
         };
-        let snapshot = &self.request.codes[*index as usize];
+        let size = self.infos[*index as usize].code.insts.len();
         let is_leaf = self.is_leaf(*index as usize, INLINE_DEPTH - 1);
         let recursive = self
             .frames
@@ -173,34 +329,77 @@ impl Builder<'_> {
         (is_leaf
             && !recursive
             && self.frames.len() < INLINE_DEPTH
-            && snapshot.code.len() / 2 <= INLINE_UNITS
+            && size <= INLINE_INSTRUCTIONS
+            && self.func.bytecodes <= MAX_INLINED + 2 * self.affordable
             && !self.avoid_codes.contains(index))
         .then_some(*index as usize)
     }
 
     /// Whether nothing in a code object can be observed: what it calls is inlined in turn, so many calls deep.
     fn is_leaf(&self, index: usize, depth: usize) -> bool {
+        let mut known = Vec::new();
         let instrs = &self.infos[index].code.insts;
-        instrs
-            .iter()
-            .all(|instr| may_be_in_leaf(instr) || self.is_inlinable_call(index, instr, depth))
+        instrs.iter().all(|instr| {
+            let may_be = match instr.opcode {
+                Opcode::Call => {
+                    let callable = known.len().checked_sub(instr.arg as usize + 2);
+                    let callable = callable.and_then(|it| known[it]);
+                    let callee = self.callee_of(index, instr).or(callable);
+                    callee.is_some_and(|it| self.is_leaf_callee(it, index, depth))
+                }
+                Opcode::PushNull => true,
+                Opcode::LoadGlobal => self.loaded_by(index, instr).is_some(),
+                Opcode::LoadAttr if instr.arg & 1 != 0 => {
+                    let method = self.loaded_by(index, instr);
+                    method.is_some_and(|it| self.is_leaf_callee(it, index, depth))
+                }
+                _ => may_be_in_leaf(instr),
+            };
+            self.track_known(index, instr, &mut known);
+            may_be
+        })
     }
 
-    /// Whether an instruction is a part of a call of a function that may be inlined.
-    fn is_inlinable_call(&self, index: usize, instr: &Instr, depth: usize) -> bool {
+    /// What an instruction of a code object has learned of what it loads or calls.
+    fn site_in(&self, index: usize, instr: &Instr) -> Option<&Site> {
         let sites = &self.request.codes[index].sites;
-        let site = sites
-            .binary_search_by_key(&instr.offset, |(offset, _)| *offset)
-            .map(|at| &sites[at].1);
-        match (instr.opcode, site) {
-            (Opcode::PushNull, _) => true,
-            (Opcode::LoadGlobal, Ok(Site::Global { .. })) => true,
-            (Opcode::LoadAttr, Ok(Site::Descriptor(id))) => {
-                instr.arg & 1 != 0 && self.is_leaf_function(*id, index, depth)
-            }
-            (Opcode::Call, Ok(Site::Callee(id))) => self.is_leaf_function(*id, index, depth),
-            _ => false,
+        let at = sites.binary_search_by_key(&instr.offset, |(offset, _)| *offset);
+        at.ok().map(|at| &sites[at].1)
+    }
+
+    fn callee_of(&self, index: usize, instr: &Instr) -> Option<ObjId> {
+        match self.site_in(index, instr)? {
+            Site::Callee(id) => Some(*id),
+            _ => None,
         }
+    }
+
+    /// The object that an instruction loads.
+    fn loaded_by(&self, index: usize, instr: &Instr) -> Option<ObjId> {
+        match (instr.opcode, self.site_in(index, instr)?) {
+            (Opcode::LoadGlobal, Site::Global { object, .. }) => Some(*object),
+            (Opcode::LoadAttr, Site::Descriptor(id)) => Some(*id),
+            _ => None,
+        }
+    }
+
+    /// Keeps track of which items of the value stack are objects that are known, over one instruction.
+    fn track_known(&self, index: usize, instr: &Instr, known: &mut Vec<Option<ObjId>>) {
+        if instr.opcode.ends_flow() || instr.jump_target().is_some() {
+            known.clear();
+            return;
+        }
+        let depth = known.len().saturating_sub(instr.opcode.popped(instr.arg));
+        known.truncate(depth);
+        known.resize(depth + instr.opcode.pushed(instr.arg), None);
+        if let (Some(lowest), Some(id)) = (known.get_mut(depth), self.loaded_by(index, instr)) {
+            *lowest = Some(id);
+        }
+    }
+
+    fn is_leaf_callee(&self, id: ObjId, caller: usize, depth: usize) -> bool {
+        let is_understood = self.object(id).is_some_and(super::quick::is_understood);
+        is_understood || self.is_leaf_function(id, caller, depth)
     }
 
     fn is_leaf_function(&self, id: ObjId, caller: usize, depth: usize) -> bool {
@@ -214,7 +413,7 @@ impl Builder<'_> {
         info.simple
             && depth > 1
             && index != caller
-            && self.request.codes[index].code.len() / 2 <= INLINE_UNITS
+            && self.infos[index].code.insts.len() <= INLINE_INSTRUCTIONS
             && self.is_leaf(index, depth - 1)
     }
 
@@ -254,8 +453,17 @@ impl Builder<'_> {
             let same = self.helper(HelperId::SameGlobals, vec![function]);
             self.guard(same, true);
         }
-        let mut args = self.made(args)?;
-        let initialises = matches!(how, Inlined::Initialiser(_));
+        // A head's arguments stand in two frames.
+        let mut args = match is_head {
+            true => self.made(args)?,
+            false => args.to_vec(),
+        };
+        let returned = match how {
+            Inlined::Initialiser(_) => Returned::Initialised,
+            Inlined::Store => Returned::Dropped,
+            Inlined::Operator(_) => Returned::Operated,
+            _ => Returned::Pushed,
+        };
         if let Inlined::Initialiser(class) = how {
             self.release(class);
             // Nothing exits in front of the call any more: the object might have a finaliser.
@@ -264,6 +472,9 @@ impl Builder<'_> {
                 .expect("an object");
             args[0] = Item::Val(instance);
             self.push_value(instance);
+        }
+        if let Inlined::Operator(operands) = &how {
+            self.frame_mut().stack.extend(operands.clone());
         }
         let mut locals = Vec::new();
         for (index, arg) in args.into_iter().enumerate() {
@@ -288,7 +499,7 @@ impl Builder<'_> {
         self.frame_mut().call = Some(Pending {
             offset: instr.offset,
             return_to: instr.end,
-            initialises,
+            returned,
         });
         self.frames.push(Frame {
             code,
@@ -335,6 +546,15 @@ impl Builder<'_> {
     /// Whether the frame at hand is a head that does not go on at this instruction.
     pub(in crate::build) fn ends_head(&self, instr: &Instr) -> bool {
         self.frame().head.is_some() && !may_be_in_head(instr)
+    }
+}
+
+/// A call of a function through its cell.
+fn direct_call(info: &FunctionInfo) -> Op {
+    Op::CallDirect {
+        code: info.code,
+        n_locals: info.n_locals,
+        frame_size: info.frame_size,
     }
 }
 
@@ -414,8 +634,10 @@ fn may_be_in_leaf(instr: &Instr) -> bool {
             | UnaryInvert
             | JumpForward
             | BinarySubscr
+            | StoreSubscr
             | BuildTuple
             | UnpackSequence
+            | RaiseVarargs
     );
     let writes_attribute = Place::of_store(instr).is_some();
     known || writes_attribute || may_be_in_head(instr)

@@ -54,7 +54,7 @@ impl Builder<'_> {
             special,
             Some(Special::SubscrListInt | Special::SubscrTupleInt | Special::SubscrStrInt)
         );
-        let is_int = indexed || self.likely_kinds(&index) == Kind::INT;
+        let is_int = self.is_index(&index, indexed);
         if is_int && Kind::BUFFER.contains(kind) && self.may_speculate() {
             return self.buffer_item(&container, kind, &index);
         }
@@ -86,11 +86,21 @@ impl Builder<'_> {
         if self.is_of_dict(instr, &container) {
             return self.dict_item(instr, &container, &index);
         }
+        if let Some(flow) = self.item_by_method(instr, &[container.clone(), index.clone()])? {
+            return Ok(flow);
+        }
         let helper = match instr.special {
             Some(Special::SubscrGetitem) => HelperId::GetItemByMethod,
             _ => HelperId::GetItem,
         };
         self.generic_of(instr, &[container, index], helper)
+    }
+
+    /// Whether an item is an int, as the interpreter expects or else as is likely, and not known to be something else.
+    fn is_index(&self, item: &Item, expected: bool) -> bool {
+        let kinds = self.kinds(item);
+        (expected && kinds.intersects(Kind::INT | Kind::BOOL))
+            || self.likely_kinds(item) == Kind::INT
     }
 
     /// The index, counted from the end if it is a negative constant, or with `wraps` if it is negative; exits where it is
@@ -189,7 +199,7 @@ impl Builder<'_> {
         let special =
             instr.special.filter(|_| self.may_speculate()) == Some(Special::StoreSubscrListInt);
         let is_list = special || self.likely_kinds(&container) == Kind::LIST;
-        let is_int = special || self.likely_kinds(&index) == Kind::INT;
+        let is_int = self.is_index(&index, special);
         let kind = self.likely_kinds(&container);
         let is_buffer = kind.is_single() && (Kind::BUFFER - Kind::BYTES).contains(kind);
         if is_int && is_buffer && self.may_speculate() {
@@ -212,6 +222,10 @@ impl Builder<'_> {
         }
         if self.is_of_dict(instr, &container) && !self.is_inlined() {
             return self.set_dict_item(instr, [&container, &index, &value]);
+        }
+        let operands = [container.clone(), index.clone(), value.clone()];
+        if let Some(flow) = self.item_by_method(instr, &operands)? {
+            return Ok(flow);
         }
         self.generic_of(instr, &[container, index, value], HelperId::SetItem)
     }

@@ -17,6 +17,7 @@ mod iteration;
 mod locals;
 mod mixed;
 mod names;
+mod notes;
 mod places;
 mod quick;
 
@@ -31,6 +32,7 @@ type Result = std::result::Result<Flow, Refusal>;
 /// Interprets one bytecode.
 pub(super) fn instruction(b: &mut Builder<'_>, instr: &Instr) -> Result {
     use Opcode::*;
+    b.expect_what_was_noted(instr);
     match instr.opcode {
         Nop | Resume | EndFor => b.nothing(instr),
         LoadFast | LoadFastCheck | LoadFastLoadFast | LoadFastAndClear | StoreFast
@@ -103,6 +105,7 @@ impl Builder<'_> {
         if !self.may_call_out()? {
             return Ok(Flow::Ended);
         }
+        self.note_operands(instr);
         let result = self.call_helper(helper, args);
         if let Some(result) = result {
             self.push_value(result);

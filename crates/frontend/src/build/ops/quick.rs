@@ -6,7 +6,7 @@ use crate::build::Refusal;
 use crate::build::frame::Item;
 use crate::bytecode::{Instr, Special};
 use crate::hir::{Cond, HelperId, Kind, Op, Rep, Target, Term, Type, Value};
-use martlet_snapshot::ObjId;
+use martlet_snapshot::{ObjId, Object};
 
 /// The general way: a helper that takes its operands over.
 struct General {
@@ -88,7 +88,8 @@ impl Builder<'_> {
         if !known {
             return Ok(None);
         }
-        if !self.may_call_out()? {
+        if self.frame().head.is_some() {
+            self.leave_head()?;
             return Ok(Some(Flow::Ended));
         }
         let mut values = Vec::new();
@@ -137,7 +138,8 @@ impl Builder<'_> {
         function: ObjId,
         args: &[Item],
     ) -> Understood {
-        if !self.may_call_out()? {
+        if self.frame().head.is_some() {
+            self.leave_head()?;
             return Ok(Some(Flow::Ended));
         }
         let values = [self.obj(&args[0])?, self.obj(&args[1])?];
@@ -165,7 +167,8 @@ impl Builder<'_> {
         helper: HelperId,
         args: &[Item],
     ) -> Understood {
-        if !self.may_call_out()? {
+        if self.frame().head.is_some() {
+            self.leave_head()?;
             return Ok(Some(Flow::Ended));
         }
         let value = self.obj(&args[0])?;
@@ -182,7 +185,8 @@ impl Builder<'_> {
 
     /// `id(value)`.
     pub(super) fn identity(&mut self, instr: &Instr, function: ObjId, args: &[Item]) -> Understood {
-        if !self.may_call_out()? {
+        if self.frame().head.is_some() {
+            self.leave_head()?;
             return Ok(Some(Flow::Ended));
         }
         let value = self.obj(&args[0])?;
@@ -366,4 +370,31 @@ impl Builder<'_> {
         self.after_run(instr.end);
         result
     }
+}
+
+/// Whether calls of an object are probably done without running any Python code.
+pub(super) fn is_understood(object: &Object) -> bool {
+    match object {
+        Object::Builtin { module, name } => match module.as_str() {
+            "builtins" => matches!(
+                name.as_str(),
+                "len" | "isinstance" | "id" | "ord" | "min" | "max" | "chr" | "abs"
+            ),
+            "math" => name == "sqrt",
+            _ => false,
+        },
+        Object::Type {
+            name,
+            builtin: true,
+        } => matches!(name.as_str(), "float" | "int" | "str" | "type"),
+        Object::MethodDescriptor { class, name } => is_understood_method(class, name),
+        _ => false,
+    }
+}
+
+fn is_understood_method(class: &str, name: &str) -> bool {
+    matches!(
+        (class, name),
+        ("dict", "get") | ("list", "append" | "pop") | ("set", "add")
+    )
 }

@@ -5,7 +5,7 @@ use crate::hir::{
     Term, Type, Virtual,
 };
 use expect_test::{Expect, expect};
-use martlet_snapshot::{EntryPoint, ObjId, VirtualKind};
+use martlet_snapshot::{EntryPoint, ObjId, Returned, VirtualKind};
 
 fn check(func: &Func, expect: Expect) {
     let text = func.to_string();
@@ -56,7 +56,7 @@ fn everything_a_function_has() {
         function: None,
         offset: 2,
         return_to: 6,
-        initialises: true,
+        returned: Returned::Initialised,
         locals: vec![Slot::Memory, Slot::Null],
         stack: vec![Slot::Virtual(1)],
         parent: None,
@@ -66,7 +66,7 @@ fn everything_a_function_has() {
         function: Some(local_value),
         offset: 0,
         return_to: 0,
-        initialises: false,
+        returned: Returned::Pushed,
         locals: vec![],
         stack: vec![],
         parent: Some(outer),

@@ -1,0 +1,56 @@
+/* notes.c: what machine code has seen of its operands, where the interpreter tells nothing.
+ *
+ * Code that was compiled quickly notes the classes of operands wherever it does something in the general way; the next
+ * version is made for them. A note is one word: how crates/snapshot's `Seen` numbers the class (of an array, 256 and its
+ * typecode), MARTLET_MIXED if another one was seen before, and in the upper half the version of a class of Python's.
+ */
+#include "inline.h"
+
+/* buffers.c */
+char martlet_array_code(O v);
+
+#define MARTLET_MIXED (1u << 16)
+
+/* The class of a live value, numbered as crates/snapshot's `Seen`; of an array, 256 and its typecode. v may be NULL. */
+MARTLET_CALL uint32_t martlet_seen(O v)
+{
+    if (v == NULL) {
+        return 0;
+    }
+    PyTypeObject *type = Py_TYPE(v);
+    if (type == &PyLong_Type) {
+        int overflow = 0;
+        if (!martlet_inline_int_is_compact(v)) {
+            (void)PyLong_AsLongLongAndOverflow(v, &overflow);
+        }
+        return overflow ? 4 : 3;
+    }
+    if (v == Py_None) {
+        return 1;
+    }
+    static PyTypeObject *const types[] = {&PyFloat_Type,    &PyUnicode_Type,   &PyList_Type,     &PyTuple_Type,
+                                          &PyDict_Type,     &PyBool_Type,      &PyRangeIter_Type, &PyListIter_Type,
+                                          &PyTupleIter_Type, &PyEnum_Type,     &PyBytes_Type,    &PyByteArray_Type};
+    static const uint8_t numbers[] = {5, 6, 7, 8, 9, 2, 10, 11, 12, 13, 15, 16};
+    for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++) {
+        if (type == types[i]) {
+            return numbers[i];
+        }
+    }
+    char code = martlet_array_code(v);
+    return code != 0 ? 256 + (uint8_t)code : 14;
+}
+
+/* Notes the class of an operand, which may be NULL, in note `index` of the version. */
+MARTLET_LEAF void martlet_note(struct martlet_unit *unit, uint32_t index, O v)
+{
+    if (v == NULL) {
+        return;
+    }
+    uint64_t known = unit->notes[index];
+    uint32_t seen = martlet_seen(v);
+    uint32_t version = PyType_HasFeature(Py_TYPE(v), Py_TPFLAGS_HEAPTYPE) ? Py_TYPE(v)->tp_version_tag : 0;
+    uint64_t now = (uint64_t)version << 32 | seen;
+    uint64_t mixed = known != 0 && (known & ~(uint64_t)MARTLET_MIXED) != now ? MARTLET_MIXED : known & MARTLET_MIXED;
+    unit->notes[index] = now | mixed;
+}

@@ -1,0 +1,86 @@
+//! Feedback of our own: code that was compiled quickly notes the classes of operands where it does something in the
+//! general way, and what it has noted is expected by the versions that come after it. The interpreter tells nothing of
+//! `%`, of an int and a float, of arrays, of the items of a class of Python's, of what its own caches failed at.
+
+use super::Builder;
+use crate::build::frame::Item;
+use crate::bytecode::{Instr, Opcode};
+use crate::hir::{Kind, Op, Rep};
+use martlet_snapshot::{Effort, Noted, Seen};
+
+impl<'a> Builder<'a> {
+    /// In front of a helper that does the whole bytecode: notes the operands of which nothing is known.
+    pub(super) fn note_operands(&mut self, instr: &Instr) {
+        if self.request.mode.effort != Effort::Quick {
+            return;
+        }
+        let n_operands = noted_operands(instr.opcode);
+        let Some(before) = self.before.last() else {
+            return;
+        };
+        let (code, offset) = (before.code as u32, instr.offset);
+        let operands: Vec<_> = before.stack.iter().rev().take(n_operands).cloned().collect();
+        for (operand, item) in operands.iter().enumerate() {
+            let Item::Val(value) = *item else { continue };
+            if self.func.rep(value) != Rep::Obj || is_known(self.func.ty(value).kinds) {
+                continue;
+            }
+            let noted = Noted {
+                code,
+                offset,
+                operand: operand as u32,
+            };
+            let notes = &mut self.func.notes;
+            let index = notes.iter().position(|it| *it == noted);
+            let index = index.unwrap_or_else(|| {
+                notes.push(noted);
+                notes.len() - 1
+            });
+            self.emit_unit(Op::Note(index as u32), vec![value]);
+        }
+    }
+
+    /// Operands are probably what they were in earlier versions.
+    pub(super) fn expect_what_was_noted(&mut self, instr: &Instr) {
+        let Some(noted) = self.noted(instr) else {
+            return;
+        };
+        for (item, seen) in self.frame().stack.clone().iter().rev().zip(noted) {
+            let kind = Kind::from_seen(*seen);
+            if let Item::Val(value) = *item
+                && kind.is_single()
+                && !is_known(self.func.ty(value).kinds)
+            {
+                self.hints.insert(value, kind);
+            }
+        }
+    }
+
+    /// What earlier versions have noted of the operands of an instruction.
+    pub(super) fn noted(&self, instr: &Instr) -> Option<&'a [Seen]> {
+        let noted = &self.snapshot().noted;
+        let index = noted.binary_search_by_key(&instr.offset, |(offset, _)| *offset);
+        index.ok().map(|index| &noted[index].1[..])
+    }
+}
+
+/// Whether the kinds say what there is to know.
+fn is_known(kinds: Kind) -> bool {
+    kinds.is_single() && kinds != Kind::OBJECT
+}
+
+/// How many operands of an instruction may be noted.
+fn noted_operands(opcode: Opcode) -> usize {
+    match opcode {
+        Opcode::BinaryOp | Opcode::CompareOp | Opcode::ContainsOp | Opcode::BinarySubscr => 2,
+        Opcode::StoreSubscr | Opcode::BinarySlice => 3,
+        Opcode::ToBool
+        | Opcode::UnaryNegative
+        | Opcode::UnaryInvert
+        | Opcode::GetIter
+        | Opcode::UnpackSequence
+        | Opcode::LoadAttr
+        | Opcode::StoreAttr => 1,
+        _ => 0,
+    }
+}

@@ -1,0 +1,90 @@
+//! What machine code has noted of its operands, by code object: see `notes.c` of the helpers.
+
+use std::collections::BTreeMap;
+
+use martlet_snapshot::Seen;
+
+use crate::raw::objects::seen_of;
+use crate::state::State;
+
+/// Another class was seen before (`MARTLET_MIXED`).
+const MIXED: u64 = 1 << 16;
+
+/// What was seen of the operands of a code object's instructions.
+#[derive(Default)]
+pub(crate) struct Notes {
+    /// By offset and operand.
+    operands: BTreeMap<(u32, u32), Note>,
+}
+
+/// What was seen of one operand.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Note {
+    seen: Seen,
+    /// The version of its class, if that is one of Python's.
+    type_version: u32,
+}
+
+/// Of several classes.
+const OF_SEVERAL: Note = Note {
+    seen: Seen::Other,
+    type_version: 0,
+};
+
+impl Notes {
+    fn note(&mut self, place: (u32, u32), word: u64) {
+        if word == 0 {
+            return;
+        }
+        let new = match word & MIXED {
+            0 => Note {
+                seen: seen_of(word as u32 & 0xffff),
+                type_version: (word >> 32) as u32,
+            },
+            _ => OF_SEVERAL,
+        };
+        let known = self.operands.entry(place).or_insert(new);
+        if *known != new {
+            *known = OF_SEVERAL;
+        }
+    }
+
+    /// The operands of each instruction, from the top of the stack down.
+    pub(crate) fn by_instruction(&self) -> Vec<(u32, Vec<Seen>)> {
+        let mut all: Vec<(u32, Vec<Seen>)> = Vec::new();
+        for ((offset, operand), note) in &self.operands {
+            if all.last().is_none_or(|it| it.0 != *offset) {
+                all.push((*offset, Vec::new()));
+            }
+            if let Some((_, operands)) = all.last_mut() {
+                operands.resize(*operand as usize, Seen::Nothing);
+                operands.push(note.seen);
+            }
+        }
+        all
+    }
+
+    /// The only class that an operand was of.
+    pub(crate) fn seen(&self, offset: u32, operand: u32) -> Option<Seen> {
+        let note = self.operands.get(&(offset, operand))?;
+        (*note != OF_SEVERAL).then_some(note.seen)
+    }
+
+    /// The version of the only class of Python's that an operand was of.
+    pub(crate) fn class_of(&self, offset: u32, operand: u32) -> Option<u32> {
+        let note = self.operands.get(&(offset, operand))?;
+        (note.type_version != 0).then_some(note.type_version)
+    }
+}
+
+/// Gathers what all versions have noted.
+pub(crate) fn gather(state: &mut State) {
+    for version in state.tables.versions() {
+        let meta = version.meta();
+        for ((code, offset, operand), word) in meta.noted.iter().zip(meta.header.notes()) {
+            if let Some(entry) = state.codes.get_mut(code) {
+                entry.notes.note((*offset, *operand), word);
+            }
+        }
+    }
+}
