@@ -100,6 +100,73 @@ static struct place find(PyDictObject *dict, O key, Py_hash_t hash)
     }
 }
 
+/* The index of a string among keys that are all strings; -1: it is none of them; -2: it cannot be told here. */
+static Py_ssize_t index_of_name(PyDictKeysObject *keys, O name)
+{
+    Py_hash_t hash = ((PyASCIIObject *)name)->hash;
+    if (hash == -1 || !DK_IS_UNICODE(keys)) {
+        return -2;
+    }
+    size_t mask = ((size_t)1 << keys->dk_log2_size) - 1, perturb = (size_t)hash, i = (size_t)hash & mask;
+    for (;;) {
+        Py_ssize_t index = index_in_slot(keys, i);
+        if (index >= 0) {
+            const PyDictUnicodeEntry *entry = &DK_UNICODE_ENTRIES(keys)[index];
+            bool same_hash = ((PyASCIIObject *)entry->me_key)->hash == hash;
+            if (entry->me_key == name || (same_hash && _PyUnicode_Equal(entry->me_key, name))) {
+                return index;
+            }
+        } else if (index == DKIX_EMPTY) {
+            return -1;
+        }
+        perturb >>= 5; /* PERTURB_SHIFT */
+        i = mask & (i * 5 + perturb + 1);
+    }
+}
+
+/* What an object whose class gives it a managed dictionary has of its own under a name, in `value`, borrowed; NULL if it
+ * has nothing. False: it cannot be told here. */
+static bool own_attribute(O v, O name, O *value)
+{
+    *value = NULL;
+    PyTypeObject *type = Py_TYPE(v);
+    if (!PyType_HasFeature(type, Py_TPFLAGS_MANAGED_DICT)) {
+        return false;
+    }
+    if (PyType_HasFeature(type, Py_TPFLAGS_INLINE_VALUES) && _PyObject_InlineValues(v)->valid) {
+        Py_ssize_t index = index_of_name(((PyHeapTypeObject *)type)->ht_cached_keys, name);
+        *value = index >= 0 ? _PyObject_InlineValues(v)->values[index] : NULL;
+        return index >= -1;
+    }
+    PyDictObject *dict = _PyObject_GetManagedDict(v);
+    if (dict == NULL) {
+        return true;
+    }
+    Py_ssize_t index = index_of_name(dict->ma_keys, name);
+    if (index >= 0) {
+        *value = dict->ma_values != NULL ? dict->ma_values->values[index]
+                                         : DK_UNICODE_ENTRIES(dict->ma_keys)[index].me_value;
+    }
+    return index >= -1;
+}
+
+/* v's own attribute `name`, borrowed, where v's class is the one with this version and has no such attribute; NULL (no
+ * exception): not found. Source: _PyObject_GenericGetAttrWithDict. */
+MARTLET_CALL O martlet_probe_own(O v, O name, uint32_t type_version)
+{
+    O value;
+    return Py_TYPE(v)->tp_version_tag == type_version && own_attribute(v, name, &value) ? value : NULL;
+}
+
+/* `of_class`, where v's class is the one with this version and has it under `name`, and v has nothing of its own there;
+ * NULL (no exception): not so. */
+MARTLET_CALL O martlet_probe_not_own(O v, O name, uint32_t type_version, O of_class)
+{
+    O value;
+    bool hit = Py_TYPE(v)->tp_version_tag == type_version && own_attribute(v, name, &value) && value == NULL;
+    return hit ? of_class : NULL;
+}
+
 /* Looks up what may be hashed by anything. */
 MARTLET_INLINE struct place find_any(O dict, O key)
 {

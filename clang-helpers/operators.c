@@ -1,8 +1,116 @@
-/* operators.c: operators that are methods of Python classes.
+/* operators.c: operators that are methods of Python classes, and those of numbers that are ints now and floats then.
  */
 #include "inline.h"
 
 #include <opcode.h>
+
+/* floats.c and ints.c */
+double martlet_float_floordiv(double a, double b);
+double martlet_float_mod(double a, double b);
+int64_t martlet_int_floordiv(int64_t a, int64_t b);
+int64_t martlet_int_mod(int64_t a, int64_t b);
+
+/* An exact int of one digit: its value. */
+static bool as_small(O v, int64_t *i)
+{
+    bool is_small = PyLong_CheckExact(v) && martlet_inline_int_is_compact(v);
+    *i = is_small ? martlet_inline_int_compact_value(v) : 0;
+    return is_small;
+}
+
+/* A float, or an int of one digit, as a double of the same value. */
+static bool as_real(O v, double *d)
+{
+    int64_t i;
+    if (PyFloat_CheckExact(v)) {
+        *d = PyFloat_AS_DOUBLE(v);
+        return true;
+    }
+    bool is_small = as_small(v, &i);
+    *d = (double)i;
+    return is_small;
+}
+
+static O small_result(int64_t a, int64_t b, int32_t op)
+{
+    switch (op) {
+    case NB_ADD:
+        return martlet_inline_int_box(a + b);
+    case NB_SUBTRACT:
+        return martlet_inline_int_box(a - b);
+    case NB_MULTIPLY:
+        return martlet_inline_int_box(a * b);
+    case NB_AND:
+        return martlet_inline_int_box(a & b);
+    case NB_OR:
+        return martlet_inline_int_box(a | b);
+    case NB_XOR:
+        return martlet_inline_int_box(a ^ b);
+    case NB_FLOOR_DIVIDE:
+        return b != 0 ? martlet_inline_int_box(martlet_int_floordiv(a, b)) : NULL;
+    case NB_REMAINDER:
+        return b != 0 ? martlet_inline_int_box(martlet_int_mod(a, b)) : NULL;
+    case NB_TRUE_DIVIDE:
+        return b != 0 ? PyFloat_FromDouble((double)a / (double)b) : NULL;
+    default:
+        return NULL;
+    }
+}
+
+static O real_result(double a, double b, int32_t op)
+{
+    switch (op) {
+    case NB_ADD:
+        return PyFloat_FromDouble(a + b);
+    case NB_SUBTRACT:
+        return PyFloat_FromDouble(a - b);
+    case NB_MULTIPLY:
+        return PyFloat_FromDouble(a * b);
+    case NB_TRUE_DIVIDE:
+        return b != 0.0 ? PyFloat_FromDouble(a / b) : NULL;
+    case NB_FLOOR_DIVIDE:
+        return b != 0.0 ? PyFloat_FromDouble(martlet_float_floordiv(a, b)) : NULL;
+    case NB_REMAINDER:
+        return b != 0.0 ? PyFloat_FromDouble(martlet_float_mod(a, b)) : NULL;
+    default:
+        return NULL;
+    }
+}
+
+/* left OP right, where op is BINARY_OP's argument, of exact ints of one digit and floats; new. NULL without an exception:
+ * they are none, or the interpreter has more to say. Source: BINARY_OP. */
+MARTLET_CALL O martlet_mixed_op(O left, O right, int32_t op)
+{
+    int64_t i, j;
+    double a, b;
+    int32_t plain = op >= NB_INPLACE_ADD ? op - NB_INPLACE_ADD : op;
+    O result = NULL;
+    if (as_small(left, &i) && as_small(right, &j)) {
+        result = small_result(i, j, plain);
+    } else if (as_real(left, &a) && as_real(right, &b)) {
+        result = real_result(a, b, plain);
+    }
+    if (result == NULL) {
+        PyErr_Clear();
+    }
+    return result;
+}
+
+/* The order of two numbers as for martlet_mixed_op: whether the comparison Py_LT.. `op` holds, and whether that is known. */
+MARTLET_CALL struct martlet_int_ok martlet_mixed_compare(O left, O right, int32_t op)
+{
+    double a, b;
+    if (!as_real(left, &a) || !as_real(right, &b)) {
+        return (struct martlet_int_ok){0, 0};
+    }
+    bool holds = op == Py_LT   ? a < b
+                 : op == Py_LE ? a <= b
+                 : op == Py_EQ ? a == b
+                 : op == Py_NE ? a != b
+                 : op == Py_GT ? a > b
+                               : a >= b;
+    return (struct martlet_int_ok){holds, 1};
+}
 
 /* The name of an operator's method, where `number` is BINARY_OP's argument; `which`: 0 its own, 1 the reflected one, 2 that
  * of the in-place form, NULL where `number` means none. */

@@ -347,7 +347,7 @@ martlet_site(PyCodeObject *code, uint16_t *units, uint32_t oparg, O globals, O b
 }
 
 /* Where instances of a class have an attribute. */
-enum martlet_place { PLACE_NONE, PLACE_INSTANCE_VALUE, PLACE_SLOT, PLACE_METHOD, PLACE_CLASS_VALUE };
+enum martlet_place { PLACE_NONE, PLACE_INSTANCE_VALUE, PLACE_SLOT, PLACE_METHOD, PLACE_CLASS_VALUE, PLACE_OWN };
 
 /* The shared keys of a class whose objects have inline values; NULL if they have none. */
 static PyDictKeysObject *
@@ -410,7 +410,10 @@ martlet_place_of(uint32_t type_version, O name, bool stored, uint32_t *detail, O
         PyDictKeysObject *keys = shared_keys(type);
         int index = keys != NULL ? value_index(keys, name) : -1;
         *detail = (uint32_t)index;
-        return index >= 0 && index <= UINT16_MAX ? PLACE_INSTANCE_VALUE : PLACE_NONE;
+        if (index >= 0 && index <= UINT16_MAX) {
+            return PLACE_INSTANCE_VALUE;
+        }
+        return type->tp_flags & Py_TPFLAGS_MANAGED_DICT ? PLACE_OWN : PLACE_NONE;
     }
     *object = found;
     if (Py_IS_TYPE(found, &PyMemberDescr_Type)) {

@@ -9,6 +9,7 @@
  */
 #include "runtime.h"
 
+#include <internal/pycore_dict.h>
 #include <internal/pycore_opcode_metadata.h>
 #include <opcode_ids.h>
 
@@ -388,8 +389,11 @@ tell_class(F frame)
         return;
     }
     O object = frame->localsplus[frame->stacktop - 1];
-    if (object != NULL && Py_TYPE(object)->tp_version_tag != 0) {
-        martlet_hooks.class_seen(code, (uint32_t)(at - _PyCode_CODE(code)), Py_TYPE(object)->tp_version_tag);
+    PyTypeObject *type = object != NULL ? Py_TYPE(object) : NULL;
+    if (type != NULL && type->tp_version_tag != 0) {
+        bool inlines = PyType_HasFeature(type, Py_TPFLAGS_INLINE_VALUES) && _PyObject_InlineValues(object)->valid;
+        bool has_dict = PyType_HasFeature(type, Py_TPFLAGS_MANAGED_DICT) && !inlines;
+        martlet_hooks.class_seen(code, (uint32_t)(at - _PyCode_CODE(code)), type->tp_version_tag, has_dict);
     }
 }
 

@@ -49,8 +49,8 @@ struct martlet_hooks {
      * frame, from which the interpreter is about to go on. */
     void (*exits_often)(struct martlet_unit *unit, uint32_t index);
     /* An exit was taken in front of an instruction that reads or writes an attribute of an object whose class has this
-     * version. */
-    void (*class_seen)(PyCodeObject *code, uint32_t offset, uint32_t type_version);
+     * version; `has_dict`: its attributes are in a dictionary of its own. */
+    void (*class_seen)(PyCodeObject *code, uint32_t offset, uint32_t type_version, bool has_dict);
     /* The interpreter handles a sample. */
     int (*sample)(void *arg);
 };

@@ -372,16 +372,20 @@ impl<'a, 'py> Builder<'a, 'py> {
             let seen = entry.map_or_else(Vec::new, |it| it.classes.seen_at(at as u32, expected));
             let mut known = Vec::new();
             for type_version in seen {
+                let entry = self.state.codes.get(&code.addr());
+                let by_name = entry.is_some_and(|it| it.classes.have_dictionaries(type_version));
                 if let Some(place) = place_of(self.gil, type_version, name, stored)
                     && known.len() < CodeSnapshot::MAX_CLASSES
+                    && (by_name || !matches!(place, code::Place::Own))
                 {
                     known.extend(self.place(place)?.map(|place| SeenClass {
                         type_version,
                         place,
+                        by_name,
                     }));
                 }
             }
-            if known.iter().any(|it| Some(it.type_version) != expected) {
+            if !known.is_empty() {
                 all.push((at as u32, known));
             }
         }
@@ -391,6 +395,7 @@ impl<'a, 'py> Builder<'a, 'py> {
     /// None where it is an object that machine code may not name.
     fn place(&mut self, place: code::Place) -> PyResult<Option<Place>> {
         Ok(Some(match place {
+            code::Place::Own => Place::Own,
             code::Place::InstanceValue(index) => Place::InstanceValue {
                 index: index as u16,
             },

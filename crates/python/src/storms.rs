@@ -26,8 +26,13 @@ const REPORTED: u32 = 64;
 const TOLERABLE: Duration = Duration::from_micros(50);
 /// The same for a function with loops that is entered at its start: what is left of them is interpreted for a while.
 const TOLERABLE_WITH_LOOPS: Duration = Duration::from_millis(1);
-/// One in so much time is ten per cent: a version that storms so is better than none until its successor comes.
-const BEARABLE: Duration = Duration::from_micros(20);
+/// A version that storms less than so is better than none until its successor comes.
+const BEARABLE: Duration = Duration::from_micros(5);
+/// What an exit costs, in microseconds, with what is interpreted that machine code would have done.
+const EXIT_COST: u64 = 2;
+/// Another version is asked for when exits at one place have cost one part in so many of what that will cost: who waits for
+/// longer may lose more than it costs, who asks sooner may ask in vain, and does not know yet where else guesses fail.
+const SHARE_OF_PRICE: u64 = 2;
 /// A loop that was left at its function's end so often stands in for the function, however slowly.
 const OFTEN_LEFT: u64 = 256;
 /// Storms in the life of a code object after which each makes its place generic at once.
@@ -74,6 +79,11 @@ impl Storms {
     /// Notes a storm; answers how many there were at this place.
     fn note(&mut self, place: (Addr, u32), reason: &str) -> u32 {
         self.total += 1;
+        self.note_besides(place, reason)
+    }
+
+    /// The same for a place that another version is not asked for alone.
+    fn note_besides(&mut self, place: (Addr, u32), reason: &str) -> u32 {
         let last = Instant::now();
         match self.places.iter_mut().find(|it| it.place == place) {
             Some(known) => {
@@ -163,6 +173,8 @@ pub(crate) enum Place {
 #[derive(Default)]
 pub(crate) struct Classes {
     seen: Vec<(Place, Vec<u32>)>,
+    /// Those of which objects were seen that have a dictionary of their own.
+    with_dictionaries: Vec<u32>,
 }
 
 impl Classes {
@@ -180,6 +192,18 @@ impl Classes {
         let mut once = std::collections::HashSet::new();
         all.retain(|it| once.insert(*it));
         all
+    }
+
+    /// Notes that objects of a class have dictionaries of their own.
+    pub(crate) fn note_dictionary(&mut self, type_version: u32) {
+        if !self.have_dictionaries(type_version) && self.with_dictionaries.len() < MAX_CLASSES {
+            self.with_dictionaries.push(type_version);
+        }
+    }
+
+    /// Whether that is known of a class.
+    pub(crate) fn have_dictionaries(&self, type_version: u32) -> bool {
+        self.with_dictionaries.contains(&type_version)
     }
 
     fn at(&self, place: Place) -> &[u32] {
@@ -202,10 +226,19 @@ impl Classes {
 }
 
 /// An exit in front of an instruction that reads or writes an attribute.
-pub(crate) fn class_seen(gil: Gil<'_>, code: Addr, offset: u32, type_version: u32) {
+pub(crate) fn class_seen(
+    gil: Gil<'_>,
+    code: Addr,
+    offset: u32,
+    type_version: u32,
+    has_dict: bool,
+) {
     with(gil, |state| {
         if let Some(entry) = state.codes.get_mut(&code) {
             entry.classes.note(Place::Instr(offset), type_version);
+            if has_dict {
+                entry.classes.note_dictionary(type_version);
+            }
         }
     });
 }
@@ -281,6 +314,14 @@ pub(crate) fn exits_often(gil: Gil<'_>, header: u64, index: usize) {
         if meta.costs.bytecodes == 0 || !(is_storm || is_worth_a_whole(meta, index)) {
             return;
         }
+        let door = header_of(version.point());
+        let entry = door.map_or(EntryPoint::Start, EntryPoint::Loop);
+        let price = calls::estimate(gil, state, addr, entry, Effort::Quick);
+        let worth = price / (SHARE_OF_PRICE * EXIT_COST);
+        let count = meta.header.counts().nth(index).unwrap_or(0);
+        if state.options.always == 0 && count < worth {
+            return;
+        }
         let place = match meta.exit_sites[index] {
             (None, offset) => (addr, offset),
             (Some(code), offset) => match state.tables.nameable(table, code) {
@@ -288,11 +329,11 @@ pub(crate) fn exits_often(gil: Gil<'_>, header: u64, index: usize) {
                 None => return,
             },
         };
-        let door = header_of(version.point());
         let reaction = react(gil, state, addr, door, place, meta, reason);
         if reaction == Reaction::Stays {
             return;
         }
+        learn_of_others(state, addr, table, meta, index, worth / 4);
         if is_bearable && reaction == Reaction::IsMadeAnew {
             let asked = succeed(gil, state, addr, door);
             meta.succeeded.store(asked, Ordering::Relaxed);
@@ -307,6 +348,39 @@ pub(crate) fn exits_often(gil: Gil<'_>, header: u64, index: usize) {
             ask_again(gil, state, addr, door);
         }
     });
+}
+
+/// Learns of the other places where guesses of a version that is made anew failed at least so often.
+fn learn_of_others(
+    state: &mut State,
+    addr: Addr,
+    table: u64,
+    meta: &Meta,
+    index: usize,
+    least: u64,
+) {
+    let exits = meta.exit_reasons.iter().zip(&meta.exit_sites);
+    let often = exits
+        .zip(meta.header.counts())
+        .enumerate()
+        .filter(|(other, ((reason, _), count))| {
+            *other != index && *count >= least.max(u64::from(REPORTED)) && is_guess(reason)
+        });
+    for (_, ((reason, (code, offset)), _)) in often {
+        let code = match code {
+            None => Some(addr),
+            Some(code) => state.tables.nameable(table, *code),
+        };
+        let (Some(code), Some(entry)) = (code, state.codes.get_mut(&addr)) else {
+            continue;
+        };
+        let place = (code, *offset);
+        if entry.storms.was_known(place, meta.asked_at)
+            && entry.storms.note_besides(place, reason) > 1
+        {
+            avoid(&mut entry.avoid, place, reason);
+        }
+    }
 }
 
 /// How long ago the exit was reported before, or the version made.

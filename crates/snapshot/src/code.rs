@@ -169,12 +169,18 @@ pub struct SeenClass {
     pub type_version: u32,
     /// Where the attribute is.
     pub place: Place,
+    /// Some of its objects have dictionaries of their own, where the attribute must be looked for by its name: what stands
+    /// in `place` of an object's own is no more than where others have it.
+    #[serde(default)]
+    pub by_name: bool,
 }
 
 /// Where the objects of a class have an attribute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Place {
+    /// Of the object's own, known by its name alone.
+    Own,
     /// An inline value.
     InstanceValue {
         /// Which.

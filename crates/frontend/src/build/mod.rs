@@ -121,7 +121,7 @@ struct Builder<'a> {
     plain: Option<(u32, u32)>,
     /// Codes with more than one such site that computes with numbers.
     wary: HashSet<u32>,
-    /// Codes with such a site are not inlined.
+    /// Codes with a site that is done in the general way are not inlined.
     avoid_codes: HashSet<u32>,
     /// Code and offset behind calls whose callee's head was inlined: joins that the code itself does not tell of.
     returns: HashSet<(usize, u32)>,
@@ -147,6 +147,14 @@ impl<'a> Builder<'a> {
         let wary = (0..infos.len() as u32)
             .filter(|it| n_wary(it) > 1)
             .collect();
+        let is_general = |(code, at): &&(u32, u32)| {
+            let info = infos.get(*code as usize);
+            let times = request.avoid.iter().filter(|it| *it == &(*code, *at));
+            let instr = info.and_then(|it| it.code.at(*at));
+            times.count() > 1 || !instr.is_some_and(|it| has_two_guesses(it.opcode))
+        };
+        let avoid_codes = request.avoid.iter().filter(is_general).map(|it| it.0);
+        let avoid_codes = avoid_codes.collect();
         Self {
             request,
             infos: std::rc::Rc::new(infos),
@@ -170,7 +178,7 @@ impl<'a> Builder<'a> {
             }),
             plain: None,
             wary,
-            avoid_codes: request.avoid.iter().map(|(code, _)| *code).collect(),
+            avoid_codes,
             returns: HashSet::new(),
             told_apart: HashSet::new(),
         }
@@ -395,6 +403,15 @@ impl<'a> Builder<'a> {
             .ok_or_else(|| Refusal::new("bytecode", "value stack underflow"))?;
         Ok(self.frame_mut().stack.split_off(rest))
     }
+}
+
+/// Whether an instruction is done in another way where a guess failed once, in an inlined function, too.
+fn has_two_guesses(opcode: Opcode) -> bool {
+    guesses_kinds(opcode)
+        || matches!(
+            opcode,
+            Opcode::LoadAttr | Opcode::StoreAttr | Opcode::BinarySubscr | Opcode::StoreSubscr
+        )
 }
 
 /// Whether an instruction computes with numbers or hands them on.

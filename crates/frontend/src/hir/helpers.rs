@@ -162,6 +162,8 @@ helpers! {
     FloatPow = "martlet_float_pow" () [F64, F64] -> FloatOk FLOAT "";
     // Generic operators.
     BinaryOp = "martlet_binary_op" () [Obj, Obj, Const32] -> New ANY "run";
+    MixedOp = "martlet_mixed_op" () [Obj, Obj, Const32] -> NewOrNull ANY "";
+    MixedCompare = "martlet_mixed_compare" () [Obj, Obj, Const32] -> IntOk INT "";
     OperatorRest = "martlet_operator_rest" () [Obj, Obj, Const32] -> New ANY "run";
     IsNotImplemented = "martlet_is_not_implemented" () [Obj] -> Bool BOOL "";
     Compare = "martlet_compare" () [Obj, Obj, Const32] -> New ANY "run";
@@ -219,6 +221,8 @@ helpers! {
     ProbeInstanceValue = "martlet_probe_instance_value" () [Obj, Const32, Const32] -> BorrowedOrNull ANY "";
     ProbeSlot = "martlet_probe_slot" () [Obj, Const32, Const32] -> BorrowedOrNull ANY "";
     ProbeWithHint = "martlet_probe_with_hint" () [Obj, Obj, Const32, Const32] -> BorrowedOrNull ANY "";
+    ProbeOwn = "martlet_probe_own" () [Obj, Obj, Const32] -> BorrowedOrNull ANY "";
+    ProbeNotOwn = "martlet_probe_not_own" () [Obj, Obj, Const32, Obj] -> BorrowedOrNull ANY "";
     ProbeModuleValue = "martlet_probe_module_value" () [Obj, Const32, Const32] -> BorrowedOrNull ANY "";
     ProbeMethodWithValues = "martlet_probe_method_with_values" () [Obj, Const32, Const32, Obj] -> BorrowedOrNull ANY "";
     ProbeMethodNoDict = "martlet_probe_method_no_dict" () [Obj, Const32, Obj] -> BorrowedOrNull ANY "";

@@ -619,6 +619,8 @@ fn reads_attribute(helper: HelperId) -> bool {
         HelperId::ProbeInstanceValue
             | HelperId::ProbeSlot
             | HelperId::ProbeWithHint
+            | HelperId::ProbeOwn
+            | HelperId::ProbeNotOwn
             | HelperId::ProbeModuleValue
             | HelperId::PlaceValue
     )

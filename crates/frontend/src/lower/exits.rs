@@ -210,6 +210,10 @@ pub(super) fn reason(func: &Func, op: &Op, operand: Option<Value>) -> &'static s
                     helper: HelperId::ProbeDefault,
                     ..
                 } => "default",
+                Op::Call {
+                    helper: HelperId::MixedOp,
+                    ..
+                } => "type",
                 Op::Call { .. } => "attribute",
                 _ => "null",
             },

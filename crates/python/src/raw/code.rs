@@ -158,6 +158,8 @@ impl Code {
 
 /// Where objects of a class have an attribute (`enum martlet_place`).
 pub(crate) enum Place {
+    /// Among what an object has of its own, if at all.
+    Own,
     /// At this index of their inline values.
     InstanceValue(u32),
     /// So many bytes into them.
@@ -193,6 +195,7 @@ pub(crate) fn place_of(
         2 => Some(Place::Slot(detail)),
         3 => Some(Place::Method(detail, Addr::from_ptr(object))),
         4 => Some(Place::ClassValue(detail, Addr::from_ptr(object))),
+        5 => Some(Place::Own),
         _ => None,
     }
 }

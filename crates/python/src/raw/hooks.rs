@@ -68,8 +68,15 @@ unsafe extern "C" fn loop_seen(code: *mut PyObject, header: u32) {
     with_gil(|gil| calls::loop_seen(gil, Addr::from_ptr(code), header));
 }
 
-unsafe extern "C" fn class_seen(code: *mut PyObject, offset: u32, type_version: u32) {
-    with_gil(|gil| storms::class_seen(gil, Addr::from_ptr(code), offset, type_version));
+unsafe extern "C" fn class_seen(
+    code: *mut PyObject,
+    offset: u32,
+    type_version: u32,
+    has_dict: bool,
+) {
+    with_gil(|gil| {
+        storms::class_seen(gil, Addr::from_ptr(code), offset, type_version, has_dict);
+    });
 }
 
 unsafe extern "C" fn exits_often(unit: *mut c::Unit, index: u32) {

@@ -150,6 +150,11 @@ impl Builder<'_> {
                 self.push_value(result);
                 return Ok(Flow::Next);
             }
+            if self.is_inlined() {
+                let result = self.mixed_op(instr.arg, x, y);
+                self.push_value(result);
+                return Ok(Flow::Next);
+            }
         }
         let (left, right) = (self.obj(&left)?, self.obj(&right)?);
         let number = self.number(instr.arg);

@@ -187,6 +187,12 @@ impl Builder<'_> {
     fn cases(&mut self, instr: &Instr) -> Vec<Case> {
         let mut cases: Vec<Case> = self.cached_case(instr).into_iter().collect();
         let seen = self.seen_classes(instr).to_vec();
+        // The cache may be of the time before objects of the class got another attribute.
+        if let [Case::Class(cached)] = &mut cases[..]
+            && let Some(now) = seen.iter().find(|it| it.type_version == cached.type_version)
+        {
+            *cached = *now;
+        }
         for class in seen {
             let is_known = |it: &Case| it.type_version() == Some(class.type_version);
             if cases.len() < CodeSnapshot::MAX_CLASSES && !cases.iter().any(is_known) {
@@ -205,6 +211,7 @@ impl Builder<'_> {
             Case::Class(SeenClass {
                 type_version,
                 place,
+                by_name: false,
             })
         };
         Some(match instr.special? {
@@ -328,9 +335,22 @@ impl Builder<'_> {
             Case::Class(SeenClass {
                 type_version,
                 place,
+                by_name,
             }) => {
                 let version = self.number(type_version);
                 match place {
+                    Place::InstanceValue { .. } | Place::Own if by_name => {
+                        let args = vec![object, name, version];
+                        self.probe(HelperId::ProbeOwn, args, Type::ANY)
+                    }
+                    Place::Method { object: id, .. } | Place::ClassValue { object: id, .. }
+                        if by_name =>
+                    {
+                        let ty = self.type_of_known(id);
+                        let of_class = self.constant(id);
+                        let args = vec![object, name, version, of_class];
+                        self.probe(HelperId::ProbeNotOwn, args, ty)
+                    }
                     Place::InstanceValue { index } => {
                         let index = self.number(index.into());
                         let args = vec![object, version, index];
@@ -389,12 +409,16 @@ impl Builder<'_> {
         }
     }
 
-    /// What an object's class has, where the object does not hide it.
-    fn of_class(&mut self, object: Value, version: Value, keys_version: u32, id: ObjId) -> Value {
-        let ty = Type {
+    fn type_of_known(&self, id: ObjId) -> Type {
+        Type {
             kinds: self.object(id).map_or(Kind::OBJECT, object_kind),
             object: Some(id),
-        };
+        }
+    }
+
+    /// What an object's class has, where the object does not hide it.
+    fn of_class(&mut self, object: Value, version: Value, keys_version: u32, id: ObjId) -> Value {
+        let ty = self.type_of_known(id);
         let value = self.constant(id);
         if keys_version == 0 {
             let args = vec![object, version, value];

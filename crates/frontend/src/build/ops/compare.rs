@@ -68,6 +68,13 @@ impl Builder<'_> {
             self.push_value(bit);
             return Ok(Flow::Next);
         }
+        if let (Item::Val(x), Item::Val(y), true) = (&left, &right, self.is_mixed())
+            && self.is_inlined()
+        {
+            let bit = self.mixed_compare(cond, *x, *y);
+            self.push_value(bit);
+            return Ok(Flow::Next);
+        }
         if let (Item::Val(x), Item::Val(y)) = (&left, &right)
             && self.may_speculate()
             && let Some(bit) = self.compare_texts(cond, *x, *y, special)

@@ -5,7 +5,7 @@ use super::Builder;
 use crate::build::frame::Item;
 use crate::build::{Refusal, Work};
 use crate::bytecode::{Opcode, Special};
-use crate::hir::{Kind, Op, Rep, Target, Term, Type, Value};
+use crate::hir::{Cond, HelperId, Kind, Op, Rep, Target, Term, Type, Value};
 
 impl Builder<'_> {
     /// Whether the current bytecode is one whose operands are told apart: a guess failed there once. Not where the
@@ -13,8 +13,7 @@ impl Builder<'_> {
     pub(in crate::build) fn is_mixed(&self) -> bool {
         self.failures() == 1
             && self.plain != Some((self.frame().code as u32, self.start))
-            && !self.is_inlined()
-            && self.func.bytecodes <= self.affordable
+            && (self.is_inlined() || self.func.bytecodes <= self.affordable)
             && matches!(self.opcode(), Some(Opcode::BinaryOp | Opcode::CompareOp))
     }
 
@@ -47,6 +46,10 @@ impl Builder<'_> {
     /// kind that it probably is, and once for all others. With `merges`, not where the other one is a float: see [`Builder::mixed_float`]. Answers
     /// whether it did.
     pub(super) fn split(&mut self, merges: bool) -> std::result::Result<bool, Refusal> {
+        // An inlined function stays small.
+        if self.is_inlined() {
+            return Ok(false);
+        }
         let stack = &self.frame().stack;
         let Some([left, right]) = stack.last_chunk::<2>() else {
             return Err(Refusal::new("bytecode", "value stack underflow"));
@@ -107,10 +110,44 @@ impl Builder<'_> {
             self.block = no;
         }
         let frames = std::mem::replace(&mut self.frames, self.before.clone());
-        self.go_on(true);
+        if self.is_inlined() {
+            self.exit("type");
+        } else {
+            self.go_on(true);
+        }
         self.frames = frames;
         self.block = next;
         result
+    }
+
+    /// An operator on two objects that are numbers of one kind or the other, in an inlined function: exits where they are
+    /// something else.
+    pub(super) fn mixed_op(&mut self, number: u32, x: Value, y: Value) -> Value {
+        let (x, y) = (self.boxed(x), self.boxed(y));
+        let number = self.number(number);
+        let op = Op::Call {
+            helper: HelperId::MixedOp,
+            outputs: 0,
+        };
+        let numbers = Kind::INT | Kind::FLOAT;
+        let found = self.emit(op, vec![x, y, number], Type::of(numbers | Kind::NULL));
+        let result = self
+            .emit_exiting(Op::GuardNotNull, vec![found], Type::of(numbers))
+            .expect("the same reference");
+        self.release(x);
+        self.release(y);
+        result
+    }
+
+    /// The same for a comparison.
+    pub(super) fn mixed_compare(&mut self, cond: Cond, x: Value, y: Value) -> Value {
+        let (x, y) = (self.boxed(x), self.boxed(y));
+        let number = self.number(cond.number());
+        let holds = self.checked_helper(HelperId::MixedCompare, vec![x, y, number]);
+        self.release(x);
+        self.release(y);
+        let zero = self.int(0);
+        self.int_cmp(Cond::Ne, holds, zero)
     }
 
     /// Goes on in a block where the value is of this kind; answers the block where it is not.
