@@ -20,6 +20,14 @@ MARTLET_HELPER O martlet_get_attr(O v, O name)
     return PyObject_GetAttr(v, name);
 }
 
+/* v.name; new; steals v. Source: LOAD_ATTR. */
+MARTLET_CALL O martlet_get_attr_owned(O v, O name)
+{
+    O value = PyObject_GetAttr(v, name);
+    Py_DECREF(v);
+    return value;
+}
+
 /* v.name = value. Source: STORE_ATTR. */
 MARTLET_HELPER int martlet_set_attr(O v, O name, O value)
 {

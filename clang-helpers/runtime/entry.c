@@ -281,6 +281,7 @@ martlet_vectorcall(O callable, O const *args, size_t nargsf, O kwnames)
 static __attribute__((noinline)) O
 call_slowly(TS ts, O callable, O *args, size_t n, O names)
 {
+    martlet_enter_function((PyFunctionObject *)callable);
     vectorcallfunc entry = ((PyFunctionObject *)callable)->vectorcall;
     size_t n_positional = n - (size_t)n_keywords(names);
     O result;

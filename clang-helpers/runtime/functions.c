@@ -3,7 +3,7 @@
 
 #include "../inline.h"
 
-/* Functions of this code are entered through martlet_vectorcall from now on. */
+/* The function is entered through martlet_vectorcall from now on. */
 static void
 enter(PyFunctionObject *func)
 {
@@ -151,7 +151,7 @@ martlet_leave_functions(void)
 }
 
 /* The same for one function that is at hand. */
-MARTLET_RUNTIME void
+void
 martlet_enter_function(PyFunctionObject *func)
 {
     (void)visit_enter((O)func, NULL);

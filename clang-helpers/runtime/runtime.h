@@ -90,6 +90,9 @@ MARTLET_RUNTIME bool martlet_stack_low(TS ts);
 /* loops.c */
 MARTLET_RUNTIME O martlet_stay(TS ts, F frame);
 
+/* functions.c */
+MARTLET_RUNTIME void martlet_enter_function(PyFunctionObject *func);
+
 /* launch.c */
 #define MARTLET_MAX_HIDDEN 8
 extern MARTLET_RUNTIME F martlet_hidden_frames[MARTLET_MAX_HIDDEN];

@@ -83,6 +83,8 @@ pub(crate) struct Meta {
     pub(crate) seen: (Vec<Seen>, Vec<Seen>),
     /// Processor time that was seen to be spent in its machine code since it was last looked at, in microseconds.
     pub(crate) heat: AtomicU32,
+    /// All such time, since it was made.
+    pub(crate) machine_time: AtomicU32,
     /// A better one was asked for.
     pub(crate) promoted: AtomicBool,
     /// Another one was asked for because this one is left too often.
@@ -267,6 +269,7 @@ impl Compiler for Remote {
                 effort: source.request.mode.effort,
                 seen: seen_of(&source.request),
                 heat: AtomicU32::new(0),
+                machine_time: AtomicU32::new(0),
                 promoted: AtomicBool::new(false),
                 succeeded: AtomicBool::new(false),
                 name: request.name.clone(),
@@ -316,6 +319,7 @@ impl Made {
                 effort: Effort::Best,
                 seen: Default::default(),
                 heat: AtomicU32::new(0),
+                machine_time: AtomicU32::new(0),
                 promoted: AtomicBool::new(false),
                 succeeded: AtomicBool::new(false),
                 name: request.name.clone(),

@@ -196,6 +196,9 @@ pub(crate) fn sampled(gil: Gil<'_>) {
             }
         }
         install::drain(gil, state);
+        for sight in &sights {
+            sight.enter_function(gil);
+        }
         functions::resume_functions(gil);
         state.collect(gil);
     });
@@ -350,7 +353,10 @@ fn heat_version(
 ) {
     let addr = sight.code();
     let meta = version.meta();
-    // Relaxed: only threads that hold the GIL write it.
+    // Relaxed: only threads that hold the GIL write them.
+    let all = meta.machine_time.load(Ordering::Relaxed);
+    meta.machine_time
+        .store(all.saturating_add(spent), Ordering::Relaxed);
     let heat = meta.heat.load(Ordering::Relaxed).saturating_add(spent);
     meta.heat.store(heat, Ordering::Relaxed);
     let pays = meta.costs.bytecodes.saturating_mul(BETTER_BYTECODE_HEAT);

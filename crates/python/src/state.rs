@@ -69,7 +69,7 @@ pub(crate) struct State {
     pub(crate) samples: (u64, u64),
     /// Where time is spent, if a report is wanted.
     pub(crate) profile: Option<Profile>,
-    /// Functions whose entries changed and were not seen to yet.
+    /// Codes got entries that all functions of theirs, wherever they are, are to be given.
     pub(crate) entries_changed: bool,
     /// Refusals of our own, before the engine was asked.
     pub(crate) refused: BTreeMap<&'static str, u64>,
@@ -250,7 +250,9 @@ impl State {
         if live && entry.raw.get().entered == 0 {
             entry.raw.set(|it| it.entered = 1);
             functions::forget_version(gil, addr);
-            self.entries_changed = true;
+            // Functions of this code that exist are given their entry when they are seen to run, or are called by machine
+            // code: to look for all of them would be to go through the whole heap. With calls counted, all are at once.
+            self.entries_changed |= self.options.always != 0;
         }
     }
 

@@ -30,6 +30,8 @@ const TOLERABLE_WITH_LOOPS: Duration = Duration::from_millis(1);
 const BEARABLE: Duration = Duration::from_micros(5);
 /// What an exit costs, in microseconds, with what is interpreted that machine code would have done.
 const EXIT_COST: u64 = 2;
+/// What a version's exits must have cost, in microseconds, before it is asked whether it is of any use.
+const TRIAL: u64 = 20_000;
 /// Another version is asked for when exits at one place have cost one part in so many of what that will cost: who waits for
 /// longer may lose more than it costs, who asks sooner may ask in vain, and does not know yet where else guesses fail.
 const SHARE_OF_PRICE: u64 = 2;
@@ -295,6 +297,16 @@ pub(crate) fn exits_often(gil: Gil<'_>, header: u64, index: usize) {
         let Some(addr) = state.by_id.get(&version.id().function).copied() else {
             return;
         };
+        if state.options.always == 0 && is_of_no_use(meta) {
+            let key = martlet_engine::AssumptionKey(table);
+            state.engine.break_assumption(key, "exits cost too much");
+            match header_of(version.point()) {
+                Some(header) => close_loop(state, addr, header),
+                None => calls::give_up(state, addr, "exits cost too much"),
+            }
+            state.refresh(gil, addr);
+            return;
+        }
         let reason = meta.exit_reasons[index].as_str();
         let has_loops = state
             .codes
@@ -348,6 +360,20 @@ pub(crate) fn exits_often(gil: Gil<'_>, header: u64, index: usize) {
             ask_again(gil, state, addr, door);
         }
     });
+}
+
+/// Whether exits that no other version would do without have cost more than the time that was seen to be spent in a
+/// version: the interpreter does it better.
+fn is_of_no_use(meta: &Meta) -> bool {
+    let stays = |reason: &str| matches!(cure_of(reason), Cure::None | Cure::Stay);
+    let exits = meta.exit_reasons.iter().zip(meta.header.counts());
+    let n_exits: u64 = exits
+        .filter(|(reason, _)| stays(reason))
+        .map(|(_, count)| count)
+        .sum();
+    let cost = n_exits * EXIT_COST;
+    // Relaxed: the GIL is held.
+    cost > TRIAL + 2 * u64::from(meta.machine_time.load(Ordering::Relaxed))
 }
 
 /// Learns of the other places where guesses of a version that is made anew failed at least so often.

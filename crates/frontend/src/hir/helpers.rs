@@ -218,6 +218,7 @@ helpers! {
     LoadAssertionError = "martlet_load_assertion_error" () [] -> Immortal TYPE "";
     // Attributes.
     GetAttr = "martlet_get_attr" () [Obj, Obj] -> New ANY "run";
+    GetAttrOwned = "martlet_get_attr_owned" () [Steal, Obj] -> New ANY "run";
     ProbeInstanceValue = "martlet_probe_instance_value" () [Obj, Const32, Const32] -> BorrowedOrNull ANY "";
     ProbeSlot = "martlet_probe_slot" () [Obj, Const32, Const32] -> BorrowedOrNull ANY "";
     ProbeWithHint = "martlet_probe_with_hint" () [Obj, Obj, Const32, Const32] -> BorrowedOrNull ANY "";

@@ -17,6 +17,13 @@ impl Sight {
         Addr::from_ptr(self.0.code)
     }
 
+    /// Its function is entered from now on, if the code wants it.
+    pub(crate) fn enter_function(&self, gil: Gil<'_>) {
+        if !self.0.func.is_null() {
+            super::functions::enter_function(gil, Addr::from_ptr(self.0.func));
+        }
+    }
+
     /// The code-unit offset of the instruction at which the frame stands.
     pub(crate) fn offset(&self) -> u32 {
         self.0.offset

@@ -10,7 +10,7 @@ use crate::build::emit::object_kind;
 use crate::build::frame::Item;
 use crate::bytecode::{Instr, Special};
 use crate::hir::{Block, HelperId, Kind, Op, Rep, Target, Term, Type, Value};
-use martlet_snapshot::{CodeSnapshot, ObjId, Object, Place, SeenClass, Site};
+use martlet_snapshot::{CodeSnapshot, Effort, ObjId, Object, Place, SeenClass, Site};
 
 /// An attribute of the objects of one class, or of one module or class.
 #[derive(Clone, Copy)]
@@ -72,6 +72,13 @@ impl Builder<'_> {
         if let [case] = cases[..]
             && self.failures() == 0
         {
+            // What else comes is noted where code is compiled quickly, and does not leave it.
+            if let Case::Class(class) = case
+                && let Some(found) = self.found_in_place(class, object, name)
+            {
+                self.attr_or(instr, object, name, found);
+                return Ok(Some(Flow::Next));
+            }
             let value = self.attr_of(case, object, name);
             self.release(object);
             self.push_value(value);
@@ -407,6 +414,30 @@ impl Builder<'_> {
                 self.constant(of_class)
             }
         }
+    }
+
+    /// The attribute in an object of a class, or NULL; none where a miss is to leave the code.
+    fn found_in_place(&mut self, class: SeenClass, object: Value, name: Value) -> Option<Value> {
+        if self.request.mode.effort != Effort::Quick || self.is_inlined() {
+            return None;
+        }
+        let version = self.number(class.type_version);
+        let (helper, args) = match class.place {
+            Place::InstanceValue { .. } | Place::Own if class.by_name => {
+                (HelperId::ProbeOwn, vec![object, name, version])
+            }
+            Place::InstanceValue { index } => {
+                let index = self.number(index.into());
+                (HelperId::ProbeInstanceValue, vec![object, version, index])
+            }
+            Place::Slot { offset } => {
+                let offset = self.number(offset.into());
+                (HelperId::ProbeSlot, vec![object, version, offset])
+            }
+            _ => return None,
+        };
+        let op = Op::Call { helper, outputs: 0 };
+        Some(self.emit(op, args, Type::of(Kind::all())))
     }
 
     fn type_of_known(&self, id: ObjId) -> Type {

@@ -33,6 +33,16 @@ impl Builder<'_> {
         Ok(Flow::Next)
     }
 
+    /// An attribute that a probe has found, or else what the general way gives.
+    pub(super) fn attr_or(&mut self, instr: &Instr, object: Value, name: Value, found: Value) {
+        let general = General {
+            helper: HelperId::GetAttrOwned,
+            args: vec![object, name],
+            negates: false,
+        };
+        self.found_or(instr, found, &[object], general);
+    }
+
     /// `container[key] = value`, probably of a dictionary.
     pub(super) fn set_dict_item(
         &mut self,
@@ -359,6 +369,7 @@ impl Builder<'_> {
     /// Does it in the general way, on the block at hand alone.
     fn generally(&mut self, instr: &Instr, general: General, ty: Type) -> Option<Value> {
         let General { helper, args, .. } = general;
+        self.note_operands(instr);
         self.before_run();
         let mut result = self.emit_raising(Op::Call { helper, outputs: 0 }, args, ty);
         if general.negates {
