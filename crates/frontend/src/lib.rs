@@ -11,8 +11,10 @@ pub mod hir;
 #[cfg(feature = "lower")]
 pub mod lower;
 pub mod passes;
+mod profit;
 
 pub use build::{Refusal, build};
+pub use profit::general_calls;
 
 use martlet_snapshot::Request;
 
@@ -23,5 +25,8 @@ use martlet_snapshot::Request;
 pub fn translate(request: &Request) -> Result<hir::Func, Refusal> {
     let mut func = build(request)?;
     passes::run(&mut func);
+    if request.mode.must_pay {
+        profit::check(&func)?;
+    }
     Ok(func)
 }

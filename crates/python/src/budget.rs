@@ -3,25 +3,30 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use martlet_snapshot::Effort;
+use martlet_snapshot::{Costs, Effort};
 
 use crate::compiler::Remote;
 use crate::raw::dl;
 use crate::state::State;
 
-/// One part in so many of the program's time may go to compiling.
-const SHARE: u64 = 8;
-/// Of the time in machine code, one part in so many more: it would have taken longer in the interpreter.
-const SHARE_OF_GAIN: u64 = 4;
+/// One part in so many of the program's time may go to compiling at first,
+const FIRST_SHARE: u64 = 8;
+/// which is so many microseconds more than the share of later times.
+const ADVANCE: u64 = 100_000;
+const SHARE: u64 = 24;
+/// Of the time in machine code that does nothing in the general way, a third may be spent on compiling: it would have taken
+/// longer in the interpreter. The more general calls, the less; of so many in a hundred bytecodes nothing is gained: see
+/// `profit.rs` of the frontend.
+const NO_GAIN: u64 = 16;
 
 /// What it costs to open the compiler, in microseconds.
 const OPENING: u64 = 20_000;
 /// What each compile costs, however small.
 const EACH: u64 = 2_500;
 /// What a code unit costs to compile quickly, with what it is translated to several times.
-const QUICK_UNIT: u64 = 80;
+const QUICK_UNIT: u64 = 100;
 /// What a translated bytecode costs to compile as well as can be.
-const BEST_BYTECODE: u64 = 450;
+const BEST_BYTECODE: u64 = 700;
 
 /// Processor time that compiling has taken in this process, in microseconds.
 static SPENT: AtomicU64 = AtomicU64::new(0);
@@ -65,10 +70,17 @@ pub(crate) fn estimate(effort: Effort, size: u32) -> u64 {
     opening + EACH + each * u64::from(size)
 }
 
+/// What so many microseconds in machine code allow to be spent on compiling.
+pub(crate) fn gained(costs: &Costs, microseconds: u64) -> u64 {
+    let bytecodes = u64::from(costs.bytecodes.max(1));
+    let general = (u64::from(costs.general_calls) * 100 / bytecodes).min(NO_GAIN);
+    microseconds * (NO_GAIN - general) / NO_GAIN / 3
+}
+
 /// What a program may spend.
 #[derive(Clone, Copy)]
 pub(crate) struct Funds {
-    machine_time: u64,
+    gained: u64,
     unlimited: bool,
 }
 
@@ -76,7 +88,7 @@ impl Funds {
     /// Where everything is to be compiled, nobody asks what it costs.
     pub(crate) fn of(state: &State) -> Self {
         Funds {
-            machine_time: state.machine_time,
+            gained: state.gained,
             unlimited: state.options.always != 0,
         }
     }
@@ -88,7 +100,8 @@ impl Funds {
         }
         let spent = SPENT.load(Ordering::Relaxed);
         let program = (dl::process_time().as_micros() as u64).saturating_sub(spent);
-        let allowed = program / SHARE + self.machine_time / SHARE_OF_GAIN;
+        let share = (program / FIRST_SHARE).min(ADVANCE + program / SHARE);
+        let allowed = share + self.gained;
         spent + PENDING.load(Ordering::Relaxed) + microseconds <= allowed
     }
 }

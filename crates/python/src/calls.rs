@@ -295,6 +295,7 @@ pub(crate) fn mode(state: &State, qualname: &str, generic_unknown: bool, effort:
         exit_every: state.options.exit_every,
         verify: state.options.verify,
         effort: state.options.effort.unwrap_or(effort),
+        must_pay: false,
         dump: state.options.dumps_of(qualname),
         max_units: state.options.max_units,
     }

@@ -48,7 +48,7 @@ pub(crate) fn after_in_child(gil: Gil<'_>) {
             eprintln!("martlet: after fork: {error}");
         }
         state.samples = (0, 0);
-        state.machine_time = 0;
+        state.gained = 0;
         budget::begin_child();
     });
     wait_for_its_end(gil);

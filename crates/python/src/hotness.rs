@@ -11,8 +11,9 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use martlet_engine::{AssumptionKey, Function, Version};
-use martlet_snapshot::{Effort, EntryPoint, Seen};
+use martlet_snapshot::{Effort, EntryPoint, Mode, Seen};
 
+use crate::budget;
 use crate::calls::{MAX_ATTEMPTS, ask, avoid_what_failed, avoided, can_pay, mode};
 use crate::compiler::Meta;
 use crate::raw::code::{Code, instructions_with_args};
@@ -221,13 +222,11 @@ fn spent() -> u32 {
 
 /// Counts whether the innermost frame is one of machine code.
 fn note_where(state: &mut State, sights: &[Sight], spent: u32) {
-    let is_inside = sights
-        .first()
-        .is_some_and(|it| version_in(state, it).is_some());
-    state.samples.0 += u64::from(is_inside);
+    let inside = sights.first().and_then(|it| version_in(state, it));
+    state.samples.0 += u64::from(inside.is_some());
     state.samples.1 += 1;
-    if is_inside {
-        state.machine_time += u64::from(spent);
+    if let Some(version) = inside {
+        state.gained += budget::gained(&version.meta().costs, spent.into());
     }
 }
 
@@ -387,12 +386,16 @@ fn heat_version(
     let (seen_locals, seen_stack) = meta.seen.clone();
     let scene = Scene {
         entry,
-        mode: mode(
-            state,
-            &code.qualname(gil),
-            state.options.always == 1,
-            Effort::Best,
-        ),
+        // It has shown how it does; if that is in the general way, the interpreter does it as well.
+        mode: Mode {
+            must_pay: state.options.always == 0,
+            ..mode(
+                state,
+                &code.qualname(gil),
+                state.options.always == 1,
+                Effort::Best,
+            )
+        },
         globals: sight.globals(),
         builtins: sight.builtins(),
         seen_locals,

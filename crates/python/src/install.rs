@@ -7,7 +7,7 @@ use martlet_engine::machine_code::Code;
 use martlet_engine::{InstallHooks, Refusal, Version, reasons};
 use martlet_snapshot::SlotValue;
 
-use crate::calls::close_loop;
+use crate::calls::{close_loop, give_up};
 use crate::compiler::{Meta, SLOTS};
 use crate::raw::{Gil, dl, unit};
 use crate::state::{State, cell_of, header_of};
@@ -28,12 +28,13 @@ pub(crate) fn drain(gil: Gil<'_>, state: &mut State) {
         );
         match result {
             Ok(version) => installed(gil, state, &version),
-            Err(refusal) => refused(state, id.function, point, refusal),
+            Err(refusal) => refused(gil, state, id.function, point, refusal),
         }
     }
 }
 
 fn refused(
+    gil: Gil<'_>,
     state: &mut State,
     function: martlet_engine::FunctionId,
     point: martlet_engine::EntryPoint,
@@ -44,6 +45,9 @@ fn refused(
     };
     if state.options.log {
         eprintln!("martlet: {function} not compiled: {refusal}");
+    }
+    if refusal.reason == NOT_WORTH_IT {
+        return give_back(gil, state, addr, point);
     }
     if let Some(entry) = state.codes.get_mut(&addr) {
         let of_the_moment = is_of_the_moment(&refusal.reason);
@@ -61,6 +65,28 @@ fn refused(
             Some(header) => close_loop(state, addr, header),
         }
     }
+}
+
+/// The compiler's reason where machine code is no faster than the interpreter.
+const NOT_WORTH_IT: &str = "general";
+
+/// What machine code there is falls, and the interpreter has the code for good.
+fn give_back(
+    gil: Gil<'_>,
+    state: &mut State,
+    addr: crate::raw::Addr,
+    point: martlet_engine::EntryPoint,
+) {
+    let function = state.codes.get(&addr).and_then(|it| it.function.as_ref());
+    if let Some(version) = function.and_then(|it| it.current_at(point)) {
+        let key = martlet_engine::AssumptionKey(version.meta().token.number());
+        state.engine.break_assumption(key, NOT_WORTH_IT);
+    }
+    match header_of(point) {
+        Some(header) => close_loop(state, addr, header),
+        None => give_up(state, addr, NOT_WORTH_IT),
+    }
+    state.refresh(gil, addr);
 }
 
 /// Whether a refusal speaks of what happened meanwhile, not of the code.

@@ -15,8 +15,8 @@ use pyo3::types::PyTuple;
 
 use crate::budget::Charge;
 use crate::calls;
-use crate::notes;
 use crate::compiler::Source;
+use crate::notes;
 use crate::raw::code::{
     self, Code, SiteKind, begin_snapshot, instructions_with_args, operator_method, place_of,
     special_method,

@@ -63,8 +63,8 @@ pub(crate) struct State {
     pub(crate) graveyard: Vec<Table>,
     /// Code objects whose JUMP events are to be switched on or off.
     pub(crate) to_arm: Vec<(Addr, bool)>,
-    /// Processor time that was seen to be spent in machine code, in microseconds.
-    pub(crate) machine_time: u64,
+    /// What may be spent on compiling because of the time in machine code, in microseconds.
+    pub(crate) gained: u64,
     /// Samples that fell into machine code, and all.
     pub(crate) samples: (u64, u64),
     /// Where time is spent, if a report is wanted.
@@ -146,7 +146,7 @@ pub(crate) fn initialise(gil: Gil<'_>) -> PyResult<()> {
         tools: false,
         graveyard: Vec::new(),
         to_arm: Vec::new(),
-        machine_time: 0,
+        gained: 0,
         samples: (0, 0),
         profile: None,
         entries_changed: false,

@@ -228,13 +228,7 @@ impl Classes {
 }
 
 /// An exit in front of an instruction that reads or writes an attribute.
-pub(crate) fn class_seen(
-    gil: Gil<'_>,
-    code: Addr,
-    offset: u32,
-    type_version: u32,
-    has_dict: bool,
-) {
+pub(crate) fn class_seen(gil: Gil<'_>, code: Addr, offset: u32, type_version: u32, has_dict: bool) {
     with(gil, |state| {
         if let Some(entry) = state.codes.get_mut(&code) {
             entry.classes.note(Place::Instr(offset), type_version);
@@ -386,12 +380,13 @@ fn learn_of_others(
     least: u64,
 ) {
     let exits = meta.exit_reasons.iter().zip(&meta.exit_sites);
-    let often = exits
-        .zip(meta.header.counts())
-        .enumerate()
-        .filter(|(other, ((reason, _), count))| {
-            *other != index && *count >= least.max(u64::from(REPORTED)) && is_guess(reason)
-        });
+    let often =
+        exits
+            .zip(meta.header.counts())
+            .enumerate()
+            .filter(|(other, ((reason, _), count))| {
+                *other != index && *count >= least.max(u64::from(REPORTED)) && is_guess(reason)
+            });
     for (_, ((reason, (code, offset)), _)) in often {
         let code = match code {
             None => Some(addr),

@@ -323,6 +323,9 @@ pub struct Mode {
     pub effort: Effort,
     /// Texts to send back.
     pub dump: Vec<Stage>,
+    /// Refuse what does not get faster than the interpreter.
+    #[serde(default)]
+    pub must_pay: bool,
     /// Largest function to translate, in code units (0: the default).
     pub max_units: u32,
 }

@@ -196,7 +196,9 @@ impl Builder<'_> {
         let seen = self.seen_classes(instr).to_vec();
         // The cache may be of the time before objects of the class got another attribute.
         if let [Case::Class(cached)] = &mut cases[..]
-            && let Some(now) = seen.iter().find(|it| it.type_version == cached.type_version)
+            && let Some(now) = seen
+                .iter()
+                .find(|it| it.type_version == cached.type_version)
         {
             *cached = *now;
         }

@@ -158,7 +158,9 @@ impl Builder<'_> {
                 ..
             })
         );
-        self.func.rep(value) == Rep::Obj && self.func.ty(value).kinds.contains(Kind::OBJECT) && !is_new
+        self.func.rep(value) == Rep::Obj
+            && self.func.ty(value).kinds.contains(Kind::OBJECT)
+            && !is_new
     }
 
     fn raise(&mut self, instr: &Instr) -> Result {

@@ -157,13 +157,18 @@ impl Builder<'_> {
             Some(Object::Function(info)) if info.simple && info.arg_count == 2 => info.clone(),
             _ => return Ok(None),
         };
-        let (owner, second) = if reflected { (right, left) } else { (left, right) };
+        let (owner, second) = if reflected {
+            (right, left)
+        } else {
+            (left, right)
+        };
         let (&Item::Val(object), &Item::Val(beside)) = (owner, second) else {
             return Ok(None);
         };
         let kind = self.likely_kinds(second);
         let is_number = matches!(kind, Kind::INT | Kind::FLOAT | Kind::BOOL | Kind::NONE);
-        if !self.may_speculate() || self.func.rep(object) != Rep::Obj || (other == 0 && !is_number) {
+        if !self.may_speculate() || self.func.rep(object) != Rep::Obj || (other == 0 && !is_number)
+        {
             return Ok(None);
         }
         self.guard_class(object, type_version);

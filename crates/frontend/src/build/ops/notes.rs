@@ -19,7 +19,13 @@ impl<'a> Builder<'a> {
             return;
         };
         let (code, offset) = (before.code as u32, instr.offset);
-        let operands: Vec<_> = before.stack.iter().rev().take(n_operands).cloned().collect();
+        let operands: Vec<_> = before
+            .stack
+            .iter()
+            .rev()
+            .take(n_operands)
+            .cloned()
+            .collect();
         for (operand, item) in operands.iter().enumerate() {
             let Item::Val(value) = *item else { continue };
             if self.func.rep(value) != Rep::Obj || is_known(self.func.ty(value).kinds) {

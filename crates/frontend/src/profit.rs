@@ -1,0 +1,33 @@
+//! Whether machine code of a function is worth what it costs to make: not if most of what it does is to call what the
+//! interpreter calls.
+
+use crate::build::Refusal;
+use crate::hir::{Cfg, Func, Op};
+
+/// Of so many general calls in a hundred bytecodes on, machine code is no faster than the interpreter. (Measured: programs
+/// of objects have 3 to 9, applications on the C library 17 to 21, and these get slower.)
+const NO_GAIN: u32 = 16;
+
+/// How many calls there are, off cold paths, of helpers that do in the general way what the interpreter does as well.
+pub fn general_calls(func: &Func) -> u32 {
+    let blocks = Cfg::new(func).order.into_iter();
+    let warm = blocks.filter(|block| !func.blocks[*block].cold);
+    let insts = warm.flat_map(|block| &func.blocks[block].insts);
+    let is_general = |op| matches!(op, Op::Call { helper, .. } if helper.row().may_run);
+    insts
+        .filter(|inst| is_general(func.insts[**inst].op))
+        .count() as u32
+}
+
+/// Refuses a function that does not get faster.
+///
+/// # Errors
+/// The reason `general`.
+pub(crate) fn check(func: &Func) -> Result<(), Refusal> {
+    let (general, all) = (general_calls(func), func.bytecodes);
+    if general * 100 < all * NO_GAIN {
+        return Ok(());
+    }
+    let detail = format!("{general} of {all} bytecodes are done as the interpreter does them");
+    Err(Refusal::new("general", detail))
+}
