@@ -85,6 +85,8 @@ pub(crate) struct Meta {
     pub(crate) heat: AtomicU32,
     /// All such time, since it was made.
     pub(crate) machine_time: AtomicU32,
+    /// It was made with what an earlier one had noted.
+    pub(crate) informed: bool,
     /// A better one was asked for.
     pub(crate) promoted: AtomicBool,
     /// Another one was asked for because this one is left too often.
@@ -270,6 +272,7 @@ impl Compiler for Remote {
                 seen: seen_of(&source.request),
                 heat: AtomicU32::new(0),
                 machine_time: AtomicU32::new(0),
+                informed: source.request.codes.iter().any(|it| !it.noted.is_empty()),
                 promoted: AtomicBool::new(false),
                 succeeded: AtomicBool::new(false),
                 name: request.name.clone(),
@@ -320,6 +323,7 @@ impl Made {
                 seen: Default::default(),
                 heat: AtomicU32::new(0),
                 machine_time: AtomicU32::new(0),
+                informed: source.request.codes.iter().any(|it| !it.noted.is_empty()),
                 promoted: AtomicBool::new(false),
                 succeeded: AtomicBool::new(false),
                 name: request.name.clone(),

@@ -14,7 +14,7 @@ use martlet_engine::{AssumptionKey, Function, Version};
 use martlet_snapshot::{Effort, EntryPoint, Mode, Seen};
 
 use crate::budget;
-use crate::calls::{MAX_ATTEMPTS, ask, avoid_what_failed, avoided, can_pay, mode};
+use crate::calls::{self, MAX_ATTEMPTS, ask, avoid_what_failed, avoided, can_pay, mode};
 use crate::compiler::Meta;
 use crate::raw::code::{Code, instructions_with_args};
 use crate::raw::frames::{Interpreter, Sight};
@@ -48,6 +48,9 @@ const UNIT_HEAT: u32 = 150;
 const BETTER_HEAT: u32 = 25_000;
 /// And so much for each bytecode that was translated: what it costs to compile it as well as can be.
 const BETTER_BYTECODE_HEAT: u32 = 2_000;
+/// General calls, one in so many bytecodes, of which a version that knew nothing of them is made anew before it is made
+/// better.
+const BLIND: u32 = 25;
 /// Heat of code that runs in the interpreter although there is a version, at which another one is asked for.
 const AGAIN_HEAT: u32 = 8_000;
 /// A sample that comes later than this after it was asked for was not asked for in Python code, which looks up within
@@ -358,12 +361,22 @@ fn heat_version(
         .store(all.saturating_add(spent), Ordering::Relaxed);
     let heat = meta.heat.load(Ordering::Relaxed).saturating_add(spent);
     meta.heat.store(heat, Ordering::Relaxed);
-    let pays = meta.costs.bytecodes.saturating_mul(BETTER_BYTECODE_HEAT);
-    if heat < BETTER_HEAT.max(pays) {
-        return;
-    }
     let point = version.point();
     let entry = header_of(point).map_or(EntryPoint::Start, EntryPoint::Loop);
+    // What does much in the general way is first made as quickly again, with what it has noted.
+    let is_blind = !meta.informed
+        && meta.header.notes().any(|it| it != 0)
+        && meta.costs.general_calls * BLIND > meta.costs.bytecodes;
+    let (effort, pays) = if is_blind {
+        let price = calls::estimate(gil, state, addr, entry, Effort::Quick);
+        (Effort::Quick, u32::try_from(price).unwrap_or(u32::MAX))
+    } else {
+        let pays = meta.costs.bytecodes.saturating_mul(BETTER_BYTECODE_HEAT);
+        (Effort::Best, BETTER_HEAT.max(pays))
+    };
+    if heat < pays {
+        return;
+    }
     let function = state.codes.get(&addr).and_then(|it| it.function.as_ref());
     let current = function.and_then(|it| it.current_at(point));
     if current.is_none_or(|it| it.id() != version.id()) {
@@ -375,7 +388,7 @@ fn heat_version(
     if meta.effort != Effort::Quick
         || state.options.effort.is_some()
         || meta.promoted.load(Ordering::Relaxed)
-        || !can_pay(gil, state, addr, entry, Effort::Best)
+        || !can_pay(gil, state, addr, entry, effort)
     {
         return;
     }
@@ -393,7 +406,7 @@ fn heat_version(
                 state,
                 &code.qualname(gil),
                 state.options.always == 1,
-                Effort::Best,
+                effort,
             )
         },
         globals: sight.globals(),

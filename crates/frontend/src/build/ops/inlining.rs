@@ -359,7 +359,7 @@ impl Builder<'_> {
                     method.is_some_and(|it| self.is_leaf_callee(it, index, depth))
                 }
                 _ => may_be_in_leaf(instr),
-            };
+            } || (instr.never_ran && !self.request.mode.generic_unknown);
             self.track_known(index, instr, &mut known);
             may_be
         })

@@ -24,6 +24,7 @@ mod quick;
 use super::{Builder, Flow, Refusal};
 use crate::bytecode::{Instr, Opcode};
 use crate::hir::{HelperId, Op, Type, Value};
+use martlet_snapshot::EntryPoint;
 
 pub(super) use places::Place;
 
@@ -32,6 +33,10 @@ type Result = std::result::Result<Flow, Refusal>;
 /// Interprets one bytecode.
 pub(super) fn instruction(b: &mut Builder<'_>, instr: &Instr) -> Result {
     use Opcode::*;
+    if instr.never_ran && b.prunes() {
+        b.exit("never_ran");
+        return Ok(Flow::Ended);
+    }
     b.expect_what_was_noted(instr);
     match instr.opcode {
         Nop | Resume | EndFor => b.nothing(instr),
@@ -77,6 +82,14 @@ impl Builder<'_> {
             self.poll();
         }
         Ok(Flow::Next)
+    }
+
+    /// Whether what never ran is left out: not of a loop that was entered the first time it ran.
+    fn prunes(&self) -> bool {
+        let is_start = matches!(self.request.entry, EntryPoint::Start);
+        (is_start || self.is_inlined())
+            && !self.request.mode.generic_unknown
+            && self.frame().head.is_none()
     }
 
     /// Exits: the interpreter does it.
