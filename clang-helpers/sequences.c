@@ -108,6 +108,46 @@ MARTLET_CALL O martlet_list_slice(O list, int64_t start, int64_t stop)
     return PyList_GetSlice(list, start, stop);
 }
 
+/* list[start:stop:step], where step is not 0, and bit 0 and 1 of `given` say whether start and stop are; new. Source:
+ * PySlice_Unpack, list_subscript. */
+MARTLET_CALL O martlet_list_slice_by(O list, int64_t start, int64_t stop, int64_t step, int32_t given)
+{
+    if (!(given & 1)) {
+        start = step < 0 ? PY_SSIZE_T_MAX : 0;
+    }
+    if (!(given & 2)) {
+        stop = step < 0 ? PY_SSIZE_T_MIN : PY_SSIZE_T_MAX;
+    }
+    step = step < -PY_SSIZE_T_MAX ? -PY_SSIZE_T_MAX : step;
+    Py_ssize_t n = PySlice_AdjustIndices(Py_SIZE(list), &start, &stop, step);
+    O part = PyList_New(n);
+    if (part != NULL) {
+        O *from = ((PyListObject *)list)->ob_item, *to = ((PyListObject *)part)->ob_item;
+        for (Py_ssize_t i = 0; i < n; i++) {
+            to[i] = Py_NewRef(from[start + i * step]);
+        }
+    }
+    return part;
+}
+
+/* list[start:stop] = v, both exact lists. A v that nobody else has, and of as many items, gives them in exchange for the
+ * old ones, which die with it. Source: list_ass_subscript. */
+MARTLET_CALL int martlet_list_store_slice(O list, int64_t start, int64_t stop, O v)
+{
+    PySlice_AdjustIndices(Py_SIZE(list), &start, &stop, 1);
+    Py_ssize_t n = stop > start ? stop - start : 0;
+    if (Py_REFCNT(v) != 1 || Py_SIZE(v) != n || v == list) {
+        return PyList_SetSlice(list, start, stop, v);
+    }
+    O *old = ((PyListObject *)list)->ob_item + start, *new = ((PyListObject *)v)->ob_item;
+    for (Py_ssize_t i = 0; i < n; i++) {
+        O item = old[i];
+        old[i] = new[i];
+        new[i] = item;
+    }
+    return 0;
+}
+
 /* Likewise of an exact tuple. Source: tuplesubscript. */
 MARTLET_CALL O martlet_tuple_slice(O tuple, int64_t start, int64_t stop)
 {

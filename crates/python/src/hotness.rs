@@ -374,6 +374,15 @@ fn heat_version(
         let pays = meta.costs.bytecodes.saturating_mul(BETTER_BYTECODE_HEAT);
         (Effort::Best, BETTER_HEAT.max(pays))
     };
+    // What is done in the general way for all that was noted, the interpreter does as well.
+    if !is_blind
+        && heat >= BETTER_HEAT
+        && meta.effort == Effort::Quick
+        && state.options.always == 0
+        && budget::gained(&meta.costs, 100) == 0
+    {
+        return install::give_back(gil, state, addr, point);
+    }
     if heat < pays {
         return;
     }

@@ -71,7 +71,7 @@ fn refused(
 const NOT_WORTH_IT: &str = "general";
 
 /// What machine code there is falls, and the interpreter has the code for good.
-fn give_back(
+pub(crate) fn give_back(
     gil: Gil<'_>,
     state: &mut State,
     addr: crate::raw::Addr,

@@ -28,7 +28,7 @@ use crate::storms::Place as At;
 use crate::tables::{Keeper, Table};
 
 /// Functions of at most so many code units are taken along, so that they can be inlined.
-const INLINE_UNITS: u32 = 200;
+const INLINE_UNITS: u32 = 320;
 /// At most so many functions are taken along.
 const INLINE_FUNCTIONS: usize = 16;
 /// `LOAD_ATTR` and `STORE_ATTR` of 3.13 (`opcode_ids.h`).

@@ -583,7 +583,9 @@ fn helper_effects(helper: HelperId) -> Effects {
         HelperId::BufferFloat | HelperId::BufferInt => effects.reads = Memory::BUFFERS,
         HelperId::BufferLen => effects.reads = Memory::OTHER,
         HelperId::BufferStoreFloat | HelperId::BufferStoreInt => effects.writes = Memory::BUFFERS,
-        HelperId::ListSlice => effects.reads = Memory::LIST_ITEMS | Memory::LIST_LEN,
+        HelperId::ListSlice | HelperId::ListSliceBy => {
+            effects.reads = Memory::LIST_ITEMS | Memory::LIST_LEN
+        }
         HelperId::PlaceQuiet => effects.reads = Memory::ATTRIBUTES | Memory::OTHER,
         HelperId::PlaceStore | HelperId::PlaceStoreFloat | HelperId::PlaceStoreInt => {
             effects.writes = Memory::ATTRIBUTES

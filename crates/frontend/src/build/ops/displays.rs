@@ -38,6 +38,9 @@ impl Builder<'_> {
             Opcode::BuildSlice => {
                 let mut items = self.pop_n(arg)?;
                 items.resize(3, Item::Null);
+                if let Some(flow) = self.list_slice_by(instr, &items)? {
+                    return Ok(flow);
+                }
                 self.generic_of(instr, &items, HelperId::BuildSlice)
             }
             Opcode::ListAppend => self.add_to(instr, 1, HelperId::ListAppend),

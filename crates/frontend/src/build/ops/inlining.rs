@@ -7,14 +7,15 @@ use crate::build::Refusal;
 use crate::build::frame::{Frame, Head, Item, Local, Pending};
 use crate::bytecode::{CallKind, Code, Instr, Opcode, Special};
 use crate::hir::{HelperId, Kind, Op, Rep, Target, Term, Type, Value};
-use martlet_snapshot::{FunctionInfo, ObjId, Object, Returned, Site};
+use martlet_snapshot::{Effort, FunctionInfo, ObjId, Object, Returned, Site};
 
-/// Instructions of a function that is inlined.
-const INLINE_INSTRUCTIONS: usize = 60;
+/// Instructions of a function that is inlined where code is made as well as can be, and where it is made quickly.
+const INLINE_INSTRUCTIONS: usize = 100;
+const INLINE_INSTRUCTIONS_QUICKLY: usize = 60;
 /// Bytecodes of a translation from which on nothing is inlined any more, beside what its own code grows by.
 const MAX_INLINED: u32 = 600;
 /// Frames deep that functions are inlined.
-const INLINE_DEPTH: usize = 3;
+const INLINE_DEPTH: usize = 4;
 /// Instructions on the way from a function's start to an early return, where its head is inlined.
 const HEAD_INSTRUCTIONS: usize = 12;
 
@@ -334,10 +335,18 @@ impl Builder<'_> {
         (is_leaf
             && !recursive
             && self.frames.len() < INLINE_DEPTH
-            && size <= INLINE_INSTRUCTIONS
+            && size <= self.inline_limit()
             && self.func.bytecodes <= MAX_INLINED + 2 * self.affordable
             && !self.avoid_codes.contains(index))
         .then_some(*index as usize)
+    }
+
+    /// Instructions of a function that may be inlined.
+    fn inline_limit(&self) -> usize {
+        match self.request.mode.effort {
+            Effort::Quick => INLINE_INSTRUCTIONS_QUICKLY,
+            _ => INLINE_INSTRUCTIONS,
+        }
     }
 
     /// Whether nothing in a code object can be observed: what it calls is inlined in turn, so many calls deep.
@@ -418,7 +427,7 @@ impl Builder<'_> {
         info.simple
             && depth > 1
             && index != caller
-            && self.infos[index].code.insts.len() <= INLINE_INSTRUCTIONS
+            && self.infos[index].code.insts.len() <= self.inline_limit()
             && self.is_leaf(index, depth - 1)
     }
 

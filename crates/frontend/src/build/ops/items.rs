@@ -12,12 +12,7 @@ impl Builder<'_> {
             Opcode::StoreSubscr => self.set_item(instr),
             Opcode::DeleteSubscr => self.generic_items(instr, 2, HelperId::DelItem),
             Opcode::BinarySlice => self.slice(instr),
-            _ => {
-                // STORE_SLICE: value, container, start, stop.
-                let mut items = self.pop_n(4)?;
-                items.rotate_left(1);
-                self.generic_of(instr, &items, HelperId::StoreSlice)
-            }
+            _ => self.store_slice(instr),
         }
     }
 
@@ -175,6 +170,80 @@ impl Builder<'_> {
         let part = self.emit_raising(op, vec![object, start, stop], helper.row().ty);
         self.push_value(part.expect("a sequence"));
         Ok(Flow::Next)
+    }
+
+    /// `container[start:stop] = value`, of two lists where the bounds are ints or left out.
+    fn store_slice(&mut self, instr: &Instr) -> Result {
+        let mut items = self.pop_n(4)?;
+        items.rotate_left(1);
+        let is_bound = |it: &Item| matches!(self.likely_kinds(it), Kind::INT | Kind::NONE);
+        let is_list = |it: &Item| self.likely_kinds(it) == Kind::LIST;
+        let known = is_list(&items[0])
+            && is_list(&items[3])
+            && is_bound(&items[1])
+            && is_bound(&items[2])
+            && self.may_speculate()
+            && !self.is_inlined();
+        let (Item::Val(list), Item::Val(value), true) = (&items[0], &items[3], known) else {
+            return self.generic_of(instr, &items, HelperId::StoreSlice);
+        };
+        let list = self.guard_kind(*list, Kind::LIST);
+        let value = self.guard_kind(*value, Kind::LIST);
+        let start = self.bound(&items[1], 0)?;
+        let stop = self.bound(&items[2], i64::MAX)?;
+        self.generic(
+            instr,
+            HelperId::ListStoreSlice,
+            vec![list, start, stop, value],
+        )
+    }
+
+    /// `list[start:stop:step]`: the slice that BUILD_SLICE would make and BINARY_SUBSCR behind it would take apart is not
+    /// made. None where it is not known to be that.
+    pub(super) fn list_slice_by(
+        &mut self,
+        instr: &Instr,
+        parts: &[Item],
+    ) -> std::result::Result<Option<Flow>, crate::build::Refusal> {
+        let infos = self.infos.clone();
+        let code = &infos[self.frame().code].code;
+        let (Some(next), false) = (code.at(instr.end), self.is_join(instr.end)) else {
+            return Ok(None);
+        };
+        let Some(Item::Val(list)) = self.frame().stack.last().cloned() else {
+            return Ok(None);
+        };
+        let noted = self.noted(next).and_then(|it| it.get(1));
+        let is_list = self.likely_kinds(&Item::Val(list)) == Kind::LIST
+            || noted == Some(&martlet_snapshot::Seen::List);
+        let is_bound = |it: &Item| matches!(self.likely_kinds(it), Kind::INT | Kind::NONE);
+        if next.opcode != Opcode::BinarySubscr
+            || !is_list
+            || !self.may_speculate()
+            || !is_bound(&parts[0])
+            || !is_bound(&parts[1])
+            || self.likely_kinds(&parts[2]) != Kind::INT
+        {
+            return Ok(None);
+        }
+        self.frame_mut().stack.pop();
+        let list = self.guard_kind(list, Kind::LIST);
+        let is_given = |it: &Item| u32::from(self.likely_kinds(it) == Kind::INT);
+        let given = is_given(&parts[0]) | is_given(&parts[1]) << 1;
+        let start = self.bound(&parts[0], 0)?;
+        let stop = self.bound(&parts[1], 0)?;
+        let step = self.bound(&parts[2], 1)?;
+        self.guard_int(step, Cond::Ne, 0);
+        let given = self.number(given);
+        self.release(list);
+        let op = Op::Call {
+            helper: HelperId::ListSliceBy,
+            outputs: 0,
+        };
+        let args = vec![list, start, stop, step, given];
+        let part = self.emit_raising(op, args, Type::of(Kind::LIST));
+        self.push_value(part.expect("a list"));
+        Ok(Some(Flow::Goto(next.end)))
     }
 
     /// A bound of a slice as a raw integer, `none` where it is left out.

@@ -80,6 +80,7 @@ fn noted_operands(opcode: Opcode) -> usize {
     match opcode {
         Opcode::BinaryOp | Opcode::CompareOp | Opcode::ContainsOp | Opcode::BinarySubscr => 2,
         Opcode::StoreSubscr | Opcode::BinarySlice => 3,
+        Opcode::StoreSlice => 4,
         Opcode::ToBool
         | Opcode::UnaryNegative
         | Opcode::UnaryInvert
