@@ -269,7 +269,10 @@ impl Code {
         let leaders = self.leaders();
         let mut ran = false;
         for inst in self.insts.iter_mut().rev() {
-            let knows = inst.opcode.is_specialisable() && !inst.never_ran;
+            // Globals are looked up when the snapshot is taken, whether they were ever loaded or not.
+            let knows = inst.opcode.is_specialisable()
+                && !inst.never_ran
+                && inst.opcode != Opcode::LoadGlobal;
             ran |= knows || inst.history.is_some();
             inst.never_ran &= !ran;
             if leaders.binary_search(&inst.start).is_ok() {

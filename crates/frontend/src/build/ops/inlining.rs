@@ -605,6 +605,10 @@ fn reads_attribute(instr: &Instr) -> bool {
             Special::LoadAttrInstanceValue { .. }
                 | Special::LoadAttrSlot { .. }
                 | Special::LoadAttrWithHint { .. }
+                | Special::LoadAttrNondescriptorWithValues { .. }
+                | Special::LoadAttrNondescriptorNoDict { .. }
+                | Special::LoadAttrClass { .. }
+                | Special::LoadAttrModule { .. }
         )
     ) && instr.arg & 1 == 0
 }
