@@ -223,6 +223,7 @@ impl<'a, 'py> Builder<'a, 'py> {
         snapshot.classes = self.classes(code, &base, &adaptive)?;
         if let Some(entry) = self.state.codes.get(&code.addr()) {
             snapshot.noted = entry.notes.by_instruction();
+            snapshot.seen_locals = entry.memory.all();
         }
         let adaptive = Code::without_addresses(adaptive, &base);
         snapshot.adaptive = adaptive.iter().flat_map(|it| it.to_le_bytes()).collect();

@@ -147,6 +147,13 @@ impl Memory {
         }
     }
 
+    /// What is known of all locals; of those that hold now this, now that, that they do.
+    pub(crate) fn all(&self) -> Vec<Seen> {
+        let mut all = vec![Seen::Nothing; self.seen.len()];
+        self.apply(&mut all, 0);
+        all
+    }
+
     /// Adds to what is seen now: what locals behind the first `n_args` held, and that some hold now this, now that.
     pub(crate) fn apply(&self, seen: &mut [Seen], n_args: usize) {
         let known = self.seen.iter().zip(&self.mixed);

@@ -367,11 +367,22 @@ impl Builder<'_> {
                     let method = self.loaded_by(index, instr);
                     method.is_some_and(|it| self.is_leaf_callee(it, index, depth))
                 }
+                Opcode::BinarySubscr | Opcode::StoreSubscr => self.knows_container(index, instr),
                 _ => may_be_in_leaf(instr),
             } || (instr.never_ran && !self.request.mode.generic_unknown);
             self.track_known(index, instr, &mut known);
             may_be
         })
+    }
+
+    /// Whether it is known what an instruction gets or sets an item of: what is done in the general way would leave an
+    /// inlined function each time.
+    fn knows_container(&self, index: usize, instr: &Instr) -> bool {
+        let noted = &self.request.codes[index].noted;
+        let at = noted.binary_search_by_key(&instr.offset, |(offset, _)| *offset);
+        let container = at.ok().and_then(|at| noted[at].1.get(1));
+        let is_known = container.is_some_and(|it| Kind::from_seen(*it).is_single());
+        instr.special.is_some() || is_known || self.site_in(index, instr).is_some()
     }
 
     /// What an instruction of a code object has learned of what it loads or calls.
@@ -651,8 +662,6 @@ fn may_be_in_leaf(instr: &Instr) -> bool {
             | PopTop
             | UnaryInvert
             | JumpForward
-            | BinarySubscr
-            | StoreSubscr
             | BuildTuple
             | UnpackSequence
             | RaiseVarargs

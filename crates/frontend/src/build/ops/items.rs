@@ -35,6 +35,9 @@ impl Builder<'_> {
     }
 
     fn get_item(&mut self, instr: &Instr) -> Result {
+        if instr.special.is_none() {
+            self.note_operands(instr);
+        }
         let index = self.pop()?;
         let container = self.pop()?;
         let special = instr.special.filter(|_| self.may_speculate());
@@ -262,6 +265,9 @@ impl Builder<'_> {
     }
 
     fn set_item(&mut self, instr: &Instr) -> Result {
+        if instr.special.is_none() {
+            self.note_operands(instr);
+        }
         let index = self.pop()?;
         let container = self.pop()?;
         let value = self.pop()?;

@@ -87,6 +87,13 @@ impl Builder<'_> {
             Local::Inlined(item) => {
                 let item = self.shared(local, item, behind)?;
                 self.frame_mut().locals[local as usize] = Local::Inlined(item.clone());
+                let hint = self.infos[self.frame().code].hints[local as usize];
+                if let Item::Val(value) = item
+                    && !self.func.ty(value).kinds.is_single()
+                    && !self.hints.contains_key(&value)
+                {
+                    self.hint(value, hint);
+                }
                 item
             }
             Local::Memory { ty, cached } => {

@@ -15,6 +15,8 @@ impl<'a> Builder<'a> {
             return;
         }
         let n_operands = noted_operands(instr.opcode);
+        // Of what an item is asked is noted even where it is known: who inlines the code does not know it.
+        let is_subscript = matches!(instr.opcode, Opcode::BinarySubscr | Opcode::StoreSubscr);
         let Some(before) = self.before.last() else {
             return;
         };
@@ -28,7 +30,8 @@ impl<'a> Builder<'a> {
             .collect();
         for (operand, item) in operands.iter().enumerate() {
             let Item::Val(value) = *item else { continue };
-            if self.func.rep(value) != Rep::Obj || is_known(self.func.ty(value).kinds) {
+            let is_wanted = (is_subscript && operand == 1) || !is_known(self.func.ty(value).kinds);
+            if self.func.rep(value) != Rep::Obj || !is_wanted {
                 continue;
             }
             let noted = Noted {
