@@ -6,47 +6,18 @@
 #include "inline.h"
 
 #include <internal/pycore_dict.h>
-#include <opcode.h>
 
 #define NAME_ERROR "name '%.200s' is not defined"
 
-/* A float, or an int that a double surely holds exactly, as a double. */
-static inline bool as_double(O v, double *d)
-{
-    if (PyFloat_CheckExact(v)) {
-        *d = PyFloat_AS_DOUBLE(v);
-        return true;
-    }
-    if (PyLong_CheckExact(v) && martlet_inline_int_is_compact(v)) {
-        *d = (double)martlet_inline_int_compact_value(v);
-        return true;
-    }
-    return false;
-}
+/* operators.c */
+O martlet_mixed_op(O left, O right, int32_t op);
 
-/* left OP right, where op is BINARY_OP's argument (in-place forms included); new. Where nothing is guessed, numbers are
- * mostly floats mixed with ints: those need no dispatch. Source: BINARY_OP. */
+/* left OP right, where op is BINARY_OP's argument (in-place forms included); new. Numbers need no dispatch.
+ * Source: BINARY_OP. */
 MARTLET_CALL O martlet_binary_op(O left, O right, int32_t op)
 {
-    double a, b;
-    if ((PyFloat_CheckExact(left) || PyFloat_CheckExact(right)) && as_double(left, &a) && as_double(right, &b)) {
-        switch (op >= NB_INPLACE_ADD ? op - NB_INPLACE_ADD : op) {
-        case NB_ADD:
-            return PyFloat_FromDouble(a + b);
-        case NB_SUBTRACT:
-            return PyFloat_FromDouble(a - b);
-        case NB_MULTIPLY:
-            return PyFloat_FromDouble(a * b);
-        case NB_TRUE_DIVIDE:
-            if (b != 0.0) {
-                return PyFloat_FromDouble(a / b);
-            }
-            break;
-        default:
-            break;
-        }
-    }
-    return _PyEval_BinaryOps[op](left, right);
+    O result = martlet_mixed_op(left, right, op);
+    return result != NULL ? result : _PyEval_BinaryOps[op](left, right);
 }
 
 /* The rich comparison `op` (Py_LT .. Py_GE); new. Source: COMPARE_OP. */

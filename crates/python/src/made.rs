@@ -107,5 +107,6 @@ fn put(
         )
         .map_err(refused)?;
     install::installed(gil, state, &version);
+    state.entries_changed = true;
     Ok(())
 }

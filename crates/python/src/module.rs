@@ -52,7 +52,7 @@ fn compile(gil: Python<'_>, function: &Bound<'_, PyAny>) -> PyResult<bool> {
     let func = Addr::of(&function);
     with(gil, |state| {
         let _ = calls::ask_for_function(gil, state, func, Vec::new(), true);
-        functions::enter_function(gil, func);
+        state.entries_changed = true;
     });
     Ok(with(gil, |state| {
         state
