@@ -2,6 +2,7 @@
  */
 #include "inline.h"
 
+#include <internal/pycore_typeobject.h>
 #include <opcode.h>
 
 /* floats.c and ints.c */
@@ -160,15 +161,16 @@ MARTLET_CALL O martlet_operator_rest(O left, O right, int32_t number)
 {
     PyTypeObject *type = Py_TYPE(right);
     bool is_number = PyLong_CheckExact(left) || PyFloat_CheckExact(left) || PyBool_Check(left) || left == Py_None;
-    if (type != Py_TYPE(left) && !is_number && PyType_HasFeature(type, Py_TPFLAGS_HEAPTYPE)) {
-        O method = PyObject_GetAttrString((O)type, martlet_operator_name((uint32_t)number, 1));
-        if (method == NULL) {
-            if (!PyErr_ExceptionMatches(PyExc_AttributeError)) {
-                return NULL;
-            }
-            PyErr_Clear();
-        } else {
+    if (type != Py_TYPE(left) && !is_number) {
+        O name = PyUnicode_InternFromString(martlet_operator_name((uint32_t)number, 1));
+        if (name == NULL) {
+            return NULL;
+        }
+        O method = _PyType_Lookup(type, name);
+        Py_DECREF(name);
+        if (method != NULL && PyFunction_Check(method)) {
             O args[] = {right, left};
+            Py_INCREF(method);
             O result = PyObject_Vectorcall(method, args, 2, NULL);
             Py_DECREF(method);
             if (result != Py_NotImplemented) {

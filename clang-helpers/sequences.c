@@ -130,14 +130,16 @@ MARTLET_CALL O martlet_list_slice_by(O list, int64_t start, int64_t stop, int64_
     return part;
 }
 
-/* list[start:stop] = v, both exact lists. A v that nobody else has, and of as many items, gives them in exchange for the
- * old ones, which die with it. Source: list_ass_subscript. */
+/* list[start:stop] = v, both exact lists; steals v. A v that nobody else has, and of as many items, gives them in exchange
+ * for the old ones, which die with it. Source: list_ass_subscript. */
 MARTLET_CALL int martlet_list_store_slice(O list, int64_t start, int64_t stop, O v)
 {
     PySlice_AdjustIndices(Py_SIZE(list), &start, &stop, 1);
     Py_ssize_t n = stop > start ? stop - start : 0;
     if (Py_REFCNT(v) != 1 || Py_SIZE(v) != n || v == list) {
-        return PyList_SetSlice(list, start, stop, v);
+        int status = PyList_SetSlice(list, start, stop, v);
+        Py_DECREF(v);
+        return status;
     }
     O *old = ((PyListObject *)list)->ob_item + start, *new = ((PyListObject *)v)->ob_item;
     for (Py_ssize_t i = 0; i < n; i++) {
@@ -145,6 +147,7 @@ MARTLET_CALL int martlet_list_store_slice(O list, int64_t start, int64_t stop, O
         old[i] = new[i];
         new[i] = item;
     }
+    Py_DECREF(v);
     return 0;
 }
 

@@ -482,10 +482,14 @@ martlet_operator_method(uint32_t left, uint32_t right, uint32_t number)
     if ((l != NULL && is_sequence(l)) || (r != NULL && is_sequence(r))) {
         return NULL;
     }
+    /* The numbers' own slots take objects of their subclasses. */
+    PyTypeObject *only = l == NULL ? r : r == NULL ? l : NULL;
+    if (only != NULL && (PyType_HasFeature(only, Py_TPFLAGS_LONG_SUBCLASS) || PyType_IsSubtype(only, &PyFloat_Type))) {
+        return NULL;
+    }
     O found;
     if (l == NULL) {
-        bool is_number = PyType_HasFeature(r, Py_TPFLAGS_LONG_SUBCLASS) || PyType_IsSubtype(r, &PyFloat_Type);
-        found = is_number ? NULL : lookup(r, martlet_operator_name(number, 1));
+        found = lookup(r, martlet_operator_name(number, 1));
     }
     else {
         const char *in_place = martlet_operator_name(number, 2);

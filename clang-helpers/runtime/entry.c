@@ -173,7 +173,7 @@ interpret_call(O callable, O const *args, size_t nargsf, O kwnames, TS ts)
         martlet_suspended = 1;
     }
     else if (record == NULL ? !martlet_always : record->refused || !record->entered) {
-        func->vectorcall = martlet_plain_vectorcall;
+        martlet_leave_function(func);
     }
     if (ts->interp->eval_frame != NULL || !(((PyCodeObject *)func->func_code)->co_flags & CO_OPTIMIZED)) {
         return martlet_plain_vectorcall(callable, args, nargsf, kwnames);
@@ -281,7 +281,9 @@ martlet_vectorcall(O callable, O const *args, size_t nargsf, O kwnames)
 static __attribute__((noinline)) O
 call_slowly(TS ts, O callable, O *args, size_t n, O names)
 {
-    martlet_enter_function((PyFunctionObject *)callable);
+    if (!martlet_suspended) {
+        martlet_enter_function((PyFunctionObject *)callable);
+    }
     vectorcallfunc entry = ((PyFunctionObject *)callable)->vectorcall;
     size_t n_positional = n - (size_t)n_keywords(names);
     O result;

@@ -273,11 +273,24 @@ finish_inlined(TS ts, F frame, bool raised)
     return _PyEval_EvalFrameDefault(ts, frame, 0);
 }
 
-/* Set in the word of `return_to` where the callee is an __init__, and where its result is dropped. */
+/* Set in the word of `return_to` where the callee is an __init__, where its result is dropped and the three operands of an
+ * assignment stand on the caller's stack, */
 #define INITIALISES (1u << 31)
 #define DROPPED (1u << 30)
-/* ... and where it is an operator's, whose operands stand on the caller's stack. */
+/* and where it is an operator's, whose two operands stand there. */
 #define OPERATED (1u << 29)
+
+/* Drops the operands that stayed on the caller's stack while an inlined callee ran, the lowest first. */
+static void
+drop_operands(F caller, uint32_t return_to)
+{
+    int n = return_to & OPERATED ? 2 : return_to & DROPPED ? 3 : 0;
+    O *operands = caller->localsplus + caller->stacktop - n;
+    caller->stacktop -= n;
+    for (int i = 0; i < n; i++) {
+        Py_DECREF(operands[i]);
+    }
+}
 
 /* Gives the caller the result of an inlined callee, and lets it go on behind the call. False with an exception set: an
  * __init__ has not returned None. */
@@ -293,15 +306,14 @@ return_to_caller(F caller, O result, uint32_t return_to)
     }
     else if (return_to & DROPPED) {
         Py_DECREF(result);
+        drop_operands(caller, return_to);
     }
     else if (return_to & OPERATED) {
-        O right = caller->localsplus[--caller->stacktop];
-        O left = caller->localsplus[--caller->stacktop];
         if (result == Py_NotImplemented) {
-            result = martlet_operator_rest(left, right, caller->instr_ptr->op.arg);
+            O *operands = caller->localsplus + caller->stacktop - 2;
+            result = martlet_operator_rest(operands[0], operands[1], caller->instr_ptr->op.arg);
         }
-        Py_DECREF(left);
-        Py_DECREF(right);
+        drop_operands(caller, return_to);
         if (result == NULL) {
             return false;
         }
@@ -472,6 +484,9 @@ leave(TS ts, F root, struct martlet_unit *unit, uint32_t index, const uint32_t *
         n_pushed--;
         ts->py_recursion_remaining++;
         O result = finish_inlined(ts, frames[n_pushed], raised);
+        if (result == NULL) {
+            drop_operands(frames[n_pushed - 1], return_to[n_pushed - 1]);
+        }
         raised = result == NULL || !return_to_caller(frames[n_pushed - 1], result, return_to[n_pushed - 1]);
     }
 

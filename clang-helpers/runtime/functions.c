@@ -17,7 +17,8 @@ wants_entry(PyFunctionObject *func)
 {
     PyCodeObject *code = (PyCodeObject *)func->func_code;
     struct martlet_record *record = martlet_record_of(code);
-    return record == NULL ? martlet_always && martlet_enabled && (code->co_flags & CO_OPTIMIZED) : record->entered;
+    return record == NULL ? martlet_always && martlet_enabled && (code->co_flags & CO_OPTIMIZED)
+                          : record->entered && !record->refused;
 }
 
 /* MAKE_FUNCTION copies co_version into the function after the watcher ran, and call sites that saw that version would
@@ -120,17 +121,25 @@ visit_enter(O object, void *Py_UNUSED(context))
     return 1;
 }
 
+/* The function is entered as the interpreter does it from now on, and call sites may specialise for it again. */
+void
+martlet_leave_function(PyFunctionObject *func)
+{
+    func->vectorcall = martlet_plain_vectorcall;
+    PyCodeObject *code = (PyCodeObject *)func->func_code;
+    struct martlet_record *record = martlet_record_of(code);
+    if (record != NULL && record->saved_version != 0 && func->func_version == 0) {
+        _PyFunction_SetVersion(func, record->saved_version);
+    }
+}
+
 static int
 visit_leave(O object, void *Py_UNUSED(context))
 {
     if (PyFunction_Check(object)) {
         PyFunctionObject *func = (PyFunctionObject *)object;
         if (func->vectorcall == martlet_vectorcall && !wants_entry(func)) {
-            func->vectorcall = martlet_plain_vectorcall;
-            struct martlet_record *record = martlet_record_of((PyCodeObject *)func->func_code);
-            if (record != NULL && record->saved_version != 0 && func->func_version == 0) {
-                _PyFunction_SetVersion(func, record->saved_version);
-            }
+            martlet_leave_function(func);
         }
     }
     return 1;

@@ -92,6 +92,7 @@ MARTLET_RUNTIME O martlet_stay(TS ts, F frame);
 
 /* functions.c */
 MARTLET_RUNTIME void martlet_enter_function(PyFunctionObject *func);
+MARTLET_RUNTIME void martlet_leave_function(PyFunctionObject *func);
 
 /* launch.c */
 #define MARTLET_MAX_HIDDEN 8

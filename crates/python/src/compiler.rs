@@ -14,7 +14,7 @@ use martlet_engine::{
     Timings, reasons,
 };
 use martlet_snapshot::{
-    Costs, Dump, Effort, ExitRecord, ObjId, Reply, Request, Seen, SlotValue, decode, encode,
+    Costs, Dump, Effort, ExitRecord, Noted, ObjId, Reply, Request, Seen, SlotValue, decode, encode,
     encode_exits,
 };
 
@@ -85,8 +85,8 @@ pub(crate) struct Meta {
     pub(crate) heat: AtomicU32,
     /// All such time, since it was made.
     pub(crate) machine_time: AtomicU32,
-    /// It was made with what an earlier one had noted.
-    pub(crate) informed: bool,
+    /// Of each of its notes, whether it was made with what an earlier version had noted there.
+    pub(crate) informed: Vec<bool>,
     /// A better one was asked for.
     pub(crate) promoted: AtomicBool,
     /// Another one was asked for because this one is left too often.
@@ -235,6 +235,7 @@ impl Compiler for Remote {
             unit.exits.len(),
             unit.notes.len(),
         );
+        let informed = unit.notes.iter().map(|it| is_noted(&source.request, it));
         let noted = unit.notes.iter().map(|it| {
             let code = source.codes.get(it.code as usize).copied();
             (code.unwrap_or(Addr::NULL), it.offset, it.operand)
@@ -272,7 +273,7 @@ impl Compiler for Remote {
                 seen: seen_of(&source.request),
                 heat: AtomicU32::new(0),
                 machine_time: AtomicU32::new(0),
-                informed: source.request.codes.iter().any(|it| !it.noted.is_empty()),
+                informed: informed.collect(),
                 promoted: AtomicBool::new(false),
                 succeeded: AtomicBool::new(false),
                 name: request.name.clone(),
@@ -323,7 +324,7 @@ impl Made {
                 seen: Default::default(),
                 heat: AtomicU32::new(0),
                 machine_time: AtomicU32::new(0),
-                informed: source.request.codes.iter().any(|it| !it.noted.is_empty()),
+                informed: Vec::new(),
                 promoted: AtomicBool::new(false),
                 succeeded: AtomicBool::new(false),
                 name: request.name.clone(),
@@ -334,6 +335,17 @@ impl Made {
             },
         }
     }
+}
+
+/// Whether an operand was noted by an earlier version.
+fn is_noted(request: &Request, operand: &Noted) -> bool {
+    let code = request.codes.get(operand.code as usize);
+    let noted = code.map_or(&[][..], |it| &it.noted);
+    let at = noted.binary_search_by_key(&operand.offset, |it| it.0);
+    let operands = at.map_or(&[][..], |at| &noted[at].1);
+    operands
+        .get(operand.operand as usize)
+        .is_some_and(|it| *it != Seen::Nothing)
 }
 
 fn seen_of(request: &Request) -> (Vec<Seen>, Vec<Seen>) {

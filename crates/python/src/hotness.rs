@@ -51,6 +51,8 @@ const BETTER_BYTECODE_HEAT: u32 = 2_000;
 /// General calls, one in so many bytecodes, of which a version that knew nothing of them is made anew before it is made
 /// better.
 const BLIND: u32 = 25;
+/// It knew nothing if so many times the operands that it has noted first are more than its general calls.
+const NEWS: u32 = 8;
 /// Heat of code that runs in the interpreter although there is a version, at which another one is asked for.
 const AGAIN_HEAT: u32 = 8_000;
 /// A sample that comes later than this after it was asked for was not asked for in Python code, which looks up within
@@ -364,8 +366,9 @@ fn heat_version(
     let point = version.point();
     let entry = header_of(point).map_or(EntryPoint::Start, EntryPoint::Loop);
     // What does much in the general way is first made as quickly again, with what it has noted.
-    let is_blind = !meta.informed
-        && meta.header.notes().any(|it| it != 0)
+    let notes = meta.header.notes().zip(&meta.informed);
+    let n_new = notes.filter(|(note, known)| *note != 0 && !*known).count() as u32;
+    let is_blind = n_new * NEWS > meta.costs.general_calls
         && meta.costs.general_calls * BLIND > meta.costs.bytecodes;
     let (effort, pays) = if is_blind {
         let price = calls::estimate(gil, state, addr, entry, Effort::Quick);

@@ -247,6 +247,16 @@ impl State {
                 it.asked = u8::from(live);
             });
         }
+        // Without a version the interpreter calls its functions as it calls others: each gets its own entry back when it
+        // is called the next time. Where calls are counted they go by us.
+        if !live
+            && entry.raw.get().entered != 0
+            && entry.raw.get().eager == 0
+            && self.options.always == 0
+        {
+            entry.raw.set(|it| it.entered = 0);
+            functions::restore_version(gil, addr, entry.raw.get().saved_version);
+        }
         if live && entry.raw.get().entered == 0 {
             entry.raw.set(|it| it.entered = 1);
             functions::forget_version(gil, addr);

@@ -90,7 +90,8 @@ pub enum Returned {
     /// The callee is an `__init__`: it must be None and is dropped. The object that it initialises is on the stack
     /// already.
     Initialised,
-    /// It is dropped, whatever it is: `__setitem__` was called for an assignment.
+    /// It is dropped, whatever it is: `__setitem__` was called for an assignment, whose three operands are on the caller's
+    /// stack still and go, too.
     Dropped,
     /// It is that of an operator, whose two operands are on the caller's stack still: it takes their place. Where it is
     /// `NotImplemented`, what is left of the operator's protocol is done.

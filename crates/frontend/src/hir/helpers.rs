@@ -194,7 +194,7 @@ helpers! {
     StrContains = "martlet_str_contains" () [Obj, Obj] -> BoolOrError BOOL "";
     ListSlice = "martlet_list_slice" () [Obj, I64, I64] -> New LIST "";
     ListSliceBy = "martlet_list_slice_by" () [Obj, I64, I64, I64, Const32] -> New LIST "";
-    ListStoreSlice = "martlet_list_store_slice" () [Obj, I64, I64, Obj] -> Status ANY "run";
+    ListStoreSlice = "martlet_list_store_slice" () [Obj, I64, I64, Steal] -> Status ANY "run";
     TupleSlice = "martlet_tuple_slice" () [Obj, I64, I64] -> New TUPLE "";
     StrSlice = "martlet_str_slice" () [Obj, I64, I64] -> New STR "";
     DelItem = "martlet_del_item" () [Obj, Obj] -> Status ANY "run";

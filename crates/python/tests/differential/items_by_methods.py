@@ -61,7 +61,7 @@ def eliminate(rows):
         rows[j], rows[n - 1 - j] = rows[n - 1 - j], rows[j]
         for i in range(j + 1, n):
             for k in range(j + 1, n):
-                rows[i][k] -= rows[i][j] * rows[j][k] / (1.0 + rows[j][j])
+                rows[i][k] -= rows[i][j] * rows[j][k] / (1.0 + abs(rows[j][j]))
 
 
 def numbers():
@@ -155,6 +155,51 @@ def results():
     print(all_keys)
 
 
+class Dies:
+    """Its death tells what stands in an attribute by then."""
+
+    def __init__(self, log, owner):
+        self.log = log
+        self.owner = owner
+
+    def __del__(self):
+        self.log.append(self.owner.text)
+
+
+class Texts:
+    text = ""
+
+    def __setitem__(self, key, value):
+        if key < 0:
+            value = None
+            print("cleared")
+        self.text = key
+        return value
+
+    def keep(self, pair, text):
+        self.text = text
+
+
+def deaths():
+    """What is passed to an inlined method dies where it dies when that is called."""
+    texts, log = Texts(), []
+
+    def store(texts, key, log, rounds):
+        for i in range(rounds):
+            texts[key] = Dies(log, texts)
+
+    def keep(texts, log, i):
+        texts.keep((Dies(log, texts), 1), i)
+
+    for i in range(ROUNDS * 300):
+        store(texts, i, log, 1)
+        keep(texts, log, -i)
+    print(len(log), log[:6], log[-4:], log == [n for i in range(ROUNDS * 300) for n in (i, -i)])
+    del log[:]
+    store(texts, -1, log, 2)
+    print(log)
+
+
 class Changing:
     def __init__(self):
         self.values = [1, 2, 3, 4]
@@ -209,4 +254,5 @@ def redefinitions():
 numbers()
 failures()
 results()
+deaths()
 redefinitions()

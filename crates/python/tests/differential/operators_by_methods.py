@@ -128,6 +128,51 @@ def changed():
     Vector.__add__ = add
 
 
+class OfInt(int):
+    def __add__(self, other):
+        return NotImplemented
+
+
+class OfFloat(float):
+    def __add__(self, other):
+        return NotImplemented
+
+
+class Either:
+    def __add__(self, other):
+        return NotImplemented
+
+    __or__ = __add__
+
+
+class Meta(type):
+    def __radd__(cls, other):
+        return "of the metaclass"
+
+
+class Plain(metaclass=Meta):
+    pass
+
+
+def either(a, b):
+    return a | b
+
+
+def of_numbers():
+    """Subclasses of numbers, beside which the number's own operator comes; and methods of metaclasses, which do not."""
+    for value, others in ((OfInt(1), (3, 0.5)), (OfFloat(2.0), (3.0, 0.5))):
+        for _ in range(ROUNDS * 10):
+            result = [sum_of_two(value, other) for other in others]
+        print(result)
+    for function in (sum_of_two, either):
+        for _ in range(ROUNDS // 4):
+            try:
+                function(Either(), Plain())
+            except TypeError as caught:
+                error = caught
+        print(error)
+
+
 class Mixed:
     def __init__(self, value):
         self.value = value
@@ -174,7 +219,24 @@ def reversed_parts(items, rounds):
     return flips
 
 
+def stored_and_kept(items, y):
+    items[0:2] = kept = [y, 8]
+    return kept
+
+
+def stored_in_turn(items, parts):
+    for items[0:2] in parts:
+        pass
+    return items
+
+
 def slices():
+    items = [1, 2, 3]
+    parts = ([5, 6], [7, 8])
+    for i in range(ROUNDS * 10):
+        kept = stored_and_kept(items, i)
+        stored_in_turn(items, parts)
+    print(kept, items, parts)
     items = list(range(10))
     for _ in range(10):
         flips = reversed_parts(items, ROUNDS)
@@ -206,5 +268,6 @@ def slices():
 hot()
 refused()
 changed()
+of_numbers()
 numbers()
 slices()

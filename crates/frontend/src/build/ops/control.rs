@@ -117,7 +117,6 @@ impl Builder<'_> {
                 Some(Returned::Initialised) => {
                     self.guard_kind(*value, Kind::NONE);
                 }
-                Some(Returned::Dropped) => self.release(*value),
                 Some(Returned::Operated) if self.may_be_not_implemented(*value) => {
                     let refused = self.helper(HelperId::IsNotImplemented, vec![*value]);
                     self.guard(refused, false);
@@ -128,24 +127,27 @@ impl Builder<'_> {
         let callee = self.frames.pop().expect("an inlined frame");
         // What dies with the frame must not run code, for there is no frame.
         for local in callee.locals {
-            if let Local::Inlined(Item::Val(value)) = local
-                && Item::Val(value) != *item
+            if let Local::Inlined(held) = local
+                && held != *item
             {
-                self.release(value);
+                self.release_item(&held);
             }
         }
         let call = self.frame_mut().call.take().expect("a call is under way");
-        if call.returned == Returned::Operated {
-            for operand in self.pop_n(2)? {
-                if let Item::Val(value) = operand
-                    && operand != *item
-                {
-                    self.release(value);
-                }
+        let n_operands = match call.returned {
+            Returned::Operated => 2,
+            Returned::Dropped => 3,
+            _ => 0,
+        };
+        for operand in self.pop_n(n_operands)? {
+            if operand != *item {
+                self.release_item(&operand);
             }
         }
-        if matches!(call.returned, Returned::Pushed | Returned::Operated) {
-            self.push(item.clone());
+        match call.returned {
+            Returned::Pushed | Returned::Operated => self.push(item.clone()),
+            Returned::Dropped => self.release_item(item),
+            Returned::Initialised => {}
         }
         Ok(Flow::Goto(call.return_to))
     }

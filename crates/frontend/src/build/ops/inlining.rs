@@ -27,8 +27,8 @@ enum Inlined {
     Head(Head),
     /// As a whole; it is the `__init__` of an object of this class, which is made for it.
     Initialiser(Value),
-    /// As a whole; its result is dropped.
-    Store,
+    /// As a whole; it is called for an assignment to an item, the operands of which stay on the caller's stack.
+    Store([Item; 3]),
     /// As a whole; it is called for an operator on these items, which stay on the caller's stack.
     Operator([Item; 2]),
 }
@@ -120,11 +120,17 @@ impl Builder<'_> {
         let function = self.guarded_function(id, &info);
         let is_store = instr.opcode == Opcode::StoreSubscr;
         if let Some(code) = self.inlinable(info.code) {
-            let how = match is_store {
-                true => Inlined::Store,
-                false => Inlined::Whole,
+            let (args, operands) = match is_store {
+                true => self.held_twice(args)?,
+                false => (args.to_vec(), Vec::new()),
             };
-            self.inline(instr, function, info.code, code, args, how)?;
+            let how = match &operands[..] {
+                [container, key, value] => {
+                    Inlined::Store([value.clone(), container.clone(), key.clone()])
+                }
+                _ => Inlined::Whole,
+            };
+            self.inline(instr, function, info.code, code, &args, how)?;
             return Ok(Some(Flow::Goto(0)));
         }
         if !info.direct || is_store {
@@ -463,6 +469,26 @@ impl Builder<'_> {
         made.collect()
     }
 
+    /// Arguments that the caller's stack holds besides, to drop them alone, and what it holds: of an object that was not
+    /// made and whose death nobody sees, nothing.
+    fn held_twice(&mut self, args: &[Item]) -> Result<(Vec<Item>, Vec<Item>), Refusal> {
+        let (mut given, mut held) = (Vec::new(), Vec::new());
+        for arg in args {
+            if matches!(arg, Item::Virtual(..)) && self.dies_quietly(arg) {
+                given.push(arg.clone());
+                held.push(Item::Val(self.helper(HelperId::LoadNone, vec![])));
+                continue;
+            }
+            let arg = match arg {
+                Item::Virtual(..) => Item::Val(self.obj(arg)?),
+                other => other.clone(),
+            };
+            given.push(arg.clone());
+            held.push(arg);
+        }
+        Ok((given, held))
+    }
+
     fn inline(
         &mut self,
         instr: &Instr,
@@ -485,7 +511,7 @@ impl Builder<'_> {
         };
         let returned = match how {
             Inlined::Initialiser(_) => Returned::Initialised,
-            Inlined::Store => Returned::Dropped,
+            Inlined::Store(_) => Returned::Dropped,
             Inlined::Operator(_) => Returned::Operated,
             _ => Returned::Pushed,
         };
@@ -498,8 +524,10 @@ impl Builder<'_> {
             args[0] = Item::Val(instance);
             self.push_value(instance);
         }
-        if let Inlined::Operator(operands) = &how {
-            self.frame_mut().stack.extend(operands.clone());
+        match &how {
+            Inlined::Operator(operands) => self.frame_mut().stack.extend(operands.clone()),
+            Inlined::Store(operands) => self.frame_mut().stack.extend(operands.clone()),
+            _ => {}
         }
         let mut locals = Vec::new();
         for (index, arg) in args.into_iter().enumerate() {

@@ -237,6 +237,22 @@ impl Builder<'_> {
         }
     }
 
+    /// The same for an item: of an object that was not made, for what is in it.
+    pub(super) fn release_item(&mut self, item: &Item) {
+        let mut values = Vec::new();
+        self.released_by(item, &mut values);
+        for value in values {
+            self.release(value);
+        }
+    }
+
+    /// Whether letting go of an item can be seen by nobody.
+    pub(super) fn dies_quietly(&self, item: &Item) -> bool {
+        let mut values = Vec::new();
+        self.released_by(item, &mut values);
+        values.is_empty()
+    }
+
     /// Whether letting go of a value can be seen by nobody: it dies silently, or a variable or a stack has it still.
     fn is_kept(&self, value: Value) -> bool {
         let root = self.func.root(value);
@@ -334,9 +350,7 @@ impl Builder<'_> {
     ) -> std::result::Result<bool, Refusal> {
         if let Local::Inlined(old) = self.frame().locals[local as usize].clone() {
             self.frame_mut().locals[local as usize] = Local::Inlined(Item::Null);
-            if let Item::Val(value) = old {
-                self.release(value);
-            }
+            self.release_item(&old);
             let item = self.unboxed_by_hint(local, item);
             self.frame_mut().locals[local as usize] = Local::Inlined(item);
             return Ok(false);
