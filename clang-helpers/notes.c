@@ -2,14 +2,24 @@
  *
  * Code that was compiled quickly notes the classes of operands wherever it does something in the general way; the next
  * version is made for them. A note is one word: how crates/snapshot's `Seen` numbers the class (of an array, 256 and its
- * typecode), MARTLET_MIXED if another one was seen before, and in the upper half the version of a class of Python's.
+ * typecode; of what was now an int and now a float, MARTLET_NUMBER), MARTLET_MIXED if another one was seen before, and in
+ * the upper half the version of a class of Python's.
  */
 #include "inline.h"
 
 /* buffers.c */
 char martlet_array_code(O v);
 
+#define MARTLET_INT 3
+#define MARTLET_FLOAT 5
+#define MARTLET_NUMBER 17
 #define MARTLET_MIXED (1u << 16)
+
+/* Whether a number of a class, as martlet_seen gives it, or of a note, is that of a number. */
+MARTLET_INLINE bool is_number(uint64_t seen)
+{
+    return seen == MARTLET_INT || seen == MARTLET_FLOAT || seen == MARTLET_NUMBER;
+}
 
 /* The class of a live value, numbered as crates/snapshot's `Seen`; of an array, 256 and its typecode. v may be NULL. */
 MARTLET_CALL uint32_t martlet_seen(O v)
@@ -51,6 +61,10 @@ MARTLET_LEAF void martlet_note(struct martlet_unit *unit, uint32_t index, O v)
     uint32_t seen = martlet_seen(v);
     uint32_t version = PyType_HasFeature(Py_TYPE(v), Py_TPFLAGS_HEAPTYPE) ? Py_TYPE(v)->tp_version_tag : 0;
     uint64_t now = (uint64_t)version << 32 | seen;
+    if (known != 0 && known != now && is_number(known) && is_number(now)) {
+        unit->notes[index] = MARTLET_NUMBER;
+        return;
+    }
     uint64_t mixed = known != 0 && (known & ~(uint64_t)MARTLET_MIXED) != now ? MARTLET_MIXED : known & MARTLET_MIXED;
     unit->notes[index] = now | mixed;
 }

@@ -336,6 +336,13 @@ pub(crate) fn ask(
 pub(crate) fn give_up(state: &mut State, addr: Addr, reason: &'static str) {
     if let Some(entry) = state.codes.get_mut(&addr) {
         entry.raw.set(|it| it.refused = 1);
+    }
+    note_refusal(state, addr, reason);
+}
+
+/// Tells why there is no machine code of a function, or none of one of its loops.
+pub(crate) fn note_refusal(state: &mut State, addr: Addr, reason: &'static str) {
+    if let Some(entry) = state.codes.get_mut(&addr) {
         entry.refusal = Some(Refusal::new(reason, entry.qualname.to_string()));
         *state.refused.entry(reason).or_default() += 1;
     }

@@ -7,7 +7,7 @@ use martlet_engine::machine_code::Code;
 use martlet_engine::{InstallHooks, Refusal, Version, reasons};
 use martlet_snapshot::SlotValue;
 
-use crate::calls::{close_loop, give_up};
+use crate::calls::{close_loop, give_up, note_refusal};
 use crate::compiler::{Meta, SLOTS};
 use crate::raw::{Gil, dl, unit};
 use crate::state::{State, cell_of, header_of};
@@ -83,7 +83,10 @@ pub(crate) fn give_back(
         state.engine.break_assumption(key, NOT_WORTH_IT);
     }
     match header_of(point) {
-        Some(header) => close_loop(state, addr, header),
+        Some(header) => {
+            close_loop(state, addr, header);
+            note_refusal(state, addr, NOT_WORTH_IT);
+        }
         None => give_up(state, addr, NOT_WORTH_IT),
     }
     state.refresh(gil, addr);

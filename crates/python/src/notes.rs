@@ -25,7 +25,7 @@ struct Note {
     type_version: u32,
 }
 
-/// Of several classes.
+/// Of several classes, numbers apart.
 const OF_SEVERAL: Note = Note {
     seen: Seen::Other,
     type_version: 0,
@@ -44,7 +44,10 @@ impl Notes {
             _ => OF_SEVERAL,
         };
         let known = self.operands.entry(place).or_insert(new);
-        if *known != new {
+        let is_number = |it: Seen| matches!(it, Seen::Int | Seen::Float | Seen::Number);
+        if *known != new && is_number(known.seen) && is_number(new.seen) {
+            known.seen = Seen::Number;
+        } else if *known != new {
             *known = OF_SEVERAL;
         }
     }

@@ -124,6 +124,8 @@ pub enum Seen {
     Array(u8),
     /// Anything else.
     Other,
+    /// Exact `int` now and exact `float` then. Never of a value at hand.
+    Number,
 }
 
 /// Feedback of one bytecode that needed the interpreter to resolve: what its inline cache points at.

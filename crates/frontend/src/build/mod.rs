@@ -370,15 +370,29 @@ impl<'a> Builder<'a> {
         let code = self.frame().code as u32;
         match self.avoid.get(&(code, self.start)) {
             Some(times) => *times,
-            None => u32::from(self.wary.contains(&code) && self.guesses_kinds()),
+            None => u32::from(
+                (self.wary.contains(&code) && self.guesses_kinds()) || self.is_noted_as_mixed(),
+            ),
         }
+    }
+
+    /// Whether an operand of the arithmetic or comparison at hand was noted to be an int now and a float then: as if a
+    /// guess had failed there.
+    fn is_noted_as_mixed(&self) -> bool {
+        let noted = &self.snapshot().noted;
+        let at = noted.binary_search_by_key(&self.offset, |it| it.0);
+        at.is_ok_and(|at| noted[at].1.contains(&martlet_snapshot::Seen::Number))
+            && self.opcode_is(|it| matches!(it, Opcode::BinaryOp | Opcode::CompareOp))
+    }
+
+    fn opcode_is(&self, test: impl Fn(Opcode) -> bool) -> bool {
+        let code = &self.infos[self.frame().code].code;
+        code.at(self.start).is_some_and(|instr| test(instr.opcode))
     }
 
     /// Whether the current bytecode is one that computes with numbers or hands them on.
     fn guesses_kinds(&self) -> bool {
-        let code = &self.infos[self.frame().code].code;
-        code.at(self.start)
-            .is_some_and(|instr| guesses_kinds(instr.opcode))
+        self.opcode_is(guesses_kinds)
     }
 
     fn push(&mut self, item: Item) {

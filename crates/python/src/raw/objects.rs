@@ -148,6 +148,7 @@ pub(crate) fn seen_of(number: u32) -> Seen {
         13 => Seen::Enumerate,
         15 => Seen::Bytes,
         16 => Seen::Bytearray,
+        17 => Seen::Number,
         code @ 0x100..0x200 => Seen::Array(code as u8),
         _ => Seen::Other,
     }
