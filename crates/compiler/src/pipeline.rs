@@ -102,6 +102,7 @@ pub(crate) fn compile(
             bytecodes: func.bytecodes,
             hir_instructions: count_instructions(&func),
             general_calls: martlet_frontend::general_calls(&func),
+            general_operators: martlet_frontend::general_operators(&func),
             ir_instructions: lowered.ir_instructions,
             ir_instructions_optimised: u32::try_from(ir_instructions_optimised).unwrap_or(u32::MAX),
             frontend_ns: nanoseconds(frontend),

@@ -14,7 +14,7 @@ pub mod passes;
 mod profit;
 
 pub use build::{Refusal, build};
-pub use profit::general_calls;
+pub use profit::{general_calls, general_operators};
 
 use martlet_snapshot::Request;
 

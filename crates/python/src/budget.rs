@@ -77,6 +77,12 @@ pub(crate) fn gained(costs: &Costs, microseconds: u64) -> u64 {
     microseconds * (NO_GAIN - general) / NO_GAIN / 3
 }
 
+/// Whether the interpreter does as well what costs so: see `profit.rs` of the frontend, whose measure this is.
+pub(crate) fn is_no_gain(costs: &Costs) -> bool {
+    let general = costs.general_calls.saturating_sub(costs.general_operators);
+    u64::from(general) * 100 >= u64::from(costs.bytecodes.max(1)) * NO_GAIN
+}
+
 /// What a program may spend.
 #[derive(Clone, Copy)]
 pub(crate) struct Funds {

@@ -382,7 +382,7 @@ fn heat_version(
         && heat >= BETTER_HEAT
         && meta.effort == Effort::Quick
         && state.options.always == 0
-        && budget::gained(&meta.costs, 100) == 0
+        && budget::is_no_gain(&meta.costs)
     {
         return install::give_back(gil, state, addr, point);
     }

@@ -15,7 +15,7 @@ import time, martlet
 
 def settle(work, function=None, seconds=60):
     """Repeats `work` until it enters machine code and nothing new was compiled for a while; with `function`, until that
-    is compiled, for what storms may wait until it can be paid, or is the interpreter's for good."""
+    is compiled, for what storms may wait until it can be paid."""
     end = time.monotonic() + seconds
     calm, before = 0, None
     while calm < 20:
@@ -25,15 +25,11 @@ def settle(work, function=None, seconds=60):
         martlet.wait()
         now = martlet.stats()
         now = now["compiles"], sum(now["invalidated"].values())
-        is_there = function is None or martlet.inspect(function).compiled() or is_given_back(function)
+        is_there = function is None or martlet.inspect(function).compiled()
         calm = calm + 1 if now == before and now[0] > 0 and is_there else 0
         before = now
         if time.monotonic() > end:
             raise SystemExit("does not settle")
-
-def is_given_back(function):
-    """Whether machine code of the function was found to be no faster."""
-    return (martlet.inspect(function).reason() or "").startswith("general")
 
 def exits():
     return sum(martlet.stats()["exits"].values())
@@ -90,7 +86,7 @@ class StormTest(unittest.TestCase):
                 for it in lists:
                     total(it)
             settle(work, total)
-            result = [exits_of(work), martlet.inspect(total).compiled() or is_given_back(total)]
+            result = [exits_of(work), martlet.inspect(total).compiled()]
         """)
         self.assertEqual(result, [0, True])
         self.assertLessEqual(sum(stats["invalidated"].values()), 12)

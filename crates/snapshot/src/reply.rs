@@ -25,6 +25,8 @@ pub struct Costs {
     pub hir_instructions: u32,
     /// Of these, off cold paths, the calls of helpers that do in the general way what the interpreter does as well.
     pub general_calls: u32,
+    /// Of these, operators.
+    pub general_operators: u32,
     /// LLVM instructions before the pipeline (helpers not yet inlined).
     pub ir_instructions: u32,
     /// LLVM instructions after the pipeline.
