@@ -15,7 +15,7 @@ char martlet_array_code(O v);
 #define MARTLET_NUMBER 17
 #define MARTLET_MIXED (1u << 16)
 
-/* Whether a number of a class, as martlet_seen gives it, or of a note, is that of a number. */
+/* Whether what martlet_seen gives, or a note, says that a value is an exact int or float. */
 MARTLET_INLINE bool is_number(uint64_t seen)
 {
     return seen == MARTLET_INT || seen == MARTLET_FLOAT || seen == MARTLET_NUMBER;

@@ -3,10 +3,7 @@
 
 use crate::build::Refusal;
 use crate::hir::{Cfg, Func, HelperId, Op};
-
-/// Of so many general calls in a hundred bytecodes on, machine code is no faster than the interpreter. (Measured: programs
-/// of objects have 3 to 9, applications on the C library 17 to 21, and these get slower.)
-const NO_GAIN: u32 = 16;
+use martlet_snapshot::NO_GAIN;
 
 /// How many calls there are, off cold paths, of helpers that do in the general way what the interpreter does as well.
 pub fn general_calls(func: &Func) -> u32 {

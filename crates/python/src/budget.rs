@@ -3,7 +3,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use martlet_snapshot::{Costs, Effort};
+use martlet_snapshot::{Costs, Effort, NO_GAIN};
 
 use crate::compiler::Remote;
 use crate::raw::dl;
@@ -14,10 +14,9 @@ const FIRST_SHARE: u64 = 8;
 /// which is so many microseconds more than the share of later times.
 const ADVANCE: u64 = 100_000;
 const SHARE: u64 = 24;
-/// Of the time in machine code that does nothing in the general way, a third may be spent on compiling: it would have taken
-/// longer in the interpreter. The more general calls, the less; of so many in a hundred bytecodes nothing is gained: see
-/// `profit.rs` of the frontend.
-const NO_GAIN: u64 = 16;
+/// Of the time in machine code that does nothing in the general way, one part in so many more: it would have taken
+/// longer in the interpreter. The more general calls, the less.
+const SHARE_OF_GAIN: u64 = 3;
 
 /// What it costs to open the compiler, in microseconds.
 const OPENING: u64 = 20_000;
@@ -73,14 +72,15 @@ pub(crate) fn estimate(effort: Effort, size: u32) -> u64 {
 /// What so many microseconds in machine code allow to be spent on compiling.
 pub(crate) fn gained(costs: &Costs, microseconds: u64) -> u64 {
     let bytecodes = u64::from(costs.bytecodes.max(1));
-    let general = (u64::from(costs.general_calls) * 100 / bytecodes).min(NO_GAIN);
-    microseconds * (NO_GAIN - general) / NO_GAIN / 3
+    let none = u64::from(NO_GAIN);
+    let general = (u64::from(costs.general_calls) * 100 / bytecodes).min(none);
+    microseconds * (none - general) / none / SHARE_OF_GAIN
 }
 
 /// Whether the interpreter does as well what costs so: see `profit.rs` of the frontend, whose measure this is.
 pub(crate) fn is_no_gain(costs: &Costs) -> bool {
     let general = costs.general_calls.saturating_sub(costs.general_operators);
-    u64::from(general) * 100 >= u64::from(costs.bytecodes.max(1)) * NO_GAIN
+    u64::from(general) * 100 >= u64::from(costs.bytecodes.max(1)) * u64::from(NO_GAIN)
 }
 
 /// What a program may spend.

@@ -22,7 +22,7 @@ pub use code::{
     SeenClass, Site, Stage,
 };
 pub use exits::{Desc, ExitFrame, ExitRecord, Returned, VirtualDesc, VirtualKind, encode_exits};
-pub use reply::{Costs, Dump, Noted, Reply, SlotValue, Unit};
+pub use reply::{Costs, Dump, NO_GAIN, Noted, Reply, SlotValue, Unit};
 
 use serde::{Serialize, de::DeserializeOwned};
 
