@@ -130,6 +130,12 @@ MARTLET_HELPER O martlet_stack_take(F frame, uint32_t i)
     return item;
 }
 
+/* Item i of the frame's value stack = v, where there was none; steals v, which may be NULL. */
+MARTLET_HELPER void martlet_stack_put(F frame, uint32_t i, O v)
+{
+    frame->localsplus[(uint32_t)((PyCodeObject *)frame->f_executable)->co_nlocalsplus + i] = v;
+}
+
 /* Whether the version's assumptions hold and nobody has taken hold of the frame. */
 MARTLET_HELPER bool martlet_unit_ok(struct martlet_unit *unit, F frame)
 {

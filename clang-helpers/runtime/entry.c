@@ -35,13 +35,6 @@ martlet_stack_low(TS ts)
            && martlet_stack_is_low(ts);
 }
 
-/* Whether the function is to be compiled before it runs, and nobody has asked yet. */
-static inline bool
-must_ask(const struct martlet_record *record)
-{
-    return record == NULL ? martlet_always : !record->asked && (martlet_always || record->eager);
-}
-
 /* The default target of every entry: nothing is compiled, the interpreter runs the frame from its start. */
 O
 martlet_interpret(TS ts, F frame)
@@ -50,7 +43,7 @@ martlet_interpret(TS ts, F frame)
     frame->instr_ptr = _PyCode_CODE(code);
     frame->stacktop = code->co_nlocalsplus;
     struct martlet_record *record = martlet_record_of(code);
-    if (MARTLET_UNLIKELY(martlet_enabled && must_ask(record))) {
+    if (MARTLET_UNLIKELY(martlet_enabled && martlet_must_ask(record))) {
         martlet_hooks.first_call((PyFunctionObject *)frame->f_funcobj, frame->localsplus, code->co_argcount);
         record = martlet_record_of(code);
         if (record != NULL && record->live > 0) {
@@ -217,15 +210,6 @@ enter_late(TS ts, F frame)
     return martlet_interpret(ts, frame);
 }
 
-/* Whether machine code may be entered for a function with this code. */
-static inline bool
-may_enter(TS ts, const struct martlet_record *record, PyCodeObject *code)
-{
-    return record != NULL && record->live != 0 && martlet_enabled && !ts->tracing
-           && (ts->eval_breaker & ~_PY_EVAL_EVENTS_MASK) == code->_co_instrumentation_version
-           && ts->interp->eval_frame == NULL && ts->py_recursion_remaining > 1 && !martlet_stack_low(ts);
-}
-
 /* Links a new frame, runs what the cell leads to, goes on in the interpreter if that gives the frame up, and pops it. */
 static inline O
 run(TS ts, F frame, const struct martlet_record *record, PyCodeObject *code)
@@ -252,12 +236,12 @@ martlet_vectorcall(O callable, O const *args, size_t nargsf, O kwnames)
     TS ts = _PyThreadState_GET();
     Py_ssize_t n_args = PyVectorcall_NARGS(nargsf);
     struct martlet_record *record = martlet_record_of((PyCodeObject *)func->func_code);
-    if (MARTLET_UNLIKELY(martlet_enabled && must_ask(record))) {
+    if (MARTLET_UNLIKELY(martlet_enabled && martlet_must_ask(record))) {
         martlet_hooks.first_call(func, args, kwnames == NULL ? n_args : 0);
         record = martlet_record_of((PyCodeObject *)func->func_code);
     }
     PyCodeObject *code = (PyCodeObject *)func->func_code;
-    if (MARTLET_UNLIKELY(!may_enter(ts, record, code))) {
+    if (MARTLET_UNLIKELY(!martlet_may_enter(ts, record, code) || record->resumable)) {
         return interpret_call(callable, args, nargsf, kwnames, ts);
     }
     bool take = may_take(ts, callable, args, n_args + n_keywords(kwnames));
@@ -309,7 +293,7 @@ martlet_call_function(TS ts, O callable, O *args, size_t n, O names)
     PyFunctionObject *func = (PyFunctionObject *)callable;
     PyCodeObject *code = (PyCodeObject *)func->func_code;
     struct martlet_record *record = martlet_record_of(code);
-    if (MARTLET_UNLIKELY(func->vectorcall != martlet_vectorcall || names != NULL || !may_enter(ts, record, code)
+    if (MARTLET_UNLIKELY(func->vectorcall != martlet_vectorcall || names != NULL || !martlet_may_enter(ts, record, code)
                          || !record->simple || n != (size_t)code->co_argcount)) {
         return call_slowly(ts, callable, args, n, names);
     }

@@ -2,6 +2,7 @@
 #include "runtime.h"
 
 #include <internal/pycore_instruments.h>
+#include <opcode_ids.h>
 
 /* One frame as the sampler sees it. Everything is borrowed from the frame. */
 struct martlet_sight {
@@ -12,8 +13,17 @@ struct martlet_sight {
     uint16_t mark;   /* of the version whose machine code runs in it, or 0 */
     uint8_t plain;   /* an ordinary frame on a thread's stack: not a generator's */
     uint8_t observed; /* a frame object exists */
-    uint8_t at_start; /* it has run nothing yet */
+    uint8_t at_start; /* it has run nothing yet, or nothing since it goes on */
+    uint8_t inlined;  /* a generator's, which the interpreter has gone into from the frame below */
 };
+
+/* Whether the next instruction is a RESUME. */
+static bool
+is_resumed(F frame)
+{
+    uint8_t opcode = frame->instr_ptr->op.code;
+    return opcode == RESUME || opcode == RESUME_CHECK;
+}
 
 /* Fills `sights` with the current thread's frames, innermost first; returns how many. */
 MARTLET_RUNTIME uint32_t
@@ -37,7 +47,10 @@ martlet_look(struct martlet_sight *sights, uint32_t room)
         sight->mark = martlet_record_of(code) != NULL && (frame->return_offset & 0x8000) ? frame->return_offset : 0;
         sight->plain = frame->owner == FRAME_OWNED_BY_THREAD;
         sight->observed = frame->frame_obj != NULL;
-        sight->at_start = (int)sight->offset <= code->_co_firsttraceable;
+        sight->at_start = (int)sight->offset <= code->_co_firsttraceable || (!sight->plain && is_resumed(frame));
+        F below = frame->previous;
+        sight->inlined = !sight->plain && frame->stacktop != MARTLET_AT_WORK && below != NULL
+                         && below->owner != FRAME_OWNED_BY_CSTACK;
     }
     return n;
 }

@@ -29,6 +29,7 @@ struct martlet_record {
     uint8_t eager;         /* to be compiled at the next call */
     uint8_t refused;       /* never asked for again */
     uint8_t simple;        /* positional parameters only, an ordinary function */
+    uint8_t resumable;     /* a generator's or a coroutine's: what is entered is their suspended frames */
     uint32_t n_loops;
     struct martlet_loop *loops;
 };
@@ -78,6 +79,10 @@ martlet_record_of(PyCodeObject *code)
     return (struct martlet_record *)extra->items[martlet_extra_index];
 }
 
+/* The stack's top of a generator's frame while it goes on in machine code. The collector looks at no frame whose top is
+ * negative; while the interpreter runs one it is -1. */
+#define MARTLET_AT_WORK (-2)
+
 /* frames.c and state.c of the helpers */
 void martlet_frame_pop(TS ts, F frame);
 bool martlet_stack_is_low(TS ts);
@@ -86,6 +91,22 @@ bool martlet_stack_is_low(TS ts);
 MARTLET_RUNTIME O martlet_vectorcall(O callable, O const *args, size_t nargsf, O kwnames);
 MARTLET_RUNTIME O martlet_interpret(TS ts, F frame);
 MARTLET_RUNTIME bool martlet_stack_low(TS ts);
+
+/* Whether code is to be compiled before it runs, and nobody has asked yet. */
+static inline bool
+martlet_must_ask(const struct martlet_record *record)
+{
+    return record == NULL ? martlet_always : !record->asked && (martlet_always || record->eager);
+}
+
+/* Whether machine code may be entered for code with this record. */
+static inline bool
+martlet_may_enter(TS ts, const struct martlet_record *record, PyCodeObject *code)
+{
+    return record != NULL && record->live != 0 && martlet_enabled && !ts->tracing
+           && (ts->eval_breaker & ~_PY_EVAL_EVENTS_MASK) == code->_co_instrumentation_version
+           && ts->interp->eval_frame == NULL && ts->py_recursion_remaining > 1 && !martlet_stack_low(ts);
+}
 
 /* loops.c */
 MARTLET_RUNTIME O martlet_stay(TS ts, F frame);

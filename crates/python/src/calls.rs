@@ -193,7 +193,7 @@ pub(crate) fn open_door(
         .function(gil, addr)
         .map_err(|it| failed(it.to_string()))?;
     let door = function
-        .door_with_default(point_of(header), dl::default_loop_target())
+        .door_with_default(point_of(header), dl::default_resume_target())
         .map_err(|it| failed(it.to_string()))?;
     let cell = cell_of(door.entry());
     let entry = state
@@ -283,7 +283,7 @@ pub(crate) fn can_pay(
 
 fn point_at(entry: EntryPoint) -> martlet_engine::EntryPoint {
     match entry {
-        EntryPoint::Start => martlet_engine::EntryPoint::GENERIC,
+        EntryPoint::Start | EntryPoint::Resume => martlet_engine::EntryPoint::GENERIC,
         EntryPoint::Loop(header) => point_of(header),
     }
 }
@@ -360,8 +360,10 @@ fn refused_early(
         Some("switched off")
     } else if tools::are_at_work(gil, state) {
         Some("tools")
-    } else if code.is_suspendable() {
-        Some("generator or coroutine")
+    } else if code.is_async_generator() {
+        Some("asynchronous generator")
+    } else if code.is_resumable() && entry != EntryPoint::Start {
+        Some("loop of a generator")
     } else if entry == EntryPoint::Start && !code.is_function() {
         Some("not a function")
     } else if !state.options.allows(qualname) {

@@ -90,10 +90,10 @@ impl Inspection {
     fn compiled(&self, gil: Python<'_>) -> bool {
         let code = self.code(gil);
         with(gil, |state| {
-            state
-                .codes
-                .get(&code)
-                .is_some_and(|it| it.raw.get().live > 0 && it.raw.get().entered > 0)
+            state.codes.get(&code).is_some_and(|it| {
+                let record = it.raw.get();
+                record.live > 0 && (record.entered > 0 || record.resumable > 0)
+            })
         })
         .unwrap_or(false)
     }

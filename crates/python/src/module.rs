@@ -75,10 +75,11 @@ fn jit<'py>(gil: Python<'py>, function: Bound<'py, PyAny>) -> PyResult<Bound<'py
             return;
         }
         if let Ok(entry) = state.entry(gil, code) {
-            entry.raw.set(|it| {
-                it.eager = 1;
-                it.entered = 1;
-            });
+            entry.raw.set(|it| it.eager = 1);
+            if entry.raw.get().resumable > 0 {
+                return;
+            }
+            entry.raw.set(|it| it.entered = 1);
             functions::forget_version(gil, code);
             functions::enter_function(gil, func);
         }

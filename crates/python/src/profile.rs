@@ -106,7 +106,7 @@ pub(crate) fn remembered(function: u64, header: Option<u32>) -> Option<Request> 
 
 fn header_of(entry: EntryPoint) -> Option<u32> {
     match entry {
-        EntryPoint::Start => None,
+        EntryPoint::Start | EntryPoint::Resume => None,
         EntryPoint::Loop(header) => Some(header),
     }
 }

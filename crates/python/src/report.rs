@@ -98,7 +98,8 @@ fn gather(gil: Gil<'_>, state: &mut State, addr: Addr) -> Value {
     }
     json!({
         "name": code.qualname(gil),
-        "suspendable": code.is_suspendable(),
+        "resumable": code.is_resumable(),
+        "async_generator": code.is_async_generator(),
         "refusal": refusal,
         "versions": versions,
         "exits": exits,

@@ -94,9 +94,13 @@ pub(crate) fn take(
         scene.entry,
         scene.mode.effort,
     ));
+    let entry = match scene.entry {
+        EntryPoint::Start if Code::new(gil, code).is_resumable() => EntryPoint::Resume,
+        entry => entry,
+    };
     let request = Request {
         function,
-        entry: scene.entry,
+        entry,
         mode: scene.mode,
         avoid: avoid.collect(),
         codes,

@@ -197,7 +197,7 @@ impl State {
                     profile.keep(gil, addr);
                 }
                 Ok(place.insert(CodeEntry {
-                    raw: RawRecord::attach(gil, addr, code.is_simple())?,
+                    raw: RawRecord::attach(gil, &code)?,
                     function: None,
                     doors: Vec::new(),
                     heat: Heat::default(),
@@ -221,8 +221,12 @@ impl State {
         if let Some(function) = &entry.function {
             return Ok(function.clone());
         }
+        let target = match entry.raw.get().resumable {
+            0 => crate::raw::dl::default_target(),
+            _ => crate::raw::dl::default_resume_target(),
+        };
         let function = engine
-            .function(entry.qualname.clone(), crate::raw::dl::default_target())
+            .function(entry.qualname.clone(), target)
             .map_err(|it| pyo3::exceptions::PyMemoryError::new_err(it.to_string()))?;
         let cell = cell_of(function.entry());
         entry.raw.set(|it| it.cell = cell as *const _);
@@ -257,7 +261,7 @@ impl State {
             entry.raw.set(|it| it.entered = 0);
             functions::restore_version(gil, addr, entry.raw.get().saved_version);
         }
-        if live && entry.raw.get().entered == 0 {
+        if live && entry.raw.get().entered == 0 && entry.raw.get().resumable == 0 {
             entry.raw.set(|it| it.entered = 1);
             functions::forget_version(gil, addr);
             // Functions of this code that exist are given their entry when they are seen to run, or are called by machine

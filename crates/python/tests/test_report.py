@@ -33,6 +33,10 @@ def generator(n):
     for i in range(n):
         yield i
 
+async def ticks(n):
+    for i in range(n):
+        yield i
+
 def idle():
     return "<idle> & more"
 
@@ -134,8 +138,16 @@ class OneFunction(ProcessTest):
         self.assertTrue(any(it.startswith("call: calls an unknown callable") for it in remarks), remarks)
 
     def test_refused(self):
-        text = self.told("assert not martlet.compile(generator)\nprint(martlet.inspect(generator).report())")
-        self.assertIn("not compiled: generator or coroutine", text)
+        text = self.told("assert not martlet.compile(ticks)\nprint(martlet.inspect(ticks).report())")
+        self.assertIn("not compiled: asynchronous generator", text)
+
+    def test_generator(self):
+        text = self.told("""\
+            compile(generator)
+            assert sum(generator(100)) == 4950
+            print(martlet.inspect(generator).report())
+            """)
+        self.assertIn("machine code, entered at each place where it goes on", text)
 
     def test_never_compiled(self):
         self.assertIn("not compiled: it was not asked for", self.told("print(martlet.inspect(idle).report())"))
@@ -198,11 +210,25 @@ def numbers(n):
     for i in range(n):
         yield i
 
+async def ticks(n):
+    for i in range(n):
+        yield i
+
+def drain(ticking):
+    try:
+        while True:
+            try:
+                ticking.__anext__().send(None)
+            except StopIteration:
+                pass
+    except StopAsyncIteration:
+        pass
+
 def main():
     ints, floats = list(range(2000)), [0.5] * 2000
     end = time.process_time() + 0.8
     while time.process_time() < end:
-        work(ints), work(floats), sum(numbers(2000))
+        work(ints), work(floats), sum(numbers(2000)), drain(ticks(2000))
     print("done")
 
 main()
@@ -218,7 +244,8 @@ class Program(ProcessTest):
         done = self.report("--report")
         self.assertEqual((done.returncode, done.stdout), (0, "done\n"))
         self.assertIn("in machine code", done.stderr)
-        self.assertRegex(done.stderr, r"numbers  .*program.py:9\n.*\n  not compiled: generator or coroutine")
+        self.assertRegex(done.stderr, r"ticks  .*program.py:13\n.*\n  not compiled: asynchronous generator")
+        self.assertRegex(done.stderr, r"numbers  .*program.py:9\n.*\n  machine code, entered at each place where it goes on")
         self.assertRegex(done.stderr, r"5 +\d+\.\d % +for value in values:")
 
     def test_files(self):

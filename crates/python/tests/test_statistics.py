@@ -37,8 +37,9 @@ def hot(n):
         total += i
     return total
 
-def generator(n):
-    yield from range(n)
+async def ticks(n):
+    for i in range(n):
+        yield i
 
 class C:
     x = 1
@@ -55,7 +56,7 @@ for _ in range(100):
     reads(C())
 for f in hot, reads, gone:
     assert martlet.compile(f), martlet.inspect(f).reason()
-assert not martlet.compile(generator)
+assert not martlet.compile(ticks)
 print(hot(100), hot(2.0) if len(sys.argv) > 5 else "", reads(C()), gone(1))
 try:
     hot("n")
@@ -96,7 +97,7 @@ class Statistics(ProcessTest):
         statistics, _ = self.statistics("eventful.py", switches={"MARTLET_SYNC": "1"})
         self.fits(statistics, SCHEMA)
         self.assertLessEqual({"hot", "reads", "gone"}, set(statistics["compiled"]))
-        self.assertIn("generator or coroutine", statistics["refused"])
+        self.assertIn("asynchronous generator", statistics["refused"])
         for name in ("exits", "invalidated"):
             self.assertGreater(sum(statistics[name].values()), 0, name)
         self.assertGreaterEqual(statistics["relinks"], 3)
@@ -215,6 +216,9 @@ class Statistics(ProcessTest):
             def g():
                 yield
 
+            async def ticks():
+                yield
+
             seen = martlet.inspect(f)
             assert not seen.compiled() and seen.versions() == [] and seen.reason() is None
             f(10), f(10)
@@ -225,8 +229,10 @@ class Statistics(ProcessTest):
             assert "bb0" in seen.hir()
             assert "define" in seen.ir() and "define" in seen.ir(optimised=True)
             assert "ret" in seen.asm()
-            assert not martlet.compile(g)
-            assert "generator" in martlet.inspect(g).reason()
+            assert martlet.compile(g) and martlet.inspect(g).compiled() and list(g()) == [None]
+            del g
+            assert not martlet.compile(ticks)
+            assert "asynchronous generator" in martlet.inspect(ticks).reason()
             for wrong in len, 3, object:
                 try:
                     martlet.inspect(wrong)

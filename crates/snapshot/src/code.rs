@@ -281,6 +281,9 @@ pub enum EntryPoint {
     /// In the middle of a running interpreter frame, at the loop header with this code-unit offset
     /// (the target of a `JUMP_BACKWARD`); locals and stack are read from the frame.
     Loop(u32),
+    /// Wherever a suspended generator or coroutine goes on, its start included: locals, stack and the instruction are
+    /// read from its frame.
+    Resume,
 }
 
 /// A stage of compilation whose text can be asked for.

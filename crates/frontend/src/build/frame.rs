@@ -164,6 +164,19 @@ impl Local {
 }
 
 impl Frame {
+    /// The frame that the version is entered with, its value stack empty.
+    pub(super) fn root(locals: Vec<Local>) -> Self {
+        Self {
+            code: 0,
+            function: None,
+            locals,
+            stack: Vec::new(),
+            sees_globals: true,
+            call: None,
+            head: None,
+        }
+    }
+
     pub(super) fn shape(&self, func: &Func) -> FrameShape {
         FrameShape {
             code: self.code,

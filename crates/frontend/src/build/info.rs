@@ -157,6 +157,12 @@ impl CodeInfo {
         })
     }
 
+    /// The bytecodes of the loop with the header at `offset`, if there is one.
+    pub(super) fn body_of(&self, offset: u32) -> Option<std::ops::Range<u32>> {
+        let found = self.loops.iter().find(|(header, ..)| *header == offset);
+        found.map(|(header, end, _)| *header..*end)
+    }
+
     /// Which locals are stored to around a bytecode: in the innermost loop that it is in, or anywhere.
     pub(super) fn assigned_around(&self, offset: u32) -> &[bool] {
         let around = self

@@ -25,12 +25,14 @@ use crate::hir::{Block, Func, Kind, StateId, Type, Value};
 use frame::{Frame, Item, Local};
 use info::CodeInfo;
 use martlet_snapshot::{CodeSnapshot, EntryPoint, ObjId, Object, Request};
-use ops::Place;
+use ops::{Place, Resumption};
 use std::collections::{HashMap, HashSet};
 use versions::Versions;
 
-/// `CO_GENERATOR | CO_COROUTINE | CO_ITERABLE_COROUTINE | CO_ASYNC_GENERATOR`.
-const RESUMABLE: u32 = 0x20 | 0x80 | 0x100 | 0x200;
+/// `CO_GENERATOR | CO_COROUTINE | CO_ITERABLE_COROUTINE`.
+const RESUMABLE: u32 = 0x20 | 0x80 | 0x100;
+/// `CO_ASYNC_GENERATOR`.
+const ASYNC_GENERATOR: u32 = 0x200;
 /// Code units of a function that is translated, unless the request says otherwise.
 const DEFAULT_MAX_UNITS: u32 = 8_000;
 /// HIR instructions a bytecode instruction may become on average before the function is refused.
@@ -39,14 +41,24 @@ const MAX_EXPANSION: usize = 60;
 /// Builds HIR for a request.
 ///
 /// # Errors
-/// A reason when this function is not compiled: generators and coroutines, malformed bytecode, size.
+/// A reason when this function is not compiled: asynchronous generators, malformed bytecode, size.
 pub fn build(request: &Request) -> Result<Func, Refusal> {
     let snapshot = request
         .codes
         .first()
         .ok_or_else(|| Refusal::new("request", "no code to compile"))?;
-    if snapshot.flags & RESUMABLE != 0 {
-        return Err(Refusal::new("generator", &snapshot.qualname));
+    if snapshot.flags & ASYNC_GENERATOR != 0 {
+        return Err(Refusal::new("asynchronous_generator", &snapshot.qualname));
+    }
+    let is_resumed = request.entry == EntryPoint::Resume;
+    if request.entry == EntryPoint::Start && snapshot.flags & RESUMABLE != 0 {
+        return Err(Refusal::new(
+            "entry",
+            "a generator's code is entered where it goes on",
+        ));
+    }
+    if is_resumed && snapshot.flags & RESUMABLE == 0 {
+        return Err(Refusal::new("entry", "a function that is never suspended"));
     }
     let limit = if request.mode.max_units == 0 {
         DEFAULT_MAX_UNITS
@@ -127,6 +139,8 @@ struct Builder<'a> {
     returns: HashSet<(usize, u32)>,
     /// Callables that are one of several that an instruction may have read: behind their calls the ways meet again.
     told_apart: HashSet<Value>,
+    /// In code that is resumed: where it may go on.
+    resumption: Option<Resumption>,
 }
 
 impl<'a> Builder<'a> {
@@ -181,12 +195,17 @@ impl<'a> Builder<'a> {
             avoid_codes,
             returns: HashSet::new(),
             told_apart: HashSet::new(),
+            resumption: None,
         }
     }
 
     fn run(&mut self) -> Result<(), Refusal> {
-        let offset = self.enter()?;
-        self.jump(offset)?;
+        if self.request.entry == EntryPoint::Resume {
+            self.enter_anywhere()?;
+        } else {
+            let offset = self.enter()?;
+            self.jump(offset)?;
+        }
         while let Some(work) = self.work.pop() {
             self.block = work.block;
             self.frames = work.frames;
@@ -195,6 +214,7 @@ impl<'a> Builder<'a> {
             self.plain = work.plain.then(|| (self.frame().code as u32, work.offset));
             self.fill(work.offset)?;
         }
+        self.end_resumption();
         Ok(())
     }
 
@@ -218,15 +238,7 @@ impl<'a> Builder<'a> {
                 }
             })
             .collect();
-        self.frames.push(Frame {
-            code: 0,
-            function: None,
-            locals,
-            stack: Vec::new(),
-            sees_globals: true,
-            call: None,
-            head: None,
-        });
+        self.frames.push(Frame::root(locals));
         let EntryPoint::Loop(header) = self.request.entry else {
             return Ok(0);
         };

@@ -120,8 +120,11 @@ pub enum Term {
         /// Where an exception goes: a block without parameters.
         raised: Target,
     },
-    /// Returns an object, handed over to the caller. In a loop version this does not occur: it exits before.
+    /// Returns an object, handed over to the caller. In a loop version this does not occur: it exits before. Behind
+    /// the helper that suspends the frame the object is what a generator yields.
     Return(Value),
+    /// Leaves to the interpreter a suspended frame that was entered where there is no code for it, as it was found.
+    Stay,
     /// Leaves for the interpreter in this state.
     Exit {
         /// The state.
@@ -430,7 +433,9 @@ impl Term {
             Self::Jump(target) => (Some(target), None),
             Self::Branch { then, other, .. } => (Some(then), Some(other)),
             Self::Checked { ok, raised } => (Some(ok), Some(raised)),
-            Self::None | Self::Return(_) | Self::Exit { .. } | Self::Raise { .. } => (None, None),
+            Self::None | Self::Return(_) | Self::Stay | Self::Exit { .. } | Self::Raise { .. } => {
+                (None, None)
+            }
         };
         first.into_iter().chain(second)
     }
@@ -441,7 +446,9 @@ impl Term {
             Self::Jump(target) => (Some(target), None),
             Self::Branch { then, other, .. } => (Some(then), Some(other)),
             Self::Checked { ok, raised } => (Some(ok), Some(raised)),
-            Self::None | Self::Return(_) | Self::Exit { .. } | Self::Raise { .. } => (None, None),
+            Self::None | Self::Return(_) | Self::Stay | Self::Exit { .. } | Self::Raise { .. } => {
+                (None, None)
+            }
         };
         first.into_iter().chain(second)
     }

@@ -180,6 +180,12 @@ helpers! {
     MakeTupleIter = "martlet_make_tuple_iter" () [Obj, I64] -> New TUPLE_ITER "";
     MakeEnumerate = "martlet_make_enumerate" () [I64, Obj] -> New ENUMERATE "";
     IterStopped = "martlet_iter_stopped" (ts) [] -> Bool BOOL "";
+    // Generators and coroutines. `Send` gives what was yielded, or NULL, and what was returned, or NULL.
+    ResumeOffset = "martlet_resume_offset" (frame) [] -> I64 INT "";
+    Suspend = "martlet_suspend" (frame) [Const32, Const32, Const32] -> Void ANY "";
+    Send = "martlet_send" (ts) [Obj, Obj] -> Array ANY "run";
+    GetYieldFromIter = "martlet_get_yield_from_iter" (frame) [Obj] -> New ANY "run";
+    GetAwaitable = "martlet_get_awaitable" (ts) [Obj, Const32] -> New ANY "run";
     // Items and slices.
     GetItem = "martlet_get_item" () [Obj, Obj] -> New ANY "run";
     SetItem = "martlet_set_item" () [Obj, Obj, Obj] -> Status ANY "run";

@@ -109,8 +109,12 @@ pub enum Op {
         /// What the slot may hold before.
         old: Type,
     },
-    /// `-> obj`: takes item n of the frame's value stack, with its reference (entry of loop versions).
+    /// `-> obj`: takes item n of the frame's value stack, with its reference (where a loop version is entered, or a
+    /// suspended frame goes on).
     TakeStack(u32),
+    /// `value: obj ->`: steals the value into item n of the frame's value stack, which was taken (in front of a
+    /// suspension).
+    PutStack(u32),
     /// `->`: the instruction at this code-unit offset is being executed, for whoever looks at the frame.
     SetIp(u32),
 
@@ -339,6 +343,7 @@ impl Op {
             | Self::SyncLocal(_)
             | Self::SyncFrame
             | Self::ClearLocal { .. }
+            | Self::PutStack(_)
             | Self::SetIp(_)
             | Self::Guard(_)
             | Self::CheckValid
@@ -393,7 +398,7 @@ impl Op {
                 may_run: !old.is_quiet(),
                 ..none
             },
-            Self::TakeStack(_) | Self::SetIp(_) => Effects {
+            Self::TakeStack(_) | Self::PutStack(_) | Self::SetIp(_) => Effects {
                 writes: Memory::FRAME,
                 ..none
             },
@@ -498,7 +503,7 @@ impl Op {
     /// Whether operand k is handed over: the operation consumes its reference.
     pub fn steals(&self, k: usize) -> bool {
         match self {
-            Self::StoreLocal { .. } => true,
+            Self::StoreLocal { .. } | Self::PutStack(_) => true,
             Self::ListStore => k == 2,
             Self::CallDirect { .. } => k > 0,
             Self::Call { helper, .. } => {
@@ -608,7 +613,8 @@ fn helper_effects(helper: HelperId) -> Effects {
         | HelperId::TypeOf
         | HelperId::IsClass => effects.reads = Memory::OTHER,
         HelperId::LoadDeref | HelperId::LoadLocals => effects.reads = Memory::OTHER,
-        HelperId::CopyFreeVars => effects.writes = Memory::FRAME,
+        HelperId::CopyFreeVars | HelperId::Suspend => effects.writes = Memory::FRAME,
+        HelperId::ResumeOffset => effects.reads = Memory::FRAME,
         _ => {}
     }
     effects

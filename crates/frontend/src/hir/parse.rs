@@ -120,6 +120,8 @@ impl Parser {
         self.func.name = quoted(cursor)?;
         if cursor.eat_word("loop") {
             self.func.entry_point = EntryPoint::Loop(number(cursor)?);
+        } else if cursor.eat_word("resume") {
+            self.func.entry_point = EntryPoint::Resume;
         } else {
             word(cursor, "start")?;
         }
@@ -246,6 +248,7 @@ impl Parser {
                 Term::Checked { ok, raised }
             }
             "return" => Term::Return(self.value(cursor)?),
+            "stay" => Term::Stay,
             "exit" => {
                 let reason = intern(quoted(cursor)?);
                 let state = self.exit(cursor, ExitSite::Term(block))?;

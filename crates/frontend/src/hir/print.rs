@@ -65,6 +65,7 @@ impl<'a> Printer<'a> {
         match func.entry_point {
             EntryPoint::Start => self.out.write_str("start")?,
             EntryPoint::Loop(offset) => write!(self.out, "loop {offset}")?,
+            EntryPoint::Resume => self.out.write_str("resume")?,
         }
         write!(
             self.out,
@@ -161,6 +162,7 @@ impl<'a> Printer<'a> {
                 self.target(raised)
             }
             Term::Return(value) => write!(self.out, "return {value}"),
+            Term::Stay => self.out.write_str("stay"),
             Term::Exit { state, reason } => {
                 write!(self.out, "exit {reason:?} ")?;
                 self.exit(*state, ExitSite::Term(block))

@@ -323,6 +323,7 @@ ops! {
         SyncFrame {} = "sync_frame";
         ClearLocal { local local: u32, old old: Type } = "clear_local";
         TakeStack { 0 item: u32 } = "take_stack";
+        PutStack { 0 item: u32 } = "put_stack";
         SetIp { 0 offset: u32 } = "set_ip";
         Note { 0 index: u32 } = "note";
         BoxInt {} = "box_int";

@@ -193,5 +193,6 @@ fn symbol(request: &Request) -> String {
     match request.entry {
         EntryPoint::Start => format!("py.{name}"),
         EntryPoint::Loop(offset) => format!("py.{name}@{offset}"),
+        EntryPoint::Resume => format!("py.{name}.resume"),
     }
 }

@@ -24,6 +24,7 @@ impl<'ctx> Emitter<'_, 'ctx> {
             | Op::SyncLocal(_)
             | Op::ClearLocal { .. }
             | Op::TakeStack(_)
+            | Op::PutStack(_)
             | Op::SetIp(_)
             | Op::DropQuiet(_) => self.frame_access(inst)?,
             Op::BoxInt | Op::BoxFloat | Op::BoxBool => Some(self.boxed(inst)?),
@@ -152,6 +153,11 @@ impl<'ctx> Emitter<'_, 'ctx> {
             }
             Op::TakeStack(item) => {
                 Some(self.call_value("martlet_stack_take", self.ptr(), &[frame, number(item)])?)
+            }
+            Op::PutStack(item) => {
+                let value = self.get(data.args[0])?;
+                self.call("martlet_stack_put", None, &[frame, number(item), value])?;
+                None
             }
             Op::DropQuiet(local) => Some(
                 self.ask("martlet_local_quiet", &[frame, number(local)])?

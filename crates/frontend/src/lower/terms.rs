@@ -81,6 +81,11 @@ impl<'ctx> Emitter<'_, 'ctx> {
                 let value = self.object(*value)?;
                 self.builder.build_return(Some(&value))?;
             }
+            Term::Stay => {
+                // `MARTLET_SENTINEL`.
+                let sentinel = self.int().const_int(1, false).const_to_pointer(self.ptr());
+                self.builder.build_return(Some(&sentinel))?;
+            }
             Term::Exit { state, reason } => {
                 let exit = self.exit_block(*state, site, reason, false)?;
                 self.builder.build_unconditional_branch(exit)?;

@@ -170,6 +170,7 @@ impl Walk<'_> {
                 self.add(*value, -1)?;
                 self.holds_nothing()?;
             }
+            Term::Stay => self.holds_nothing()?,
             Term::Exit { state, .. } | Term::Raise { state } => {
                 self.exit(ExitSite::Term(block), *state)?;
             }

@@ -124,8 +124,8 @@ class Function:
         """What became of it, in sentences."""
         versions, refusal = self.account["versions"], self.account["refusal"]
         said = []
-        if self.account["suspendable"]:
-            refusal = refusal or "generator or coroutine"
+        if self.account["async_generator"]:
+            refusal = refusal or "asynchronous generator"
         for version in versions:
             if version["current"]:
                 said.append(f"machine code, entered at {self.entry(version['loop'])}")
@@ -140,7 +140,7 @@ class Function:
 
     def entry(self, loop):
         if loop is None:
-            return "its start"
+            return "each place where it goes on" if self.account["resumable"] else "its start"
         return f"the loop of line {self.line_of.get(loop)}"
 
     def translate(self, object):

@@ -41,6 +41,7 @@ pub(crate) struct Record {
     pub(crate) eager: u8,
     pub(crate) refused: u8,
     pub(crate) simple: u8,
+    pub(crate) resumable: u8,
     pub(crate) n_loops: u32,
     pub(crate) loops: *const Loop,
 }
@@ -105,6 +106,7 @@ pub(crate) struct Sight {
     pub(crate) plain: u8,
     pub(crate) observed: u8,
     pub(crate) at_start: u8,
+    pub(crate) inlined: u8,
 }
 
 unsafe extern "C" {
@@ -184,6 +186,8 @@ unsafe extern "C" {
     pub(crate) fn martlet_enter_functions();
     pub(crate) fn martlet_may_resume() -> bool;
     pub(crate) fn martlet_leave_functions();
+    pub(crate) fn martlet_enter_generators();
+    pub(crate) fn martlet_leave_generators();
     pub(crate) fn martlet_enter_function(func: *mut PyObject);
     pub(crate) fn martlet_learn_vectorcall(fresh: *mut PyObject);
     pub(crate) fn martlet_hear_of_tools() -> c_int;

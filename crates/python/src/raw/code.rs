@@ -11,8 +11,10 @@ use super::{Addr, Gil, c};
 const FUNCTION_FLAGS: u32 = 0x1 | 0x2;
 /// `CO_VARARGS | CO_VARKEYWORDS`.
 const VARIADIC_FLAGS: u32 = 0x4 | 0x8;
-/// `CO_GENERATOR | CO_COROUTINE | CO_ITERABLE_COROUTINE | CO_ASYNC_GENERATOR`.
-const SUSPENDABLE_FLAGS: u32 = 0x20 | 0x80 | 0x100 | 0x200;
+/// `CO_GENERATOR | CO_COROUTINE | CO_ITERABLE_COROUTINE`.
+const RESUMABLE_FLAGS: u32 = 0x20 | 0x80 | 0x100;
+/// `CO_ASYNC_GENERATOR`.
+const ASYNC_GENERATOR: u32 = 0x200;
 
 /// `EXTENDED_ARG`, `LOAD_ATTR` and `LOAD_GLOBAL` of 3.13 (`opcode_ids.h`).
 const EXTENDED_ARG: u8 = 71;
@@ -57,19 +59,28 @@ impl Code {
         &self.view
     }
 
-    /// Whether it is the code of a function (not a module's or a class's) that is no generator or coroutine.
+    /// Whether it is the code of a function (not a module's or a class's), a generator's and a coroutine's included.
     pub(crate) fn is_function(&self) -> bool {
-        self.view.flags & FUNCTION_FLAGS == FUNCTION_FLAGS && !self.is_suspendable()
+        self.view.flags & FUNCTION_FLAGS == FUNCTION_FLAGS
     }
 
-    /// Whether it is a generator's or a coroutine's.
-    pub(crate) fn is_suspendable(&self) -> bool {
-        self.view.flags & SUSPENDABLE_FLAGS != 0
+    /// Whether it is a generator's or a coroutine's: it is entered where these go on.
+    pub(crate) fn is_resumable(&self) -> bool {
+        self.view.flags & RESUMABLE_FLAGS != 0
+    }
+
+    /// Whether it is an asynchronous generator's.
+    pub(crate) fn is_async_generator(&self) -> bool {
+        self.view.flags & ASYNC_GENERATOR != 0
     }
 
     /// Whether a call with exactly its positional arguments needs nothing but storing them.
     pub(crate) fn is_simple(&self) -> bool {
-        self.is_function() && self.view.flags & VARIADIC_FLAGS == 0 && self.view.kw_only == 0
+        self.is_function()
+            && !self.is_resumable()
+            && !self.is_async_generator()
+            && self.view.flags & VARIADIC_FLAGS == 0
+            && self.view.kw_only == 0
     }
 
     pub(crate) fn qualname(&self, gil: Gil<'_>) -> String {

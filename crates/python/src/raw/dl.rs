@@ -188,8 +188,8 @@ pub(crate) fn default_target() -> DefaultTarget {
     unsafe { DefaultTarget::new(c::martlet_interpret as *const ()) }
 }
 
-/// Where a loop's entry leads while nothing is compiled.
-pub(crate) fn default_loop_target() -> DefaultTarget {
+/// Where the entry of a loop, or of what goes on in the middle, leads while nothing is compiled.
+pub(crate) fn default_resume_target() -> DefaultTarget {
     // SAFETY: as above.
     unsafe { DefaultTarget::new(c::martlet_stay as *const ()) }
 }

@@ -44,7 +44,12 @@ impl Sight {
         self.0.plain != 0 && self.0.observed == 0
     }
 
-    /// Whether it was only just entered.
+    /// Whether it is a generator's, which the interpreter has gone into from the frame below, without calling anything.
+    pub(crate) fn is_inlined(&self) -> bool {
+        self.0.inlined != 0
+    }
+
+    /// Whether it was only just entered, or goes on.
     pub(crate) fn at_start(&self) -> bool {
         self.0.at_start != 0
     }
@@ -108,6 +113,7 @@ pub(crate) fn look<const N: usize>(_gil: Gil<'_>) -> Vec<Sight> {
         plain: 0,
         observed: 0,
         at_start: 0,
+        inlined: 0,
     }; N];
     // SAFETY: room for N sights.
     let n = unsafe { c::martlet_look(sights.as_mut_ptr(), N as u32) };

@@ -31,6 +31,13 @@ pub(crate) fn switch(_gil: Gil<'_>, enabled: bool, always: bool) {
         c::martlet_enabled = u8::from(enabled);
         c::martlet_always = u8::from(always);
     }
+    // SAFETY: the GIL is held.
+    unsafe {
+        match enabled {
+            true => c::martlet_enter_generators(),
+            false => c::martlet_leave_generators(),
+        }
+    }
 }
 
 /// Gives the entry to every function whose code wants it, after taking the version from the code.

@@ -4,7 +4,8 @@ use std::ptr::NonNull;
 
 use pyo3::prelude::*;
 
-use super::{Addr, Gil, c};
+use super::code::Code;
+use super::{Gil, c};
 
 /// What the C side knows of one code object. Owned here; the code object points at it.
 pub(crate) struct RawRecord {
@@ -14,10 +15,10 @@ pub(crate) struct RawRecord {
 
 impl RawRecord {
     /// Makes a record and hangs it on a live code object.
-    pub(crate) fn attach(gil: Gil<'_>, code: Addr, simple: bool) -> PyResult<Self> {
+    pub(crate) fn attach(gil: Gil<'_>, code: &Code) -> PyResult<Self> {
         let record = Box::new(c::Record {
             cell: std::ptr::null(),
-            code: code.as_ptr(),
+            code: code.addr().as_ptr(),
             live: 0,
             watched: 0,
             saved_version: 0,
@@ -25,7 +26,8 @@ impl RawRecord {
             asked: 0,
             eager: 0,
             refused: 0,
-            simple: u8::from(simple),
+            simple: u8::from(code.is_simple()),
+            resumable: u8::from(code.is_resumable()),
             n_loops: 0,
             loops: std::ptr::null(),
         });
@@ -34,7 +36,7 @@ impl RawRecord {
             loops: Vec::new(),
         };
         // SAFETY: a live code object without a record; the record lives until the code object has died.
-        if unsafe { c::martlet_set_record(code.as_ptr(), raw.record.as_ptr()) } < 0 {
+        if unsafe { c::martlet_set_record(code.addr().as_ptr(), raw.record.as_ptr()) } < 0 {
             return Err(PyErr::fetch(gil));
         }
         Ok(raw)

@@ -19,12 +19,20 @@ impl Builder<'_> {
 
     fn get_iter(&mut self, instr: &Instr) -> Result {
         let item = self.pop()?;
+        // What outlives a suspension is an object.
+        let suspends = self.suspends_in_loop(instr.end);
         match &item {
             Item::Virtual(VirtualKind::RangeIter | VirtualKind::Enumerate, _) => {
+                let item = match suspends {
+                    true => Item::Val(self.obj(&item)?),
+                    false => item,
+                };
                 self.push(item);
                 return Ok(Flow::Next);
             }
-            Item::Val(value) if self.func.rep(*value) == Rep::Obj && self.may_speculate() => {
+            Item::Val(value)
+                if self.func.rep(*value) == Rep::Obj && self.may_speculate() && !suspends =>
+            {
                 let kind = self.iterated_kind(&item, instr);
                 if matches!(kind, Kind::LIST | Kind::TUPLE) {
                     let iterator = self.sequence_iterator(*value, kind);
@@ -36,7 +44,7 @@ impl Builder<'_> {
         }
         let value = self.obj(&item)?;
         let flow = self.generic(instr, HelperId::GetIter, vec![value])?;
-        if matches!(flow, Flow::Next) {
+        if matches!(flow, Flow::Next) && !suspends {
             self.open_made_iterator(instr);
         }
         Ok(flow)

@@ -287,7 +287,7 @@ impl Builder<'_> {
         Ok(())
     }
 
-    fn stack_index(&self, depth: u32) -> std::result::Result<usize, Refusal> {
+    pub(super) fn stack_index(&self, depth: u32) -> std::result::Result<usize, Refusal> {
         let len = self.frame().stack.len();
         (len.checked_sub(depth as usize).filter(|index| *index < len))
             .ok_or_else(|| Refusal::new("bytecode", "value stack underflow"))

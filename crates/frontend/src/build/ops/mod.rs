@@ -20,6 +20,7 @@ mod names;
 mod notes;
 mod places;
 mod quick;
+mod resumption;
 
 use super::{Builder, Flow, Refusal};
 use crate::bytecode::{Instr, Opcode};
@@ -27,6 +28,7 @@ use crate::hir::{HelperId, Op, Type, Value};
 use martlet_snapshot::EntryPoint;
 
 pub(super) use places::Place;
+pub(super) use resumption::Resumption;
 
 type Result = std::result::Result<Flow, Refusal>;
 
@@ -61,6 +63,7 @@ pub(super) fn instruction(b: &mut Builder<'_>, instr: &Instr) -> Result {
         | GetLen | MatchSequence | MatchMapping => b.display(instr),
         BeforeWith => b.before_with(instr),
         GetIter | ForIter => b.iteration(instr),
+        YieldValue | Send | EndSend | GetYieldFromIter | GetAwaitable => b.suspension(instr),
         JumpForward
         | JumpBackward
         | JumpBackwardNoInterrupt
@@ -77,8 +80,9 @@ pub(super) fn instruction(b: &mut Builder<'_>, instr: &Instr) -> Result {
 
 impl Builder<'_> {
     fn nothing(&mut self, instr: &Instr) -> Result {
-        // RESUME at a function's start polls, as a loop does.
-        if instr.opcode == Opcode::Resume && instr.arg & 3 == 0 && !self.is_inlined() {
+        // RESUME at a function's start polls, as a loop does. Who resumes a frame has done so.
+        let polls = instr.opcode == Opcode::Resume && instr.arg & 3 == 0;
+        if polls && !self.is_inlined() && self.request.entry != EntryPoint::Resume {
             self.poll();
         }
         Ok(Flow::Next)
@@ -86,8 +90,8 @@ impl Builder<'_> {
 
     /// Whether what never ran is left out: not of a loop that was entered the first time it ran.
     fn prunes(&self) -> bool {
-        let is_start = matches!(self.request.entry, EntryPoint::Start);
-        (is_start || self.is_inlined())
+        let is_loop = matches!(self.request.entry, EntryPoint::Loop(_));
+        (!is_loop || self.is_inlined())
             && !self.request.mode.generic_unknown
             && self.frame().head.is_none()
     }

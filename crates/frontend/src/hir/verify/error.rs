@@ -239,7 +239,13 @@ pub enum Rule {
     /// A loop version does not return.
     #[error("returns from a version that is entered at a loop")]
     ReturnFromLoop,
-    /// The interpreter's stack is taken over at the entry of a loop version.
+    /// The interpreter's stack is taken over at the entry of a loop version, or where a suspended frame goes on.
     #[error("takes from the stack elsewhere than at the entry of a loop version")]
     TakeStack,
+    /// Only what is suspended leaves its stack behind.
+    #[error("leaves something on the stack of a frame that is never suspended")]
+    PutStack,
+    /// Only what is resumed may find that it has no code for that.
+    #[error("leaves a frame as it was found that is not entered where it was suspended")]
+    Stay,
 }

@@ -184,7 +184,10 @@ impl Verifier<'_> {
         }
         match data.op {
             Op::IncRef | Op::DecRef if !self.rules.refcounted => rules.push(Rule::EarlyRefcount),
-            Op::TakeStack(_) if !self.is_loop_entry(block) => rules.push(Rule::TakeStack),
+            Op::TakeStack(_) if !self.takes_stack(block) => rules.push(Rule::TakeStack),
+            Op::PutStack(_) if self.func.entry_point != EntryPoint::Resume => {
+                rules.push(Rule::PutStack);
+            }
             _ => {}
         }
         for rule in rules {
@@ -198,8 +201,13 @@ impl Verifier<'_> {
         }
     }
 
-    fn is_loop_entry(&self, block: Block) -> bool {
-        block == self.func.entry && matches!(self.func.entry_point, EntryPoint::Loop(_))
+    /// Whether the interpreter's stack may be taken over in a block.
+    fn takes_stack(&self, block: Block) -> bool {
+        match self.func.entry_point {
+            EntryPoint::Start => false,
+            EntryPoint::Loop(_) => block == self.func.entry,
+            EntryPoint::Resume => true,
+        }
     }
 
     fn term(&mut self, block: Block, position: Position) {
@@ -231,6 +239,11 @@ impl Verifier<'_> {
                 }
                 self.operand(&place, *value, Rep::Obj);
                 self.used(&place, *value, block, position);
+            }
+            Term::Stay => {
+                if self.func.entry_point != EntryPoint::Resume {
+                    self.report(place, Rule::Stay);
+                }
             }
             Term::Exit { state, .. } | Term::Raise { state } => {
                 self.state(&place, *state, ExitSite::Term(block), block, position);

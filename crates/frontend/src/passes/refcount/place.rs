@@ -284,7 +284,7 @@ impl Placer<'_> {
                     .handovers
                     .extend(exit_of_block(func, block).map(|site| (site, handover)));
             }
-            Term::None | Term::Branch { .. } | Term::Checked { .. } => {}
+            Term::None | Term::Branch { .. } | Term::Checked { .. } | Term::Stay => {}
         }
     }
 

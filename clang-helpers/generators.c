@@ -1,0 +1,83 @@
+/* generators.c: what machine code of generators and coroutines does where it is suspended, goes on, and waits for others.
+ *
+ * Entering it is the runtime's business (runtime/generators.c).
+ */
+#include "inline.h"
+
+#include <internal/pycore_genobject.h>
+
+/* Where a frame that was suspended, or has not begun, goes on: in code units. */
+MARTLET_HELPER int64_t martlet_resume_offset(F frame)
+{
+    return frame->instr_ptr - _PyCode_CODE((PyCodeObject *)frame->f_executable);
+}
+
+/* Suspends a generator's frame, which goes on at `code_unit`, with `depth` items on its stack. `delegates`: the topmost
+ * item is what it waits for. Source: YIELD_VALUE. */
+MARTLET_HELPER void martlet_suspend(F frame, uint32_t code_unit, uint32_t depth, uint32_t delegates)
+{
+    PyCodeObject *code = (PyCodeObject *)frame->f_executable;
+    frame->instr_ptr = _PyCode_CODE(code) + code_unit;
+    frame->stacktop = code->co_nlocalsplus + (int)depth;
+    _PyFrame_GetGenerator(frame)->gi_frame_state = (int8_t)(FRAME_SUSPENDED + (int)delegates);
+}
+
+/* Sends a value to what a generator or coroutine waits for: out[0] is what that yields, new, or NULL where it has ended;
+ * out[1] is then what it returned, new. Source: SEND, SEND_GEN. */
+MARTLET_CALL int martlet_send(TS ts, O receiver, O value, O *out)
+{
+    out[0] = NULL;
+    out[1] = NULL;
+    PyTypeObject *type = Py_TYPE(receiver);
+    if ((type == &PyGen_Type || type == &PyCoro_Type) &&
+        ((PyGenObject *)receiver)->gi_frame_state < FRAME_EXECUTING) {
+        O result;
+        PySendResult status = type->tp_as_async->am_send(receiver, value, &result);
+        out[status == PYGEN_NEXT ? 0 : 1] = result;
+        return status == PYGEN_ERROR ? -1 : 0;
+    }
+    out[0] = value == Py_None && PyIter_Check(receiver) ? type->tp_iternext(receiver)
+                                                         : PyObject_CallMethodOneArg(receiver, &_Py_ID(send), value);
+    if (out[0] != NULL) {
+        return 0;
+    }
+    if (PyErr_ExceptionMatches(PyExc_StopIteration)) {
+        _PyEval_MonitorRaise(ts, ts->current_frame, ts->current_frame->instr_ptr);
+    }
+    return _PyGen_FetchStopIterationValue(&out[1]);
+}
+
+/* The iterator that `yield from v` delegates to; new. Source: GET_YIELD_FROM_ITER. */
+MARTLET_CALL O martlet_get_yield_from_iter(F frame, O v)
+{
+    if (PyCoro_CheckExact(v)) {
+        PyCodeObject *code = (PyCodeObject *)frame->f_executable;
+        if (!(code->co_flags & (CO_COROUTINE | CO_ITERABLE_COROUTINE))) {
+            PyErr_SetString(PyExc_TypeError, "cannot 'yield from' a coroutine object in a non-coroutine generator");
+            return NULL;
+        }
+        return Py_NewRef(v);
+    }
+    return PyGen_CheckExact(v) ? Py_NewRef(v) : PyObject_GetIter(v);
+}
+
+/* What `await v` waits for; new. `place` says whether v is what `__aenter__` (1) or `__aexit__` (2) gave.
+ * Source: GET_AWAITABLE. */
+MARTLET_CALL O martlet_get_awaitable(TS ts, O v, int32_t place)
+{
+    O iterator = _PyCoro_GetAwaitableIter(v);
+    if (iterator == NULL) {
+        _PyEval_FormatAwaitableError(ts, Py_TYPE(v), place);
+        return NULL;
+    }
+    if (PyCoro_CheckExact(iterator)) {
+        O awaited = _PyGen_yf((PyGenObject *)iterator);
+        if (awaited != NULL) {
+            Py_DECREF(awaited);
+            Py_DECREF(iterator);
+            PyErr_SetString(PyExc_RuntimeError, "coroutine is being awaited already");
+            return NULL;
+        }
+    }
+    return iterator;
+}

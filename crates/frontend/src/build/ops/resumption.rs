@@ -1,0 +1,213 @@
+//! Generators and coroutines: where they go on, how they are suspended, what they wait for.
+//!
+//! A version of their code is entered whenever one of them goes on, and begins by looking where. While it is suspended
+//! everything stands in its frame as the interpreter would leave it, so who resumes it next may be either.
+
+use super::{Builder, Flow, Result};
+use crate::build::Refusal;
+use crate::build::frame::{Frame, Item, Local};
+use crate::bytecode::{Instr, Opcode};
+use crate::hir::{Block, Cond, HelperId, Kind, Op, Target, Term, Type, Value};
+use martlet_snapshot::EntryPoint;
+use std::collections::HashSet;
+
+/// The chain of tests that leads to where the frame goes on.
+pub(in crate::build) struct Resumption {
+    /// The end of the chain: a block that is not ended yet.
+    end: Block,
+    /// The offset at which the frame goes on.
+    offset: Value,
+    /// The offsets that are tested for.
+    known: HashSet<u32>,
+}
+
+impl Builder<'_> {
+    /// Sets up the entry block of code that is resumed, and the first place where it goes on: behind the instruction that
+    /// made the generator.
+    pub(in crate::build) fn enter_anywhere(&mut self) -> std::result::Result<(), Refusal> {
+        let infos = self.infos.clone();
+        let mut instrs = infos[0].code.insts.iter();
+        let made = instrs.find(|it| it.opcode == Opcode::ReturnGenerator);
+        let start = made
+            .map(|it| it.end)
+            .ok_or_else(|| Refusal::new("bytecode", "nothing makes the generator"))?;
+        self.frames.push(self.resumed_frame());
+        self.begin(start, start);
+        let offset = self.helper(HelperId::ResumeOffset, vec![]);
+        self.resumption = Some(Resumption {
+            end: self.block,
+            offset,
+            known: HashSet::new(),
+        });
+        self.resume_at(start, 1)
+    }
+
+    /// The frame as it is found: everything is in memory.
+    fn resumed_frame(&self) -> Frame {
+        let unknown = Local::Memory {
+            ty: Type::of(Kind::all()),
+            cached: None,
+        };
+        Frame::root(vec![unknown; self.request.codes[0].n_locals as usize])
+    }
+
+    /// Lets the frame go on at `offset` with `depth` items on its stack, the last of them what was sent. The current block
+    /// has ended, unless it is the entry.
+    fn resume_at(&mut self, offset: u32, depth: u32) -> std::result::Result<(), Refusal> {
+        let Some(resumption) = &mut self.resumption else {
+            return Err(Refusal::new("bytecode", "suspends what is not resumed"));
+        };
+        if !resumption.known.insert(offset) {
+            return Ok(());
+        }
+        let found = resumption.offset;
+        self.block = resumption.end;
+        let wanted = self.int(i64::from(offset));
+        let is_there = self.int_cmp(Cond::Eq, found, wanted);
+        let [here, elsewhere] = [(); 2].map(|()| self.func.add_block(offset));
+        let to = |block| Target {
+            block,
+            args: vec![],
+        };
+        self.end(Term::Branch {
+            cond: is_there,
+            then: to(here),
+            other: to(elsewhere),
+            likely: None,
+        });
+        if let Some(resumption) = &mut self.resumption {
+            resumption.end = elsewhere;
+        }
+        self.block = here;
+        self.boxes.clear();
+        self.stored.clear();
+        self.frames = vec![self.resumed_frame()];
+        for item in 0..depth {
+            let value = self.emit(Op::TakeStack(item), vec![], Type::of(Kind::all()));
+            self.push_value(value);
+        }
+        self.jump(offset)
+    }
+
+    /// Ends the chain of tests: where else the frame may go on, there is no code.
+    pub(in crate::build) fn end_resumption(&mut self) {
+        if let Some(resumption) = self.resumption.take() {
+            self.block = resumption.end;
+            self.end(Term::Stay);
+        }
+    }
+
+    /// Whether the loop with the header at `offset` suspends the frame, so that what it iterates over has to be made.
+    pub(super) fn suspends_in_loop(&self, offset: u32) -> bool {
+        let info = &self.infos[self.frame().code];
+        self.request.entry == EntryPoint::Resume
+            && !self.is_inlined()
+            && info.body_of(offset).is_some_and(|body| {
+                let mut inside = info.code.insts.iter().filter(|it| body.contains(&it.start));
+                inside.any(|it| it.opcode == Opcode::YieldValue)
+            })
+    }
+
+    pub(super) fn suspension(&mut self, instr: &Instr) -> Result {
+        match instr.opcode {
+            Opcode::YieldValue if self.request.entry == EntryPoint::Resume => {
+                self.yield_value(instr)
+            }
+            Opcode::Send => self.send(instr),
+            Opcode::EndSend => {
+                let (value, receiver) = (self.pop()?, self.pop()?);
+                self.push(value);
+                self.drop_item(&receiver, instr.end)?;
+                Ok(Flow::Next)
+            }
+            Opcode::GetYieldFromIter => {
+                let item = self.pop()?;
+                let value = self.obj(&item)?;
+                self.generic(instr, HelperId::GetYieldFromIter, vec![value])
+            }
+            Opcode::GetAwaitable => {
+                let item = self.pop()?;
+                let value = self.obj(&item)?;
+                let place = self.number(instr.arg);
+                self.generic(instr, HelperId::GetAwaitable, vec![value, place])
+            }
+            _ => self.untranslated(instr),
+        }
+    }
+
+    /// Leaves everything in the frame and returns the value to whoever resumed it.
+    fn yield_value(&mut self, instr: &Instr) -> Result {
+        let item = self.pop()?;
+        let value = self.obj(&item)?;
+        let depth = self.frame().stack.len();
+        for index in 0..depth {
+            let item = self.frame().stack[index].clone();
+            let value = self.obj(&item)?;
+            self.frame_mut().stack[index] = Item::Val(value);
+        }
+        self.sync_locals();
+        for index in 0..depth {
+            if let Item::Val(value) = self.frame().stack[index] {
+                self.emit_unit(Op::PutStack(index as u32), vec![value]);
+            }
+        }
+        let args = [instr.end, depth as u32, instr.arg].map(|it| self.number(it));
+        let op = Op::Call {
+            helper: HelperId::Suspend,
+            outputs: 0,
+        };
+        self.emit_unit(op, args.to_vec());
+        self.end(Term::Return(value));
+        self.resume_at(instr.end, depth as u32 + 1)?;
+        Ok(Flow::Ended)
+    }
+
+    /// Sends a value to what is waited for: goes on with what that yields, or at the target with what it returns.
+    fn send(&mut self, instr: &Instr) -> Result {
+        let target = instr
+            .jump_target()
+            .ok_or_else(|| Refusal::new("bytecode", "SEND without target"))?;
+        let item = self.pop()?;
+        if !self.may_call_out()? {
+            return Ok(Flow::Ended);
+        }
+        let sent = self.obj(&item)?;
+        let top = self.stack_index(1)?;
+        let receiver = self.frame().stack[top].clone();
+        let receiver = self.obj(&receiver)?;
+        self.frame_mut().stack[top] = Item::Val(receiver);
+        self.before_run();
+        let op = Op::Call {
+            helper: HelperId::Send,
+            outputs: 2,
+        };
+        let both = self
+            .emit_raising(op, vec![receiver, sent], Type::ANY)
+            .expect("what was yielded and what was returned");
+        let [yielded, returned] =
+            [0, 1].map(|k| self.emit(Op::Extract(k), vec![both], Type::of(Kind::all())));
+        let has_ended = self.emit(Op::IsNull, vec![yielded], Type::of(Kind::BOOL));
+        let [ended, goes_on] = [(); 2].map(|()| self.func.add_block(self.offset));
+        let to = |block| Target {
+            block,
+            args: vec![],
+        };
+        self.end(Term::Branch {
+            cond: has_ended,
+            then: to(ended),
+            other: to(goes_on),
+            likely: None,
+        });
+        let (frames, boxes) = (self.frames.clone(), self.boxes.clone());
+        self.block = ended;
+        self.push_value(returned);
+        self.after_run(target);
+        self.leave(target)?;
+        self.frames = frames;
+        self.boxes = boxes;
+        self.block = goes_on;
+        self.push_value(yielded);
+        self.after_run(instr.end);
+        Ok(Flow::Next)
+    }
+}
