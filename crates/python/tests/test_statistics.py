@@ -229,8 +229,6 @@ class Statistics(ProcessTest):
             assert "bb0" in seen.hir()
             assert "define" in seen.ir() and "define" in seen.ir(optimised=True)
             assert "ret" in seen.asm()
-            assert martlet.compile(g) and martlet.inspect(g).compiled() and list(g()) == [None]
-            del g
             assert not martlet.compile(ticks)
             assert "asynchronous generator" in martlet.inspect(ticks).reason()
             for wrong in len, 3, object:
@@ -242,6 +240,7 @@ class Statistics(ProcessTest):
                     raise AssertionError(wrong)
             stats = martlet.stats()
             assert "f" in stats["compiled"] and stats["versions"]["live"] == 1, stats
+            assert martlet.compile(g) and martlet.inspect(g).compiled() and list(g()) == [None]
             martlet.disable()
             assert not seen.compiled() and f(10) == 45
             martlet.enable()
