@@ -106,4 +106,8 @@ struct martlet_float_ok {
  * takes over dies when that drops it. New; NULL = exception. In entry.c of the runtime. */
 O martlet_call_function(TS ts, O callable, O *args, size_t n, O names);
 
+/* The next item of a generator, whatever its state; new, or NULL with an exception set or not. In generators.c of the
+ * runtime. */
+O martlet_next_of_generator(TS ts, O generator);
+
 #endif /* MARTLET_H */

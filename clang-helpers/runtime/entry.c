@@ -6,8 +6,6 @@
  */
 #include "runtime.h"
 
-#include "../inline.h"
-
 struct martlet_hooks martlet_hooks;
 Py_ssize_t martlet_extra_index = -1;
 vectorcallfunc martlet_plain_vectorcall;
@@ -19,21 +17,6 @@ static uint8_t martlet_suspended;
 
 /* Arguments that the caller hands over: a call with just these takes them. Set for the length of a call's start. */
 static O const *owned_arguments;
-
-/* Below this many C calls left, Python-to-Python calls go through the interpreter, which does not nest in C. */
-#define LOW_C_RECURSION 4000
-
-/* Whether so little C stack is left that calls should not nest in C any more. */
-bool
-martlet_stack_low(TS ts)
-{
-    if (MARTLET_UNLIKELY(ts->c_recursion_remaining < LOW_C_RECURSION)) {
-        return true;
-    }
-    uintptr_t here = (uintptr_t)__builtin_frame_address(0);
-    return MARTLET_UNLIKELY(martlet_stack.thread != ts->id || here < martlet_stack.limit)
-           && martlet_stack_is_low(ts);
-}
 
 /* The default target of every entry: nothing is compiled, the interpreter runs the frame from its start. */
 O

@@ -1,8 +1,6 @@
 /* functions.c: the entry of Python functions: put in, taken out, watched. */
 #include "runtime.h"
 
-#include "../inline.h"
-
 /* The function is entered through martlet_vectorcall from now on. */
 static void
 enter(PyFunctionObject *func)

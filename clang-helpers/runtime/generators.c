@@ -3,15 +3,22 @@
  * Their classes have two slots by which C code, and so machine code, resumes them. We stand in both, and pass on to the
  * interpreter's own functions what has no machine code. The interpreter itself resumes a generator by going into its
  * frame, past the slots: there it stays interpreted.
+ *
+ * A generator that waits for another one, which may wait in turn, does nothing when it is resumed but to resume that. So
+ * only the innermost is run; those around it are linked as if they had called it, and are run where it ends.
  */
 #include "runtime.h"
 
 #include <internal/pycore_genobject.h>
 #include <internal/pycore_opcode_utils.h>
+#include <opcode_ids.h>
 
-/* What stood in the slots. NULL while we do not stand there. */
+/* What stood in the slots; both classes have the same am_send. */
 static iternextfunc plain_next;
-static sendfunc plain_send_generator, plain_send_coroutine;
+static sendfunc plain_send;
+
+/* Whether we stand in the slots. */
+static bool entered;
 
 /* The interpreter whose code objects have records; others share the classes. */
 static PyInterpreterState *home;
@@ -21,7 +28,10 @@ static PyInterpreterState *home;
 static __attribute__((cold, noinline)) O
 enter_late(TS ts, F frame, const struct martlet_record *record, int depth)
 {
-    bool looks = (frame->instr_ptr->op.arg & RESUME_OPARG_LOCATION_MASK) < RESUME_AFTER_YIELD_FROM;
+    uint8_t opcode = frame->instr_ptr->op.code, arg = frame->instr_ptr->op.arg;
+    bool is_resume = opcode == RESUME || opcode == RESUME_CHECK;
+    /* At the start a POP_TOP stands in front of it. */
+    bool looks = is_resume ? (arg & RESUME_OPARG_LOCATION_MASK) < RESUME_AFTER_YIELD_FROM : opcode == POP_TOP;
     if (looks && _Py_HandlePending(ts) < 0) {
         frame->stacktop = depth;
         martlet_traceback(ts, frame);
@@ -32,59 +42,81 @@ enter_late(TS ts, F frame, const struct martlet_record *record, int depth)
     return may ? (*record->cell)(ts, frame) : MARTLET_SENTINEL;
 }
 
-/* The record of a suspended generator or coroutine that may go on in machine code, or NULL. */
-static inline const struct martlet_record *
-resumable(TS ts, PyGenObject *generator)
+/* Compiles what is to be compiled before it runs. The record of the code, or NULL. */
+static __attribute__((cold, noinline)) const struct martlet_record *
+ask(F frame, PyCodeObject *code, const struct martlet_record *record)
 {
-    F frame = (F)generator->gi_iframe;
-    if (generator->gi_frame_state >= FRAME_EXECUTING || ts->interp != home) {
-        return NULL;
-    }
-    PyCodeObject *code = (PyCodeObject *)frame->f_executable;
-    struct martlet_record *record = martlet_record_of(code);
-    if (MARTLET_UNLIKELY(martlet_enabled && martlet_must_ask(record))) {
+    if (martlet_enabled && martlet_must_ask(record)) {
         martlet_hooks.first_call((PyFunctionObject *)frame->f_funcobj, NULL, 0);
         record = martlet_record_of(code);
     }
-    bool may = martlet_may_enter(ts, record, code) && frame->frame_obj == NULL;
-    return may ? record : NULL;
+    return record;
 }
 
-/* Lets the generator go on in machine code, with `sent` on its stack. Source: gen_send_ex2. */
-static PySendResult
-resume(TS ts, PyGenObject *generator, const struct martlet_record *record, O sent, O *result)
+/* The record of a generator's or coroutine's code if its frame may go on in machine code, or NULL. */
+static inline const struct martlet_record *
+enterable(TS ts, F frame)
+{
+    PyCodeObject *code = (PyCodeObject *)frame->f_executable;
+    const struct martlet_record *record = martlet_record_of(code);
+    if (record == NULL || record->live == 0) {
+        record = ask(frame, code, record);
+    }
+    return martlet_may_enter(ts, record, code) && frame->frame_obj == NULL ? record : NULL;
+}
+
+/* Makes the generator the one that runs. */
+static inline void
+attach(TS ts, PyGenObject *generator)
 {
     F frame = (F)generator->gi_iframe;
-    PyCodeObject *code = (PyCodeObject *)frame->f_executable;
-    int depth = frame->stacktop + 1;
-    frame->localsplus[frame->stacktop] = Py_NewRef(sent);
     generator->gi_exc_state.previous_item = ts->exc_info;
     ts->exc_info = &generator->gi_exc_state;
     generator->gi_frame_state = FRAME_EXECUTING;
-    frame->stacktop = MARTLET_AT_WORK;
     frame->previous = ts->current_frame;
     ts->current_frame = frame;
-    ts->py_recursion_remaining--;
-    O value = MARTLET_LIKELY(ts->eval_breaker == code->_co_instrumentation_version)
-                  ? (*record->cell)(ts, frame)
-                  : enter_late(ts, frame, record, depth);
-    ts->py_recursion_remaining++;
-    frame->return_offset = 0;
-    ts->current_frame = frame->previous;
-    if (value == MARTLET_SENTINEL) {
+}
+
+/* The generator that runs is suspended; its frame is not the current one any more. */
+static inline void
+detach(TS ts, PyGenObject *generator)
+{
+    ts->exc_info = generator->gi_exc_state.previous_item;
+    generator->gi_exc_state.previous_item = NULL;
+    ((F)generator->gi_iframe)->previous = NULL;
+}
+
+/* Runs a linked generator until it is suspended or at its end: in machine code, or with NULL for a record in the
+ * interpreter. */
+static inline PySendResult
+run(TS ts, PyGenObject *generator, const struct martlet_record *record, O *result)
+{
+    F frame = (F)generator->gi_iframe;
+    O value = MARTLET_SENTINEL;
+    if (record != NULL) {
+        PyCodeObject *code = (PyCodeObject *)frame->f_executable;
+        int depth = frame->stacktop;
+        frame->stacktop = MARTLET_AT_WORK;
+        ts->py_recursion_remaining--;
+        value = MARTLET_LIKELY(ts->eval_breaker == code->_co_instrumentation_version)
+                    ? (*record->cell)(ts, frame)
+                    : enter_late(ts, frame, record, depth);
+        ts->py_recursion_remaining++;
+        frame->return_offset = 0;
         if (frame->stacktop < 0) {
-            frame->stacktop = depth; /* it was not touched */
+            /* Where it has ended, nothing is on its stack. */
+            frame->stacktop = value == MARTLET_SENTINEL ? depth : code->co_nlocalsplus;
         }
+    }
+    ts->current_frame = frame->previous;
+    if (MARTLET_UNLIKELY(value == MARTLET_SENTINEL)) {
         value = _PyEval_EvalFrameDefault(ts, frame, 0);
     }
     else if (generator->gi_frame_state == FRAME_EXECUTING) {
-        frame->stacktop = code->co_nlocalsplus;
         _PyEval_FrameClearAndPop(ts, frame);
     }
     else {
-        ts->exc_info = generator->gi_exc_state.previous_item;
-        generator->gi_exc_state.previous_item = NULL;
-        frame->previous = NULL;
+        detach(ts, generator);
     }
     *result = value;
     if (value == NULL) {
@@ -93,43 +125,149 @@ resume(TS ts, PyGenObject *generator, const struct martlet_record *record, O sen
     return FRAME_STATE_SUSPENDED(generator->gi_frame_state) ? PYGEN_NEXT : PYGEN_RETURN;
 }
 
-/* The slot am_send of both classes. */
+/* Resumes a generator that does not run. Source: gen_send_ex2. */
 static inline PySendResult
-send(O self, O sent, O *result, sendfunc plain)
+resume(TS ts, PyGenObject *generator, O sent, O *result)
 {
-    TS ts = _PyThreadState_GET();
-    PyGenObject *generator = (PyGenObject *)self;
-    const struct martlet_record *record = resumable(ts, generator);
-    /* What was not begun takes nothing. */
-    if (record == NULL || (generator->gi_frame_state == FRAME_CREATED && sent != Py_None)) {
-        return plain(self, sent, result);
-    }
-    return resume(ts, generator, record, sent, result);
-}
-
-static PySendResult
-send_generator(O self, O sent, O *result)
-{
-    return send(self, sent, result, plain_send_generator);
-}
-
-static PySendResult
-send_coroutine(O self, O sent, O *result)
-{
-    return send(self, sent, result, plain_send_coroutine);
-}
-
-/* The slot tp_iternext of generators. Source: gen_iternext. */
-static O
-next(O self)
-{
-    TS ts = _PyThreadState_GET();
-    const struct martlet_record *record = resumable(ts, (PyGenObject *)self);
+    F frame = (F)generator->gi_iframe;
+    const struct martlet_record *record = enterable(ts, frame);
     if (record == NULL) {
+        return plain_send((O)generator, sent, result);
+    }
+    frame->localsplus[frame->stacktop++] = Py_NewRef(sent);
+    attach(ts, generator);
+    return run(ts, generator, record, result);
+}
+
+static inline bool
+is_generator(O v)
+{
+    return PyGen_CheckExact(v) || PyCoro_CheckExact(v);
+}
+
+/* From a SEND to the RESUME behind it: SEND, its cache, YIELD_VALUE. Behind that it jumps back. */
+#define SEND_TO_RESUME 3
+
+/* The generator that this one waits for and will resume when it is resumed itself, or NULL. */
+static inline PyGenObject *
+delegate_of(PyGenObject *generator)
+{
+    if (generator->gi_frame_state != FRAME_SUSPENDED_YIELD_FROM) {
+        return NULL;
+    }
+    F frame = (F)generator->gi_iframe;
+    O awaited = frame->localsplus[frame->stacktop - 1];
+    if (!is_generator(awaited) || !FRAME_STATE_SUSPENDED(((PyGenObject *)awaited)->gi_frame_state)) {
+        return NULL;
+    }
+    const _Py_CODEUNIT *at = frame->instr_ptr;
+    uint8_t send = at[-SEND_TO_RESUME].op.code;
+    bool as_usual = (send == SEND || send == SEND_GEN) && at[-1].op.code == YIELD_VALUE
+                    && at[1].op.code == JUMP_BACKWARD_NO_INTERRUPT && at[1].op.arg == 2 + SEND_TO_RESUME;
+    return as_usual ? (PyGenObject *)awaited : NULL;
+}
+
+/* What the current frame's generator waited for has done its part: it does its own. */
+static __attribute__((noinline)) PySendResult
+go_on_behind(TS ts, PyGenObject *generator, PySendResult status, O *result)
+{
+    F frame = (F)generator->gi_iframe;
+    const struct martlet_record *record = NULL;
+    if (status == PYGEN_NEXT) {
+        frame->localsplus[frame->stacktop++] = *result;
+        frame->instr_ptr += SEND_TO_RESUME - 1;
+    }
+    else if (status == PYGEN_RETURN) {
+        frame->localsplus[frame->stacktop++] = *result;
+        frame->instr_ptr += 2 + frame->instr_ptr->op.arg;
+        record = enterable(ts, frame);
+    }
+    else {
+        martlet_traceback(ts, frame);
+        if (!martlet_unwind(frame)) {
+            ts->current_frame = frame->previous;
+            _PyEval_FrameClearAndPop(ts, frame);
+            return PYGEN_ERROR;
+        }
+    }
+    return run(ts, generator, record, result);
+}
+
+/* Resumes a generator that waits for `delegate`. */
+static __attribute__((noinline)) PySendResult
+resume_innermost(TS ts, PyGenObject *generator, PyGenObject *delegate, O sent, O *result)
+{
+    F bottom = ts->current_frame;
+    do {
+        attach(ts, generator);
+        ((F)generator->gi_iframe)->instr_ptr -= SEND_TO_RESUME;
+        ts->py_recursion_remaining--;
+        generator = delegate;
+        delegate = delegate_of(generator);
+    } while (delegate != NULL && ts->py_recursion_remaining > 1);
+    PySendResult status = resume(ts, generator, sent, result);
+    while (ts->current_frame != bottom) {
+        F frame = ts->current_frame;
+        generator = _PyFrame_GetGenerator(frame);
+        ts->py_recursion_remaining++;
+        if (status == PYGEN_NEXT && martlet_enabled) {
+            frame->instr_ptr += SEND_TO_RESUME;
+            generator->gi_frame_state = FRAME_SUSPENDED_YIELD_FROM;
+            ts->current_frame = frame->previous;
+            detach(ts, generator);
+        }
+        else {
+            status = go_on_behind(ts, generator, status, result);
+        }
+    }
+    return status;
+}
+
+/* Whether a generator is to be resumed in the way of this file. What was not begun takes nothing but None. */
+static inline bool
+is_ours(TS ts, PyGenObject *generator, O sent)
+{
+    bool takes = generator->gi_frame_state != FRAME_CREATED || sent == Py_None;
+    return generator->gi_frame_state < FRAME_EXECUTING && takes && martlet_enabled && ts->interp == home;
+}
+
+/* Whether those that wait may be skipped: nobody looks at what they do. */
+static inline bool
+may_skip(TS ts)
+{
+    return !ts->tracing && ts->interp->eval_frame == NULL && ts->py_recursion_remaining > 1 && !martlet_stack_low(ts);
+}
+
+static inline PySendResult
+resume_any(TS ts, PyGenObject *generator, O sent, O *result)
+{
+    PyGenObject *delegate = delegate_of(generator);
+    if (MARTLET_UNLIKELY(delegate != NULL) && may_skip(ts)) {
+        return resume_innermost(ts, generator, delegate, sent, result);
+    }
+    return resume(ts, generator, sent, result);
+}
+
+/* The slot am_send of both classes. */
+static PySendResult
+send(O self, O sent, O *result)
+{
+    TS ts = _PyThreadState_GET();
+    if (!is_ours(ts, (PyGenObject *)self, sent)) {
+        return plain_send(self, sent, result);
+    }
+    return resume_any(ts, (PyGenObject *)self, sent, result);
+}
+
+/* The next item of a generator, whatever its state; new, or NULL with an exception set or not. Source: gen_iternext. */
+O
+martlet_next_of_generator(TS ts, O self)
+{
+    if (!is_ours(ts, (PyGenObject *)self, Py_None)) {
         return plain_next(self);
     }
     O result;
-    if (resume(ts, (PyGenObject *)self, record, Py_None, &result) == PYGEN_RETURN) {
+    if (resume_any(ts, (PyGenObject *)self, Py_None, &result) == PYGEN_RETURN) {
         if (result != Py_None) {
             _PyGen_SetStopIterationValue(result);
         }
@@ -138,18 +276,25 @@ next(O self)
     return result;
 }
 
+/* The slot tp_iternext of generators. */
+static O
+next(O self)
+{
+    return martlet_next_of_generator(_PyThreadState_GET(), self);
+}
+
 /* From now on generators and coroutines go on in machine code where there is some. */
 MARTLET_RUNTIME void
 martlet_enter_generators(void)
 {
-    if (plain_next == NULL) {
+    if (!entered) {
+        entered = true;
         home = _PyThreadState_GET()->interp;
         plain_next = PyGen_Type.tp_iternext;
-        plain_send_generator = PyGen_Type.tp_as_async->am_send;
-        plain_send_coroutine = PyCoro_Type.tp_as_async->am_send;
+        plain_send = PyGen_Type.tp_as_async->am_send;
         PyGen_Type.tp_iternext = next;
-        PyGen_Type.tp_as_async->am_send = send_generator;
-        PyCoro_Type.tp_as_async->am_send = send_coroutine;
+        PyGen_Type.tp_as_async->am_send = send;
+        PyCoro_Type.tp_as_async->am_send = send;
     }
 }
 
@@ -157,10 +302,10 @@ martlet_enter_generators(void)
 MARTLET_RUNTIME void
 martlet_leave_generators(void)
 {
-    if (plain_next != NULL) {
+    if (entered) {
+        entered = false;
         PyGen_Type.tp_iternext = plain_next;
-        PyGen_Type.tp_as_async->am_send = plain_send_generator;
-        PyCoro_Type.tp_as_async->am_send = plain_send_coroutine;
-        plain_next = NULL;
+        PyGen_Type.tp_as_async->am_send = plain_send;
+        PyCoro_Type.tp_as_async->am_send = plain_send;
     }
 }

@@ -6,7 +6,7 @@
 #ifndef MARTLET_RUNTIME_H
 #define MARTLET_RUNTIME_H
 
-#include "../martlet.h"
+#include "../inline.h"
 
 #define MARTLET_RUNTIME __attribute__((visibility("hidden")))
 
@@ -83,14 +83,27 @@ martlet_record_of(PyCodeObject *code)
  * negative; while the interpreter runs one it is -1. */
 #define MARTLET_AT_WORK (-2)
 
-/* frames.c and state.c of the helpers */
+/* frames.c of the helpers */
 void martlet_frame_pop(TS ts, F frame);
-bool martlet_stack_is_low(TS ts);
 
 /* entry.c */
 MARTLET_RUNTIME O martlet_vectorcall(O callable, O const *args, size_t nargsf, O kwnames);
 MARTLET_RUNTIME O martlet_interpret(TS ts, F frame);
-MARTLET_RUNTIME bool martlet_stack_low(TS ts);
+
+/* Below this many C calls left, Python-to-Python calls go through the interpreter, which does not nest in C. */
+#define MARTLET_LOW_C_RECURSION 4000
+
+/* Whether so little C stack is left that calls should not nest in C any more. */
+static inline bool
+martlet_stack_low(TS ts)
+{
+    if (MARTLET_UNLIKELY(ts->c_recursion_remaining < MARTLET_LOW_C_RECURSION)) {
+        return true;
+    }
+    uintptr_t here = (uintptr_t)__builtin_frame_address(0);
+    return MARTLET_UNLIKELY(martlet_stack.thread != ts->id || here < martlet_stack.limit)
+           && martlet_stack_is_low(ts);
+}
 
 /* Whether code is to be compiled before it runs, and nobody has asked yet. */
 static inline bool

@@ -198,11 +198,18 @@ impl Builder<'_> {
             other: to(goes_on),
             likely: None,
         });
+        // Who resumes it may have skipped it, and lets it go on where what it waits for has ended.
+        self.returns.insert((self.frame().code, target));
         let (frames, boxes) = (self.frames.clone(), self.boxes.clone());
+        let depth = frames[0].stack.len() as u32 + 1;
         self.block = ended;
         self.push_value(returned);
         self.after_run(target);
         self.leave(target)?;
+        if self.request.entry == EntryPoint::Resume {
+            self.resume_at(target, depth)?;
+            self.begin(instr.start, instr.offset);
+        }
         self.frames = frames;
         self.boxes = boxes;
         self.block = goes_on;
