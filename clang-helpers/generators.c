@@ -22,6 +22,13 @@ MARTLET_HELPER void martlet_suspend(F frame, uint32_t code_unit, uint32_t depth,
     _PyFrame_GetGenerator(frame)->gi_frame_state = (int8_t)(FRAME_SUSPENDED + (int)delegates);
 }
 
+/* As martlet_iter_next for what is probably a generator. Source: FOR_ITER_GEN. */
+MARTLET_CALL O martlet_generator_next(TS ts, O it)
+{
+    PyTypeObject *type = Py_TYPE(it);
+    return type == &PyGen_Type ? martlet_next_of_generator(ts, it) : type->tp_iternext(it);
+}
+
 /* Sends a value to what a generator or coroutine waits for: out[0] is what that yields, new, or NULL where it has ended;
  * out[1] is then what it returned, new. Source: SEND, SEND_GEN. */
 MARTLET_CALL int martlet_send(TS ts, O receiver, O value, O *out)

@@ -78,8 +78,8 @@ MARTLET_HELPER O martlet_get_iter(O v)
 /* The next item of an iterator; new. NULL: ask martlet_iter_stopped why. Source: FOR_ITER. */
 MARTLET_HELPER O martlet_iter_next(TS ts, O it)
 {
-    PyTypeObject *type = Py_TYPE(it);
-    return type == &PyGen_Type ? martlet_next_of_generator(ts, it) : type->tp_iternext(it);
+    (void)ts;
+    return Py_TYPE(it)->tp_iternext(it);
 }
 
 /* Says why martlet_iter_next gave NULL. true: exhausted, and no exception is set any more; false: an exception is set.

@@ -6,8 +6,10 @@ use crate::hir::{Cfg, Func, HelperId, Op};
 use martlet_snapshot::NO_GAIN;
 
 /// How many calls there are, off cold paths, of helpers that do in the general way what the interpreter does as well.
+/// What lets a generator go on is none: that may be in machine code.
 pub fn general_calls(func: &Func) -> u32 {
-    count(func, |helper| helper.row().may_run)
+    let resumes = |helper| matches!(helper, HelperId::GeneratorNext | HelperId::Send);
+    count(func, |helper| helper.row().may_run && !resumes(helper))
 }
 
 /// How many of these are operators. The interpreter has its fast ways for operands of one kind only, too, and is not faster

@@ -260,6 +260,9 @@ impl<'a, 'py> Builder<'a, 'py> {
                 sites.extend(method.map(|it| (at as u32, it)));
                 continue;
             };
+            if matches!(kind, SiteKind::Callee) && !self.is_callable_directly(object) {
+                continue;
+            }
             let id = self.object(object)?;
             if matches!(kind, SiteKind::Descriptor) && self.table.nameable(id).is_none() {
                 continue;
@@ -279,6 +282,13 @@ impl<'a, 'py> Builder<'a, 'py> {
             sites.push((at as u32, site));
         }
         Ok(sites)
+    }
+
+    /// Whether machine code calls a callee in another way than any: others need not be named, and their deaths not be
+    /// watched.
+    fn is_callable_directly(&self, callee: Addr) -> bool {
+        describe(self.gil, callee) != Kind::Function
+            || Code::new(self.gil, functions::code_of(self.gil, callee)).is_simple()
     }
 
     /// The Python function that an operator calls first, for the classes of operands that were noted.

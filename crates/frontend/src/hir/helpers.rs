@@ -181,6 +181,7 @@ helpers! {
     MakeEnumerate = "martlet_make_enumerate" () [I64, Obj] -> New ENUMERATE "";
     IterStopped = "martlet_iter_stopped" (ts) [] -> Bool BOOL "";
     // Generators and coroutines. `Send` gives what was yielded, or NULL, and what was returned, or NULL.
+    GeneratorNext = "martlet_generator_next" (ts) [Obj] -> NewOrNull ANY "run";
     ResumeOffset = "martlet_resume_offset" (frame) [] -> I64 INT "";
     Suspend = "martlet_suspend" (frame) [Const32, Const32, Const32] -> Void ANY "";
     Send = "martlet_send" (ts) [Obj, Obj] -> Array ANY "run";

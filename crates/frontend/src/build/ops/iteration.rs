@@ -300,10 +300,11 @@ impl Builder<'_> {
             unreachable!("just matched")
         };
         self.before_run();
-        let op = Op::Call {
-            helper: HelperId::IterNext,
-            outputs: 0,
+        let helper = match instr.special {
+            Some(Special::ForIterGen) => HelperId::GeneratorNext,
+            _ => HelperId::IterNext,
         };
+        let op = Op::Call { helper, outputs: 0 };
         let item = self.emit(op, vec![iterator], Type::of(Kind::all()));
         let none = self.emit(Op::IsNull, vec![item], Type::of(Kind::BOOL));
         let [ended, body, done, raised] = [(); 4].map(|()| self.func.add_block(self.offset));
