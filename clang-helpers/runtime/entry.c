@@ -244,16 +244,25 @@ martlet_vectorcall(O callable, O const *args, size_t nargsf, O kwnames)
     return run(ts, frame, record, code);
 }
 
+#define SUSPENDABLE (CO_GENERATOR | CO_COROUTINE | CO_ITERABLE_COROUTINE | CO_ASYNC_GENERATOR)
+
 /* As martlet_call_function where machine code is not entered at once. */
 static __attribute__((noinline)) O
 call_slowly(TS ts, O callable, O *args, size_t n, O names)
 {
+    PyCodeObject *code = (PyCodeObject *)((PyFunctionObject *)callable)->func_code;
+    vectorcallfunc entry = ((PyFunctionObject *)callable)->vectorcall;
+    O result;
+    if ((code->co_flags & SUSPENDABLE) && entry == martlet_plain_vectorcall && names == NULL
+        && martlet_make_generator(ts, (PyFunctionObject *)callable, args, n, &result)) {
+        Py_DECREF(callable);
+        return result;
+    }
     if (!martlet_suspended) {
         martlet_enter_function((PyFunctionObject *)callable);
     }
-    vectorcallfunc entry = ((PyFunctionObject *)callable)->vectorcall;
+    entry = ((PyFunctionObject *)callable)->vectorcall;
     size_t n_positional = n - (size_t)n_keywords(names);
-    O result;
     if (entry == martlet_vectorcall || entry == martlet_plain_vectorcall) {
         owned_arguments = args;
         result = entry == martlet_vectorcall ? martlet_vectorcall(callable, args, n_positional, names)

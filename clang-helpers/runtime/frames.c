@@ -14,7 +14,7 @@ struct martlet_sight {
     uint8_t plain;   /* an ordinary frame on a thread's stack: not a generator's */
     uint8_t observed; /* a frame object exists */
     uint8_t at_start; /* it has run nothing yet, or nothing since it goes on */
-    uint8_t inlined;  /* a generator's, which the interpreter has gone into from the frame below */
+    uint8_t inlined;  /* as is_inlined says */
 };
 
 /* Whether the next instruction is a RESUME. */
@@ -25,12 +25,25 @@ is_resumed(F frame)
     return opcode == RESUME || opcode == RESUME_CHECK;
 }
 
-/* Fills `sights` with the current thread's frames, innermost first; returns how many. */
+/* Whether it is the frame of a generator that the interpreter runs and has gone into from the frame below. */
+static bool
+is_inlined(F frame)
+{
+    F below = frame->previous;
+    return frame->owner == FRAME_OWNED_BY_GENERATOR && frame->stacktop != MARTLET_AT_WORK && below != NULL
+           && below->owner != FRAME_OWNED_BY_CSTACK;
+}
+
+/* Fills `sights` with the current thread's frames, innermost first; returns how many. With `responsible` it begins at the
+ * first that the interpreter has not gone into from the one below. */
 MARTLET_RUNTIME uint32_t
-martlet_look(struct martlet_sight *sights, uint32_t room)
+martlet_look(struct martlet_sight *sights, uint32_t room, bool responsible)
 {
     uint32_t n = 0;
     F frame = _PyThreadState_GET()->current_frame;
+    while (responsible && frame != NULL && is_inlined(frame)) {
+        frame = frame->previous;
+    }
     for (; frame != NULL && n < room; frame = frame->previous) {
         if (frame->owner == FRAME_OWNED_BY_CSTACK || !PyCode_Check(frame->f_executable)
             || _PyFrame_IsIncomplete(frame)) {
@@ -48,9 +61,7 @@ martlet_look(struct martlet_sight *sights, uint32_t room)
         sight->plain = frame->owner == FRAME_OWNED_BY_THREAD;
         sight->observed = frame->frame_obj != NULL;
         sight->at_start = (int)sight->offset <= code->_co_firsttraceable || (!sight->plain && is_resumed(frame));
-        F below = frame->previous;
-        sight->inlined = !sight->plain && frame->stacktop != MARTLET_AT_WORK && below != NULL
-                         && below->owner != FRAME_OWNED_BY_CSTACK;
+        sight->inlined = is_inlined(frame);
     }
     return n;
 }

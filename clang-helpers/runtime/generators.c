@@ -1,8 +1,8 @@
 /* generators.c: resuming generators and coroutines in machine code.
  *
- * Their classes have two slots by which C code, and so machine code, resumes them. We stand in both, and pass on to the
- * interpreter's own functions what has no machine code. The interpreter itself resumes a generator by going into its
- * frame, past the slots: there it stays interpreted.
+ * Their classes have two slots by which C code, and so machine code, resumes them, and a method `send`. We stand in all
+ * three, and pass on to the interpreter's own functions what has no machine code. The interpreter itself resumes a
+ * generator by going into its frame, past the slots: there it stays interpreted.
  *
  * A generator that waits for another one, which may wait in turn, does nothing when it is resumed but to resume that. So
  * only the innermost is run; those around it are linked as if they had called it, and are run where it ends.
@@ -11,17 +11,80 @@
 
 #include <internal/pycore_genobject.h>
 #include <internal/pycore_opcode_utils.h>
+#include <internal/pycore_typeobject.h>
 #include <opcode_ids.h>
 
 /* What stood in the slots; both classes have the same am_send. */
 static iternextfunc plain_next;
 static sendfunc plain_send;
 
+/* The method `send` of each class, and what it did. */
+static struct {
+    PyMethodDef *method;
+    PyCFunction plain;
+} send_methods[2];
+
 /* Whether we stand in the slots. */
 static bool entered;
 
 /* The interpreter whose code objects have records; others share the classes. */
 static PyInterpreterState *home;
+
+/* How many variables a code object that begins by making a generator takes from its function first; -1 = it begins in
+ * another way. */
+static inline int
+free_vars_taken(const _Py_CODEUNIT *at)
+{
+    if (at[0].op.code == RETURN_GENERATOR) {
+        return 0;
+    }
+    return at[0].op.code == COPY_FREE_VARS && at[1].op.code == RETURN_GENERATOR ? at[0].op.arg : -1;
+}
+
+/* What calling a generator's or coroutine's function with n positional arguments gives; new. Steals the arguments, but
+ * not where the general way is needed: then the answer is false. Source: RETURN_GENERATOR. */
+bool
+martlet_make_generator(TS ts, PyFunctionObject *func, O *args, size_t n, O *result)
+{
+    PyCodeObject *code = (PyCodeObject *)func->func_code;
+    const _Py_CODEUNIT *first = _PyCode_CODE(code);
+    int n_free = free_vars_taken(first);
+    bool fits = n_free >= 0 && n == (size_t)code->co_argcount && code->co_kwonlyargcount == 0
+                && !(code->co_flags & (CO_VARARGS | CO_VARKEYWORDS));
+    if (!fits || !martlet_enabled || ts->tracing || ts->interp->eval_frame != NULL || ts->py_recursion_remaining <= 1
+        || ts->coroutine_origin_tracking_depth != 0) {
+        return false;
+    }
+    PyGenObject *generator = (PyGenObject *)_Py_MakeCoro(func);
+    *result = (O)generator;
+    if (generator == NULL) {
+        return false; /* the general way will not find any memory either */
+    }
+    F frame = (F)generator->gi_iframe;
+    frame->f_executable = Py_NewRef(code);
+    frame->previous = NULL;
+    frame->f_funcobj = Py_NewRef(func);
+    frame->f_globals = func->func_globals;
+    frame->f_builtins = func->func_builtins;
+    frame->f_locals = NULL;
+    frame->frame_obj = NULL;
+    frame->instr_ptr = (_Py_CODEUNIT *)first + (n_free > 0 ? 2 : 1);
+    frame->stacktop = code->co_nlocalsplus;
+    frame->return_offset = 0;
+    frame->owner = FRAME_OWNED_BY_GENERATOR;
+    int i = 0;
+    for (; i < (int)n; i++) {
+        frame->localsplus[i] = args[i];
+    }
+    for (; i < code->co_nlocalsplus - n_free; i++) {
+        frame->localsplus[i] = NULL;
+    }
+    for (int k = 0; k < n_free; k++) {
+        frame->localsplus[i + k] = Py_NewRef(PyTuple_GET_ITEM(func->func_closure, k));
+    }
+    generator->gi_frame_state = FRAME_CREATED;
+    return true;
+}
 
 /* As RESUME does in a frame that is linked, sees to pending events; behind `yield from` and `await` it does not look.
  * Then runs what the cell leads to, or leaves the frame to the interpreter. `depth` is that of the value stack. */
@@ -283,6 +346,31 @@ next(O self)
     return martlet_next_of_generator(_PyThreadState_GET(), self);
 }
 
+/* The method `send` of both classes. Source: gen_send, gen_send_ex. */
+static O
+send_method(O self, O sent)
+{
+    O result;
+    if (send(self, sent, &result) == PYGEN_RETURN) {
+        if (result == Py_None) {
+            PyErr_SetNone(PyExc_StopIteration);
+        }
+        else {
+            _PyGen_SetStopIterationValue(result);
+        }
+        Py_CLEAR(result);
+    }
+    return result;
+}
+
+/* The definition of a class's method `send`, or NULL. */
+static PyMethodDef *
+send_method_of(PyTypeObject *type)
+{
+    O method = _PyType_Lookup(type, &_Py_ID(send));
+    return method != NULL && Py_IS_TYPE(method, &PyMethodDescr_Type) ? ((PyMethodDescrObject *)method)->d_method : NULL;
+}
+
 /* From now on generators and coroutines go on in machine code where there is some. */
 MARTLET_RUNTIME void
 martlet_enter_generators(void)
@@ -295,6 +383,14 @@ martlet_enter_generators(void)
         PyGen_Type.tp_iternext = next;
         PyGen_Type.tp_as_async->am_send = send;
         PyCoro_Type.tp_as_async->am_send = send;
+        send_methods[0].method = send_method_of(&PyGen_Type);
+        send_methods[1].method = send_method_of(&PyCoro_Type);
+        for (int i = 0; i < 2; i++) {
+            if (send_methods[i].method != NULL) {
+                send_methods[i].plain = send_methods[i].method->ml_meth;
+                send_methods[i].method->ml_meth = send_method;
+            }
+        }
     }
 }
 
@@ -307,5 +403,10 @@ martlet_leave_generators(void)
         PyGen_Type.tp_iternext = plain_next;
         PyGen_Type.tp_as_async->am_send = plain_send;
         PyCoro_Type.tp_as_async->am_send = plain_send;
+        for (int i = 0; i < 2; i++) {
+            if (send_methods[i].method != NULL) {
+                send_methods[i].method->ml_meth = send_methods[i].plain;
+            }
+        }
     }
 }

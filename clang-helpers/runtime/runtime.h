@@ -121,6 +121,9 @@ martlet_may_enter(TS ts, const struct martlet_record *record, PyCodeObject *code
            && ts->interp->eval_frame == NULL && ts->py_recursion_remaining > 1 && !martlet_stack_low(ts);
 }
 
+/* generators.c */
+MARTLET_RUNTIME bool martlet_make_generator(TS ts, PyFunctionObject *func, O *args, size_t n, O *result);
+
 /* loops.c */
 MARTLET_RUNTIME O martlet_stay(TS ts, F frame);
 

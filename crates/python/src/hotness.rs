@@ -58,10 +58,8 @@ const AGAIN_HEAT: u32 = 8_000;
 /// A sample that comes later than this after it was asked for was not asked for in Python code, which looks up within
 /// microseconds, but in a C function that ran at that time: whoever looks up first behind it has not spent the time.
 const PROMPT: Duration = Duration::from_micros(50);
-/// So many frames of a stack are charged: the innermost, and its caller.
+/// So many frames of a stack are looked at: the innermost, and its caller.
 const DEPTH: usize = 2;
-/// So many are looked at, for generators that the interpreter goes into without a call are left out.
-const LOOKED_AT: usize = 8;
 
 /// `JUMP_BACKWARD` of 3.13 (`opcode_ids.h`).
 const JUMP_BACKWARD: u8 = 77;
@@ -186,11 +184,7 @@ pub(crate) fn sampled(gil: Gil<'_>) {
         }
         // Samples are taken where the interpreter looks up: at back edges, and where functions start. There the time
         // was spent in the caller just as well. Callers that only wait have spent none.
-        let mut sights = frames::look::<LOOKED_AT>(gil);
-        // Machine code of such a generator would never be entered: it is his who lets it go on that is to be made.
-        let inlined = sights.iter().take_while(|it| it.is_inlined()).count();
-        sights.drain(..inlined);
-        sights.truncate(DEPTH);
+        let sights = frames::look_at_responsible::<DEPTH>(gil);
         let at_start = sights.first().is_some_and(Sight::at_start);
         let spent = match at_start {
             true => spent() / 2,

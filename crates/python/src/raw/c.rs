@@ -128,7 +128,7 @@ unsafe extern "C" {
     ) -> *mut PyObject;
     pub(crate) fn martlet_exit_due(k: u32) -> bool;
 
-    pub(crate) fn martlet_look(sights: *mut Sight, room: u32) -> u32;
+    pub(crate) fn martlet_look(sights: *mut Sight, room: u32, responsible: bool) -> u32;
     pub(crate) fn martlet_walk_inside(
         found: unsafe extern "C" fn(*mut c_void, *mut PyObject, u16),
         context: *mut c_void,

@@ -103,7 +103,17 @@ impl Sight {
 }
 
 /// The current thread's frames, innermost first, at most `N`.
-pub(crate) fn look<const N: usize>(_gil: Gil<'_>) -> Vec<Sight> {
+pub(crate) fn look<const N: usize>(gil: Gil<'_>) -> Vec<Sight> {
+    look_from::<N>(gil, false)
+}
+
+/// The same from the innermost on whose machine code could run: generators that the interpreter goes into without a call
+/// are left out, for it is he who lets them go on that is to be compiled.
+pub(crate) fn look_at_responsible<const N: usize>(gil: Gil<'_>) -> Vec<Sight> {
+    look_from::<N>(gil, true)
+}
+
+fn look_from<const N: usize>(_gil: Gil<'_>, responsible: bool) -> Vec<Sight> {
     let mut sights = [c::Sight {
         code: std::ptr::null_mut(),
         func: std::ptr::null_mut(),
@@ -116,7 +126,7 @@ pub(crate) fn look<const N: usize>(_gil: Gil<'_>) -> Vec<Sight> {
         inlined: 0,
     }; N];
     // SAFETY: room for N sights.
-    let n = unsafe { c::martlet_look(sights.as_mut_ptr(), N as u32) };
+    let n = unsafe { c::martlet_look(sights.as_mut_ptr(), N as u32, responsible) };
     sights[..n as usize].iter().copied().map(Sight).collect()
 }
 
