@@ -40,6 +40,8 @@ pub(crate) struct Source {
     pub(crate) token: Arc<Token>,
     /// Where its codes were copied from. These are compared, never followed.
     pub(crate) codes: Vec<Addr>,
+    /// Where guards of earlier versions failed too often, as known when it was asked for.
+    pub(crate) avoided: Vec<(Addr, u32)>,
     /// When it was asked for.
     pub(crate) asked_at: Instant,
     /// What making it will probably cost, as long as this lives.
@@ -95,6 +97,8 @@ pub(crate) struct Meta {
     pub(crate) name: Arc<str>,
     /// The loop at whose header it is entered; none at the function's start.
     pub(crate) entered_at: Option<u32>,
+    /// Where guards of earlier versions had failed too often when it was asked for.
+    pub(crate) avoided: Vec<(Addr, u32)>,
     /// When it was asked for, with what was known then.
     pub(crate) asked_at: Instant,
     /// When it was made, and when the C side last told of each exit.
@@ -278,6 +282,7 @@ impl Compiler for Remote {
                 succeeded: AtomicBool::new(false),
                 name: request.name.clone(),
                 entered_at: crate::state::header_of(request.point),
+                avoided: source.avoided.clone(),
                 asked_at: source.asked_at,
                 made_at: Instant::now(),
                 reports: Mutex::default(),
@@ -329,6 +334,7 @@ impl Made {
                 succeeded: AtomicBool::new(false),
                 name: request.name.clone(),
                 entered_at: crate::state::header_of(request.point),
+                avoided: source.avoided.clone(),
                 asked_at: source.asked_at,
                 made_at: Instant::now(),
                 reports: Mutex::default(),
