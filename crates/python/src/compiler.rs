@@ -225,7 +225,9 @@ impl Compiler for Remote {
         if let Some(made) = made {
             return Ok(made.compiled(request));
         }
-        let reply = budget::spend(|| self.ask(&source.request))?;
+        let was_open = Remote::is_open();
+        let (reply, spent) = budget::spend(|| self.ask(&source.request));
+        let reply = reply?;
         let label = request.version.to_string();
         for dump in &reply.dumps {
             dumps::write(&self.options, &request.name, &label, dump);
@@ -234,6 +236,9 @@ impl Compiler for Remote {
             .outcome
             .map_err(|(reason, detail)| Refusal::new(reason, detail))?;
         profile::remember(&source.request);
+        if was_open && source.request.mode.effort == Effort::Best {
+            budget::learn(unit.costs.bytecodes, spent);
+        }
         let header = Header::new(
             encode_exits(&unit.exits),
             unit.exits.len(),
