@@ -51,6 +51,13 @@ MARTLET_CALL uint32_t martlet_seen(O v)
     return code != 0 ? 256 + (uint8_t)code : 14;
 }
 
+/* The class of a live value as a note. */
+MARTLET_CALL uint64_t martlet_class_word(O v)
+{
+    uint32_t version = PyType_HasFeature(Py_TYPE(v), Py_TPFLAGS_HEAPTYPE) ? Py_TYPE(v)->tp_version_tag : 0;
+    return (uint64_t)version << 32 | martlet_seen(v);
+}
+
 /* Notes the class of an operand, which may be NULL, in note `index` of the version. */
 MARTLET_LEAF void martlet_note(struct martlet_unit *unit, uint32_t index, O v)
 {
@@ -58,9 +65,7 @@ MARTLET_LEAF void martlet_note(struct martlet_unit *unit, uint32_t index, O v)
         return;
     }
     uint64_t known = unit->notes[index];
-    uint32_t seen = martlet_seen(v);
-    uint32_t version = PyType_HasFeature(Py_TYPE(v), Py_TPFLAGS_HEAPTYPE) ? Py_TYPE(v)->tp_version_tag : 0;
-    uint64_t now = (uint64_t)version << 32 | seen;
+    uint64_t now = martlet_class_word(v);
     if (known != 0 && known != now && is_number(known) && is_number(now)) {
         unit->notes[index] = MARTLET_NUMBER;
         return;

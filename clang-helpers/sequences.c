@@ -165,10 +165,11 @@ MARTLET_CALL O martlet_str_slice(O text, int64_t start, int64_t stop)
     return PyUnicode_Substring(text, start, stop < start ? start : stop);
 }
 
-/* Whether item i of a list is exactly a float, int, str or bool, or None: releasing it runs no Python. */
+/* Whether replacing item i of a list runs no Python: it outlives that, or is exactly a float, int, str or bool, or None. */
 MARTLET_HELPER bool martlet_list_item_quiet(O list, int64_t i)
 {
-    return martlet_inline_is_quiet(((PyListObject *)list)->ob_item[i]);
+    O old = ((PyListObject *)list)->ob_item[i];
+    return martlet_inline_is_quiet(old) || old->ob_refcnt > 1;
 }
 
 /* Local i of the frame += right, both exactly str: in place if the local has the only reference. After an error the

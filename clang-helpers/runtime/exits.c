@@ -13,8 +13,9 @@
 #include <internal/pycore_opcode_metadata.h>
 #include <opcode_ids.h>
 
-/* calls.c and operators.c of the helpers. */
+/* calls.c, notes.c and operators.c of the helpers. */
 int martlet_init_result(O result);
+uint64_t martlet_class_word(O v);
 O martlet_operator_rest(O left, O right, int32_t number);
 
 union value {
@@ -386,10 +387,22 @@ find_kept(struct exit *x, F root, const uint32_t *at)
  * interpreter, which forgets a specialisation after some fifty misses, has learned anew. */
 #define REPORT_EVERY 64
 
-/* Tells of the class of the object whose attribute the frame is about to read or write: what exits see there feeds the
- * next version. */
+/* Tells of the class of an object whose attribute is about to be read or written at this offset. */
 static void
-tell_class(F frame)
+tell_class(PyCodeObject *code, uint32_t offset, O object)
+{
+    PyTypeObject *type = object != NULL ? Py_TYPE(object) : NULL;
+    if (type != NULL && type->tp_version_tag != 0) {
+        bool inlines = PyType_HasFeature(type, Py_TPFLAGS_INLINE_VALUES) && _PyObject_InlineValues(object)->valid;
+        bool has_dict = PyType_HasFeature(type, Py_TPFLAGS_MANAGED_DICT) && !inlines;
+        martlet_hooks.class_seen(code, offset, type->tp_version_tag, has_dict);
+    }
+}
+
+/* Tells of the operands of the instruction that the frame is about to execute: what exits see there feeds the next
+ * version. */
+static void
+tell_operands(F frame)
 {
     PyCodeObject *code = (PyCodeObject *)frame->f_executable;
     const _Py_CODEUNIT *at = frame->instr_ptr;
@@ -397,15 +410,20 @@ tell_class(F frame)
         at++;
     }
     uint8_t base = _PyOpcode_Deopt[at->op.code];
-    if ((base != LOAD_ATTR && base != STORE_ATTR) || frame->stacktop <= code->co_nlocalsplus) {
+    uint32_t offset = (uint32_t)(at - _PyCode_CODE(code));
+    int depth = frame->stacktop - code->co_nlocalsplus;
+    O *top = frame->localsplus + frame->stacktop - 1;
+    if ((base == LOAD_ATTR || base == STORE_ATTR) && depth > 0) {
+        tell_class(code, offset, *top);
+    }
+    if ((base != BINARY_OP && base != COMPARE_OP) || depth < 2) {
         return;
     }
-    O object = frame->localsplus[frame->stacktop - 1];
-    PyTypeObject *type = object != NULL ? Py_TYPE(object) : NULL;
-    if (type != NULL && type->tp_version_tag != 0) {
-        bool inlines = PyType_HasFeature(type, Py_TPFLAGS_INLINE_VALUES) && _PyObject_InlineValues(object)->valid;
-        bool has_dict = PyType_HasFeature(type, Py_TPFLAGS_MANAGED_DICT) && !inlines;
-        martlet_hooks.class_seen(code, (uint32_t)(at - _PyCode_CODE(code)), type->tp_version_tag, has_dict);
+    for (uint32_t operand = 0; operand < 2; operand++) {
+        O object = top[-(int)operand];
+        if (object != NULL && !PyLong_CheckExact(object) && !PyFloat_CheckExact(object)) {
+            martlet_hooks.operand_seen(code, offset, operand, martlet_class_word(object));
+        }
     }
 }
 
@@ -477,7 +495,7 @@ leave(TS ts, F root, struct martlet_unit *unit, uint32_t index, const uint32_t *
     }
     release(&x, n_values, n_virtuals, at);
     if (!raised) {
-        tell_class(frames[n_pushed - 1]);
+        tell_operands(frames[n_pushed - 1]);
     }
 
     while (n_pushed > 1) {

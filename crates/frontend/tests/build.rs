@@ -78,6 +78,13 @@ fn operands_of_sites_where_a_guess_failed_once_are_told_apart() {
     let (unpack, store, multiply) = (20, 22, 35);
     mixed.avoid = vec![(0, unpack), (0, store), (0, multiply)];
     let text = build(&mixed).expect("compiled").to_string();
+    for wanted in ["is_kind(float)", "guard_kind(int)", "int_to_float"] {
+        assert!(text.contains(wanted), "{wanted}:\n{text}");
+    }
+    assert!(!text.contains("call.martlet_binary_op"), "{text}");
+    use martlet_snapshot::Seen::{Nothing, Other};
+    mixed.codes[0].noted = vec![(multiply, vec![Nothing, Other])];
+    let text = build(&mixed).expect("compiled").to_string();
     for wanted in [
         "is_kind(float)",
         "is_kind(int)",

@@ -24,8 +24,14 @@ const OPENING: u64 = 20_000;
 const EACH: u64 = 2_500;
 /// What a code unit costs to compile quickly, with what it is translated to several times.
 const QUICK_UNIT: u64 = 100;
-/// What a translated bytecode costs to compile as well as can be.
-const BEST_BYTECODE: u64 = 700;
+/// What a translated bytecode costs to compile as well as can be, as long as nothing was measured: it differs by several
+/// times between machines.
+const BEST_BYTECODE: u64 = 400;
+/// That counts as much as so many bytecodes that were measured.
+const ASSUMED: u64 = 100;
+
+/// Bytecodes that were compiled as well as can be, and the microseconds that this took but for what each compile costs.
+static MEASURED: (AtomicU64, AtomicU64) = (AtomicU64::new(0), AtomicU64::new(0));
 
 /// Processor time that compiling has taken in this process, in microseconds.
 static SPENT: AtomicU64 = AtomicU64::new(0);
@@ -50,19 +56,33 @@ impl Drop for Charge {
     }
 }
 
-/// Compiles, and notes what it cost.
-pub(crate) fn spend<R>(work: impl FnOnce() -> R) -> R {
+/// Compiles, and notes what it cost; answers that, too, in microseconds.
+pub(crate) fn spend<R>(work: impl FnOnce() -> R) -> (R, u64) {
     let start = dl::thread_time();
     let result = work();
-    let spent = dl::thread_time().saturating_sub(start).as_micros();
-    SPENT.fetch_add(spent as u64, Ordering::Relaxed);
-    result
+    let spent = dl::thread_time().saturating_sub(start).as_micros() as u64;
+    SPENT.fetch_add(spent, Ordering::Relaxed);
+    (result, spent)
+}
+
+/// So many bytecodes took so many microseconds to be compiled as well as can be.
+pub(crate) fn learn(bytecodes: u32, microseconds: u64) {
+    MEASURED.0.fetch_add(bytecodes.into(), Ordering::Relaxed);
+    let without = microseconds.saturating_sub(EACH);
+    MEASURED.1.fetch_add(without, Ordering::Relaxed);
+}
+
+/// What a translated bytecode costs to compile as well as can be.
+fn best_bytecode() -> u64 {
+    let (bytecodes, spent) = (&MEASURED.0, &MEASURED.1);
+    let spent = ASSUMED * BEST_BYTECODE + spent.load(Ordering::Relaxed);
+    spent / (ASSUMED + bytecodes.load(Ordering::Relaxed))
 }
 
 /// What compiling so many code units for the first time, or so many bytecodes as well as can be, will cost.
 pub(crate) fn estimate(effort: Effort, size: u32) -> u64 {
     let each = match effort {
-        Effort::Best => BEST_BYTECODE,
+        Effort::Best => best_bytecode(),
         _ => QUICK_UNIT,
     };
     let opening = if Remote::is_open() { 0 } else { OPENING };

@@ -226,7 +226,9 @@ pub(crate) fn avoid_what_failed(state: &mut State, addr: Addr) {
     let Some(function) = state.codes.get(&addr).and_then(|it| it.function.clone()) else {
         return;
     };
-    let mut found = Vec::new();
+    let Some(mut places) = state.codes.get(&addr).map(|it| it.avoid.clone()) else {
+        return;
+    };
     for (number, version) in state.tables.numbered_versions() {
         if version.id().function != function.id() {
             continue;
@@ -242,14 +244,12 @@ pub(crate) fn avoid_what_failed(state: &mut State, addr: Addr) {
                 && storms::is_guess(reason)
                 && count >= FAILED_OFTEN
             {
-                found.push(((code, *offset), reason.clone()));
+                storms::avoid(&mut places, &meta.avoided, (code, *offset), reason);
             }
         }
     }
     if let Some(entry) = state.codes.get_mut(&addr) {
-        for (place, reason) in found {
-            storms::avoid(&mut entry.avoid, place, &reason);
-        }
+        entry.avoid = places;
     }
 }
 

@@ -40,6 +40,8 @@ pub(crate) struct Source {
     pub(crate) token: Arc<Token>,
     /// Where its codes were copied from. These are compared, never followed.
     pub(crate) codes: Vec<Addr>,
+    /// Where guards of earlier versions failed too often, as known when it was asked for.
+    pub(crate) avoided: Vec<(Addr, u32)>,
     /// When it was asked for.
     pub(crate) asked_at: Instant,
     /// What making it will probably cost, as long as this lives.
@@ -95,6 +97,8 @@ pub(crate) struct Meta {
     pub(crate) name: Arc<str>,
     /// The loop at whose header it is entered; none at the function's start.
     pub(crate) entered_at: Option<u32>,
+    /// Where guards of earlier versions had failed too often when it was asked for.
+    pub(crate) avoided: Vec<(Addr, u32)>,
     /// When it was asked for, with what was known then.
     pub(crate) asked_at: Instant,
     /// When it was made, and when the C side last told of each exit.
@@ -221,7 +225,9 @@ impl Compiler for Remote {
         if let Some(made) = made {
             return Ok(made.compiled(request));
         }
-        let reply = budget::spend(|| self.ask(&source.request))?;
+        let was_open = Remote::is_open();
+        let (reply, spent) = budget::spend(|| self.ask(&source.request));
+        let reply = reply?;
         let label = request.version.to_string();
         for dump in &reply.dumps {
             dumps::write(&self.options, &request.name, &label, dump);
@@ -230,6 +236,9 @@ impl Compiler for Remote {
             .outcome
             .map_err(|(reason, detail)| Refusal::new(reason, detail))?;
         profile::remember(&source.request);
+        if was_open && source.request.mode.effort == Effort::Best {
+            budget::learn(unit.costs.bytecodes, spent);
+        }
         let header = Header::new(
             encode_exits(&unit.exits),
             unit.exits.len(),
@@ -278,6 +287,7 @@ impl Compiler for Remote {
                 succeeded: AtomicBool::new(false),
                 name: request.name.clone(),
                 entered_at: crate::state::header_of(request.point),
+                avoided: source.avoided.clone(),
                 asked_at: source.asked_at,
                 made_at: Instant::now(),
                 reports: Mutex::default(),
@@ -329,6 +339,7 @@ impl Made {
                 succeeded: AtomicBool::new(false),
                 name: request.name.clone(),
                 entered_at: crate::state::header_of(request.point),
+                avoided: source.avoided.clone(),
                 asked_at: source.asked_at,
                 made_at: Instant::now(),
                 reports: Mutex::default(),

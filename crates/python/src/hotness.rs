@@ -46,8 +46,8 @@ const LOOP_HEAT: u32 = 4_000;
 const UNIT_HEAT: u32 = 150;
 /// Least heat of a version that was compiled quickly, in its machine code, at which a better one is asked for.
 const BETTER_HEAT: u32 = 25_000;
-/// And so much for each bytecode that was translated: what it costs to compile it as well as can be.
-const BETTER_BYTECODE_HEAT: u32 = 2_000;
+/// And so many times what it will probably cost.
+const BETTER_TIMES: u64 = 2;
 /// General calls, one in so many bytecodes, of which a version that knew nothing of them is made anew before it is made
 /// better.
 const BLIND: u32 = 25;
@@ -372,10 +372,13 @@ fn heat_version(
         && meta.costs.general_calls * BLIND > meta.costs.bytecodes;
     let (effort, pays) = if is_blind {
         let price = calls::estimate(gil, state, addr, entry, Effort::Quick);
-        (Effort::Quick, u32::try_from(price).unwrap_or(u32::MAX))
+        (Effort::Quick, price)
     } else {
-        let pays = meta.costs.bytecodes.saturating_mul(BETTER_BYTECODE_HEAT);
-        (Effort::Best, BETTER_HEAT.max(pays))
+        let price = budget::estimate(Effort::Best, meta.costs.bytecodes);
+        (
+            Effort::Best,
+            u64::from(BETTER_HEAT).max(price * BETTER_TIMES),
+        )
     };
     // What is done in the general way for all that was noted, the interpreter does as well.
     if !is_blind
@@ -386,7 +389,7 @@ fn heat_version(
     {
         return install::give_back(gil, state, addr, point);
     }
-    if heat < pays {
+    if u64::from(heat) < pays {
         return;
     }
     let function = state.codes.get(&addr).and_then(|it| it.function.as_ref());

@@ -170,12 +170,12 @@ pub(crate) fn installed(gil: Gil<'_>, state: &mut State, version: &Arc<Version<M
         return;
     };
     if state.options.log {
-        let (name, costs) = (version.record().id(), version.meta().costs);
+        let (name, meta) = (version.record().id(), version.meta());
         let qualname = state.codes.get(&addr).map(|it| it.qualname.clone());
-        eprintln!(
-            "martlet: compiled {} as {name}: {costs:?}",
-            qualname.unwrap_or_default()
-        );
+        let qualname = qualname.unwrap_or_default();
+        let place = header_of(version.point()).map_or(String::new(), |at| format!(" at loop {at}"));
+        let (effort, costs) = (meta.effort, meta.costs);
+        eprintln!("martlet: compiled {qualname} as {name}{place}, {effort:?}: {costs:?}");
     }
     // Who is inside a loop that is better now goes on in the better one.
     if header_of(version.point()).is_some() {

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use martlet_snapshot::Seen;
 
 use crate::raw::objects::seen_of;
-use crate::state::State;
+use crate::raw::{Addr, Gil};
+use crate::state::{State, with};
 
 /// Another class was seen before (`MARTLET_MIXED`).
 const MIXED: u64 = 1 << 16;
@@ -78,6 +79,15 @@ impl Notes {
         let note = self.operands.get(&(offset, operand))?;
         (note.type_version != 0).then_some(note.type_version)
     }
+}
+
+/// An exit in front of an operator or comparison, of which this operand is no number.
+pub(crate) fn operand_seen(gil: Gil<'_>, code: Addr, offset: u32, operand: u32, word: u64) {
+    with(gil, |state| {
+        if let Some(entry) = state.codes.get_mut(&code) {
+            entry.notes.note((offset, operand), word);
+        }
+    });
 }
 
 /// Gathers what all versions have noted.

@@ -406,7 +406,7 @@ fn learn_of_others(
         if entry.storms.was_known(place, meta.asked_at)
             && entry.storms.note_besides(place, reason) > 1
         {
-            avoid(&mut entry.avoid, place, reason);
+            avoid(&mut entry.avoid, &meta.avoided, place, reason);
         }
     }
 }
@@ -501,19 +501,26 @@ fn react(
         _ => 1,
     };
     if cure != Cure::Anew && times > patience {
-        avoid(&mut entry.avoid, place, reason);
+        avoid(&mut entry.avoid, &meta.avoided, place, reason);
     }
     Reaction::IsMadeAnew
 }
 
-/// Adds a place where guesses fail for this reason. Named once, operands that are numbers are told apart there; named
-/// twice, nothing is guessed at all.
-pub(crate) fn avoid(places: &mut Vec<(Addr, u32)>, place: (Addr, u32), reason: &str) {
-    let named = places.iter().filter(|it| **it == place).count();
+/// Adds a place where guesses fail for this reason, in a version that was made with what was `known`. Named once, operands
+/// that are numbers are told apart there; named twice, nothing is guessed at all. What failed while less was known than
+/// now teaches nothing.
+pub(crate) fn avoid(
+    places: &mut Vec<(Addr, u32)>,
+    known: &[(Addr, u32)],
+    place: (Addr, u32),
+    reason: &str,
+) {
+    let times = |places: &[(Addr, u32)]| places.iter().filter(|it| **it == place).count();
+    let named = times(places);
     let wanted = if cure_of(reason) == Cure::GenericAtOnce {
         2
     } else {
-        (named + 1).min(2)
+        (times(known) + 1).min(2)
     };
     places.extend((named..wanted).map(|_| place));
 }

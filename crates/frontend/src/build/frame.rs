@@ -196,8 +196,12 @@ pub(super) fn coarse(kinds: Kind) -> Kind {
         .union(Kind::FLOAT)
         .union(Kind::LIST)
         .union(Kind::TUPLE);
+    // That a number takes the place of such a thing can be seen by nobody.
+    const NUMBERS: Kind = Kind::INT.union(Kind::FLOAT);
     if kinds.is_single() && WORTH.contains(kinds) {
         kinds
+    } else if NUMBERS.union(Kind::NULL).contains(kinds) {
+        NUMBERS.union(kinds & Kind::NULL)
     } else if kinds.contains(Kind::NULL) {
         Kind::all()
     } else {

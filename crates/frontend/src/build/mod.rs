@@ -391,9 +391,8 @@ impl<'a> Builder<'a> {
     /// Whether an operand of the arithmetic or comparison at hand was noted to be an int now and a float then: as if a
     /// guess had failed there.
     fn is_noted_as_mixed(&self) -> bool {
-        let noted = &self.snapshot().noted;
-        let at = noted.binary_search_by_key(&self.offset, |it| it.0);
-        at.is_ok_and(|at| noted[at].1.contains(&martlet_snapshot::Seen::Number))
+        let noted = self.noted_at(self.offset);
+        noted.is_some_and(|it| it.contains(&martlet_snapshot::Seen::Number))
             && self.opcode_is(|it| matches!(it, Opcode::BinaryOp | Opcode::CompareOp))
     }
 

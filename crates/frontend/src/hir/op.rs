@@ -181,8 +181,8 @@ pub enum Op {
     ListItem,
     /// `tuple: obj, index: i64 (in range) -> obj`, lent by the tuple.
     TupleItem,
-    /// `list: obj, index: i64 (in range) -> i1`: whether releasing that item can run no code: it is an exact int,
-    /// float, str, bool or None.
+    /// `list: obj, index: i64 (in range) -> i1`: whether replacing that item can run no code: it is an exact int, float,
+    /// str, bool or None, or not the last reference.
     ItemQuiet,
     /// `-> i1`: whether releasing the content of local n can run no code: NULL, of such a kind, or not the last reference.
     DropQuiet(u32),

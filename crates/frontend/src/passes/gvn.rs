@@ -229,6 +229,7 @@ fn is_numbered(func: &Func, inst: Inst) -> bool {
         | Op::IsUnique
         | Op::ReleaseQuiet
         | Op::DropQuiet(_)
+        | Op::ItemQuiet
         | Op::Note(_)
         | Op::IncRef
         | Op::DecRef

@@ -56,6 +56,7 @@ pub(crate) struct Hooks {
     pub(crate) loop_seen: unsafe extern "C" fn(*mut PyObject, u32),
     pub(crate) exits_often: unsafe extern "C" fn(*mut Unit, u32),
     pub(crate) class_seen: unsafe extern "C" fn(*mut PyObject, u32, u32, bool),
+    pub(crate) operand_seen: unsafe extern "C" fn(*mut PyObject, u32, u32, u64),
     pub(crate) sample: unsafe extern "C" fn(*mut c_void) -> c_int,
 }
 

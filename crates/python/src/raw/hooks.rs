@@ -8,7 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use pyo3::ffi::{self, PyObject};
 
 use super::{Addr, Gil, c, objects};
-use crate::{calls, hotness, lifecycle, storms, tools};
+use crate::{calls, hotness, lifecycle, notes, storms, tools};
 
 /// The functions below, for the C side.
 pub(crate) fn table() -> c::Hooks {
@@ -20,6 +20,7 @@ pub(crate) fn table() -> c::Hooks {
         loop_seen,
         exits_often,
         class_seen,
+        operand_seen,
         sample,
     }
 }
@@ -77,6 +78,10 @@ unsafe extern "C" fn class_seen(
     with_gil(|gil| {
         storms::class_seen(gil, Addr::from_ptr(code), offset, type_version, has_dict);
     });
+}
+
+unsafe extern "C" fn operand_seen(code: *mut PyObject, offset: u32, operand: u32, word: u64) {
+    with_gil(|gil| notes::operand_seen(gil, Addr::from_ptr(code), offset, operand, word));
 }
 
 unsafe extern "C" fn exits_often(unit: *mut c::Unit, index: u32) {

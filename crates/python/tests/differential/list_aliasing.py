@@ -43,3 +43,57 @@ def rows(n):
 
 
 print(rows(3))
+
+
+class Row:
+    def __init__(self, name):
+        self.name = name
+
+    def __del__(self):
+        died.append((self.name, [row.name for row in rows if row is not None][:4]))
+
+
+def shuffle(rows, rounds):
+    """Items that others refer to, or that die in their place."""
+    for i in range(rounds):
+        a, b = i % 7, i * 5 % 7
+        rows[a], rows[b] = rows[b], rows[a]
+        if i % 100 == 50:
+            kept = rows[a]
+            rows[a] = Row(i)
+            if i % 200 == 50:
+                kept = None
+    return [row.name for row in rows]
+
+
+died = []
+rows = [Row(chr(97 + i)) for i in range(7)]
+for _ in range(5):
+    print(shuffle(rows, 4000), len(died), died[-3:])
+
+
+class Table:
+    def __init__(self, rows):
+        self.rows = rows
+
+    def __getitem__(self, at):
+        return self.rows[at]
+
+    def __setitem__(self, at, row):
+        self.rows[at] = row
+
+
+def swap(table, rounds):
+    for i in range(rounds):
+        table[i % 5], table[i % 3] = table[i % 3], table[i % 5]
+        if i % 300 == 7:
+            table[i % 5] = Row(i)
+
+
+table = Table(rows)
+for _ in range(5):
+    swap(table, 4000)
+    print([row.name for row in rows], len(died), died[-3:])
+rows = []
+table.rows.clear()
+print(len(died), died[-2:])

@@ -98,6 +98,29 @@ for round_number in range(120):
                 print(values, [repr(it)[:90] for it in outcome])
 
 
+def late(values, factor):
+    """Kinds of numbers that mix for long, and then something else."""
+    total = 0
+    for x in values:
+        total += factor * x
+        if x > factor:
+            total -= x % 3
+    return total
+
+
+for round_number in range(400):
+    numbers = [1] * 20 if round_number % 10 == 0 else [i / 7 for i in range(20)]
+    late(numbers, round_number % 2 or 0.5)
+print(late([1, 2.5] * 8, 3), late([0.5] * 4, 0.25))
+for round_number in range(60):
+    for values, factor in ([True, 2.5], 3), ([2**80, 1], 0.5), ([Float(2.0), 1], 2), ([1j], 2), (["a"], 2):
+        outcome = attempt(late, values, factor)
+        if round_number in (0, 30, 59):
+            print(outcome)
+    late([1] * 20, 0.5)
+    late([1.25] * 20, 0.5)
+
+
 class Noisy:
     """Dies where the loop lets it go."""
 

@@ -1,11 +1,13 @@
 //! Operands that are numbers of this kind now and of that kind then: where a guess has failed once, code goes on in a
-//! block for each kind of number, and in one that does whatever is left in the general way. Nothing exits for their kinds.
+//! block for each kind of number. Whatever is left exits, or goes on in a block that does it in the general way if it was
+//! seen there.
 
 use super::Builder;
 use crate::build::frame::Item;
 use crate::build::{Refusal, Work};
 use crate::bytecode::{Opcode, Special};
 use crate::hir::{Cond, HelperId, Kind, Op, Rep, Target, Term, Type, Value};
+use martlet_snapshot::Seen;
 
 impl Builder<'_> {
     /// Whether the current bytecode is one whose operands are told apart: a guess failed there once. Not where the
@@ -62,23 +64,41 @@ impl Builder<'_> {
             return Ok(false);
         };
         let waiting = self.work.len();
-        for kind in self.kinds_to_tell_apart() {
-            let no = self.branch_on_kind(value, *kind);
+        let exits = self.expects_numbers();
+        let kinds = self.kinds_to_tell_apart(exits);
+        for (index, kind) in kinds.iter().enumerate() {
+            let is_last = exits && index + 1 == kinds.len();
+            let no = (!is_last).then(|| self.branch_on_kind(value, *kind));
             let frames = self.frames.clone();
             self.guard_kind(value, *kind);
             self.go_on(false);
             self.frames = frames;
-            self.block = no;
+            if let Some(no) = no {
+                self.block = no;
+            }
         }
-        self.go_on(true);
+        if !exits {
+            self.go_on(true);
+        }
         // What is likely is translated first: it takes the versions that there are of what follows.
         self.work[waiting..].reverse();
         Ok(true)
     }
 
-    /// The kinds of number to tell apart at the current bytecode: the one that the interpreter expects, or else both. The
-    /// ways meet behind it, so that they do not multiply.
-    fn kinds_to_tell_apart(&mut self) -> &'static [Kind] {
+    /// Whether operands of the current bytecode that are no numbers exit: a guess of a number's kind failed here, and
+    /// nothing but numbers was seen.
+    fn expects_numbers(&self) -> bool {
+        let code = self.frame().code as u32;
+        let noted = self.noted_at(self.offset).unwrap_or(&[]);
+        let is_number =
+            |it: &Seen| matches!(it, Seen::Nothing | Seen::Int | Seen::Float | Seen::Number);
+        let failed = self.avoid.contains_key(&(code, self.start)) || noted.contains(&Seen::Number);
+        failed && noted.iter().all(is_number)
+    }
+
+    /// The kinds of number to tell apart at the current bytecode: with `all` both, else the one that the interpreter
+    /// expects, if it does. The ways meet behind it, so that they do not multiply.
+    fn kinds_to_tell_apart(&mut self, all: bool) -> &'static [Kind] {
         let frame = self.frame().code;
         let infos = self.infos.clone();
         let Some(instr) = infos[frame].code.at(self.start) else {
@@ -86,6 +106,7 @@ impl Builder<'_> {
         };
         self.returns.insert((frame, instr.end));
         match instr.special {
+            _ if all => &[Kind::FLOAT, Kind::INT],
             Some(Special::BinaryOpFloat | Special::CompareFloat) => &[Kind::FLOAT],
             Some(Special::BinaryOpInt | Special::CompareInt) => &[Kind::INT],
             _ => &[Kind::FLOAT, Kind::INT],
@@ -97,8 +118,10 @@ impl Builder<'_> {
     pub(super) fn mixed_float(&mut self, value: Value) -> Value {
         let next = self.func.add_block(self.offset);
         let result = self.func.add_param(next, Rep::F64, Type::of(Kind::FLOAT));
+        let exits = self.is_inlined() || self.expects_numbers();
         for kind in [Kind::FLOAT, Kind::INT] {
-            let no = self.branch_on_kind(value, kind);
+            let is_last = exits && kind == Kind::INT;
+            let no = (!is_last).then(|| self.branch_on_kind(value, kind));
             let (frames, boxes) = (self.frames.clone(), self.boxes.clone());
             let float = self.raw_float(value, kind);
             self.end(Term::Jump(Target {
@@ -107,15 +130,15 @@ impl Builder<'_> {
             }));
             self.frames = frames;
             self.boxes = boxes;
-            self.block = no;
+            if let Some(no) = no {
+                self.block = no;
+            }
         }
-        let frames = std::mem::replace(&mut self.frames, self.before.clone());
-        if self.is_inlined() {
-            self.exit("type");
-        } else {
+        if !exits {
+            let frames = std::mem::replace(&mut self.frames, self.before.clone());
             self.go_on(true);
+            self.frames = frames;
         }
-        self.frames = frames;
         self.block = next;
         result
     }

@@ -67,8 +67,13 @@ impl<'a> Builder<'a> {
 
     /// What earlier versions have noted of the operands of an instruction.
     pub(super) fn noted(&self, instr: &Instr) -> Option<&'a [Seen]> {
+        self.noted_at(instr.offset)
+    }
+
+    /// The same of the instruction whose opcode is at an offset.
+    pub(in crate::build) fn noted_at(&self, offset: u32) -> Option<&'a [Seen]> {
         let noted = &self.snapshot().noted;
-        let index = noted.binary_search_by_key(&instr.offset, |(offset, _)| *offset);
+        let index = noted.binary_search_by_key(&offset, |it| it.0);
         index.ok().map(|index| &noted[index].1[..])
     }
 }
