@@ -22,7 +22,7 @@ pub use refusal::Refusal;
 
 use crate::bytecode::{Code, Instr, Opcode};
 use crate::hir::{Block, Func, Kind, StateId, Type, Value};
-use frame::{Frame, Item, Local};
+use frame::{Exceptions, Frame, Item, Local};
 use info::CodeInfo;
 use martlet_snapshot::{CodeSnapshot, EntryPoint, ObjId, Object, Request};
 use ops::Place;
@@ -85,6 +85,8 @@ struct Work {
     offset: u32,
     /// The bytecode that it begins with is done in the general way.
     plain: bool,
+    /// The bytecode has raised an exception that this frame handles.
+    caught: bool,
 }
 
 struct Builder<'a> {
@@ -93,6 +95,8 @@ struct Builder<'a> {
     func: Func,
     versions: Versions,
     work: Vec<Work>,
+    /// The same that waits until all else is done: blocks in which exceptions are caught.
+    catching: Vec<Work>,
     /// The block being filled.
     block: Block,
     /// Abstract frames, root first; the last is the one being interpreted.
@@ -161,6 +165,7 @@ impl<'a> Builder<'a> {
             func,
             versions: Versions::default(),
             work: Vec::new(),
+            catching: Vec::new(),
             block,
             frames: Vec::new(),
             before: Vec::new(),
@@ -187,13 +192,17 @@ impl<'a> Builder<'a> {
     fn run(&mut self) -> Result<(), Refusal> {
         let offset = self.enter()?;
         self.jump(offset)?;
-        while let Some(work) = self.work.pop() {
+        while let Some(work) = self.work.pop().or_else(|| self.catching.pop()) {
             self.block = work.block;
             self.frames = work.frames;
             self.boxes.clear();
             self.stored.clear();
             self.plain = work.plain.then(|| (self.frame().code as u32, work.offset));
-            self.fill(work.offset)?;
+            if work.caught {
+                self.catch_at(work.offset)?;
+            } else {
+                self.fill(work.offset)?;
+            }
         }
         Ok(())
     }
@@ -226,6 +235,7 @@ impl<'a> Builder<'a> {
             sees_globals: true,
             call: None,
             head: None,
+            exceptions: Exceptions::default(),
         });
         let EntryPoint::Loop(header) = self.request.entry else {
             return Ok(0);
@@ -321,6 +331,7 @@ impl<'a> Builder<'a> {
 
     /// Notes the state in front of a bytecode.
     fn begin(&mut self, start: u32, offset: u32) {
+        self.forget_observed();
         self.start = start;
         self.offset = offset;
         self.before.clone_from(&self.frames);

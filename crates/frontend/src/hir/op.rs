@@ -166,6 +166,8 @@ pub enum Op {
     Guard(bool),
     /// `->`: exits, with the state *after* the bytecode, if the version is no longer valid or the frame was looked at.
     CheckValid,
+    /// `->`: exits, with the state *after* the bytecode, if the version is no longer valid.
+    CheckUnit,
     /// `->`: if the eval breaker asks for something, brings the frame's memory up to date and handles it: signals, other
     /// threads, pending calls. Exits, with the state in front of the polling bytecode, if that fails (the exception set)
     /// or the version may not go on.
@@ -342,6 +344,7 @@ impl Op {
             | Self::SetIp(_)
             | Self::Guard(_)
             | Self::CheckValid
+            | Self::CheckUnit
             | Self::Poll
             | Self::ListStore
             | Self::ListStoreFloat
@@ -412,7 +415,7 @@ impl Op {
                 reads: Memory::OTHER,
                 ..exit
             },
-            Self::CheckValid => Effects {
+            Self::CheckValid | Self::CheckUnit => Effects {
                 reads: Memory::all(),
                 ..exit
             },
@@ -609,6 +612,7 @@ fn helper_effects(helper: HelperId) -> Effects {
         | HelperId::IsClass => effects.reads = Memory::OTHER,
         HelperId::LoadDeref | HelperId::LoadLocals => effects.reads = Memory::OTHER,
         HelperId::CopyFreeVars => effects.writes = Memory::FRAME,
+        HelperId::PushExcInfo | HelperId::TakeRaised => effects.writes = Memory::OTHER,
         _ => {}
     }
     effects
@@ -642,6 +646,7 @@ pub fn operand_count(op: &Op, args: &[Value]) -> Option<usize> {
         | Op::TakeStack(_)
         | Op::SetIp(_)
         | Op::CheckValid
+        | Op::CheckUnit
         | Op::DropQuiet(_)
         | Op::Poll => 0,
         Op::IntBin(_)

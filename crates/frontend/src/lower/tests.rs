@@ -53,7 +53,10 @@ impl Build {
             ok: to(ok),
             raised: to(raised),
         };
-        self.func.blocks[raised].term = Term::Raise { state: self.state };
+        self.func.blocks[raised].term = Term::Raise {
+            state: self.state,
+            raised: Raised::Here,
+        };
         self.block = ok;
     }
 

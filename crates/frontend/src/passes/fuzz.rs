@@ -80,7 +80,10 @@ impl Maker<'_> {
         {
             let [ok, raised] = [(); 2].map(|()| self.func.add_block(0));
             let state = self.state();
-            self.func.blocks[raised].term = Term::Raise { state };
+            self.func.blocks[raised].term = Term::Raise {
+                state,
+                raised: Raised::Here,
+            };
             self.end(Term::Checked {
                 ok: to(ok),
                 raised: to(raised),

@@ -261,7 +261,10 @@ pub(super) fn is_function(helper: HelperId) -> bool {
             | Ret::BorrowedOrNull
             | Ret::Immortal
     );
-    // The one takes an exception away, the other depends on reference counts.
-    let is_other = matches!(helper, HelperId::IterStopped | HelperId::PlaceQuiet);
+    // They take an exception away or set one, or depend on reference counts.
+    let is_other = matches!(
+        helper,
+        HelperId::IterStopped | HelperId::PlaceQuiet | HelperId::Reraise | HelperId::FrameUnseen
+    );
     computes && !row.may_run && !is_other
 }

@@ -170,7 +170,7 @@ impl Walk<'_> {
                 self.add(*value, -1)?;
                 self.holds_nothing()?;
             }
-            Term::Exit { state, .. } | Term::Raise { state } => {
+            Term::Exit { state, .. } | Term::Raise { state, .. } => {
                 self.exit(ExitSite::Term(block), *state)?;
             }
             term => {

@@ -181,6 +181,7 @@ impl Builder<'_> {
             frames: self.frames.clone(),
             offset: self.start,
             plain,
+            caught: false,
         });
     }
 }

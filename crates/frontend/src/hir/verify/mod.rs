@@ -232,7 +232,7 @@ impl Verifier<'_> {
                 self.operand(&place, *value, Rep::Obj);
                 self.used(&place, *value, block, position);
             }
-            Term::Exit { state, .. } | Term::Raise { state } => {
+            Term::Exit { state, .. } | Term::Raise { state, .. } => {
                 self.state(&place, *state, ExitSite::Term(block), block, position);
             }
         }
