@@ -112,7 +112,8 @@ MARTLET_RUNTIME void martlet_release_stack(F frame, int depth);
 
 /* exceptions.c of the helpers */
 void martlet_traceback(TS ts, F frame);
-bool martlet_frame_unseen(F frame);
+bool martlet_frame_seen(F frame);
+void martlet_frame_forget(F frame);
 
 /* virtuals.c of the helpers */
 O martlet_make_range_iter(int64_t start, int64_t len, int64_t step);

@@ -335,7 +335,7 @@ helpers! {
     PopExcept = "martlet_pop_except" (ts) [Steal] -> Void ANY "run";
     ExcMatch = "martlet_exc_match" (ts) [Obj, Obj] -> BoolOrError BOOL "";
     WithExceptStart = "martlet_with_except_start" () [Obj, Obj] -> New ANY "run";
-    FrameUnseen = "martlet_frame_unseen" (frame) [] -> Bool BOOL "";
+    FrameForget = "martlet_frame_forget" (frame) [] -> Void ANY "";
 }
 
 #[cfg(test)]

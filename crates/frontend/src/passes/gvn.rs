@@ -261,10 +261,10 @@ pub(super) fn is_function(helper: HelperId) -> bool {
             | Ret::BorrowedOrNull
             | Ret::Immortal
     );
-    // They take an exception away or set one, or depend on reference counts.
+    // They take an exception away, set one, or depend on reference counts.
     let is_other = matches!(
         helper,
-        HelperId::IterStopped | HelperId::PlaceQuiet | HelperId::Reraise | HelperId::FrameUnseen
+        HelperId::IterStopped | HelperId::Reraise | HelperId::PlaceQuiet
     );
     computes && !row.may_run && !is_other
 }

@@ -284,7 +284,7 @@ impl Builder<'_> {
         self.forget_handled(depth);
         if self.frame().exceptions.handled.is_empty() {
             self.frame_mut().exceptions.observed = false;
-            self.helper(HelperId::FrameUnseen, vec![]);
+            self.helper_unit(HelperId::FrameForget, vec![]);
             self.after_run(offset);
         }
     }
