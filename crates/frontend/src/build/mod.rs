@@ -129,6 +129,8 @@ struct Builder<'a> {
     avoid_codes: HashSet<u32>,
     /// Code and offset behind calls whose callee's head was inlined: joins that the code itself does not tell of.
     returns: HashSet<(usize, u32)>,
+    /// What each local of the root held where exceptions were caught, and what was stored to it while the frame was observed.
+    expected: Vec<Kind>,
     /// Callables that are one of several that an instruction may have read: behind their calls the ways meet again.
     told_apart: HashSet<Value>,
 }
@@ -185,6 +187,7 @@ impl<'a> Builder<'a> {
             wary,
             avoid_codes,
             returns: HashSet::new(),
+            expected: vec![Kind::empty(); snapshot.n_locals as usize],
             told_apart: HashSet::new(),
         }
     }

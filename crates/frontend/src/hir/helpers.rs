@@ -329,6 +329,7 @@ helpers! {
     Reraise = "martlet_reraise" (ts) [] -> Bool BOOL "";
     RaiseAgain = "martlet_raise_again" () [Obj] -> Raises ANY "";
     SetLasti = "martlet_set_lasti" (frame) [I64] -> Void ANY "";
+    Traceback = "martlet_traceback" (ts frame) [] -> Void ANY "run";
     Catch = "martlet_catch" (ts frame) [] -> Owned ANY "run";
     TakeRaised = "martlet_take_raised" () [] -> Owned ANY "";
     PushExcInfo = "martlet_push_exc_info" (ts) [Obj] -> Owned ANY "";

@@ -2,8 +2,8 @@
 
 use super::{blocks, dce, gvn, ownership, refcount};
 use crate::hir::{
-    self, Block, Cond, Func, HelperId, Kind, Op, Rep, Rules, Slot, State, StateId, Target, Term,
-    Type, Value,
+    self, Block, Cond, Func, HelperId, Kind, Op, Raised, Rep, Rules, Slot, State, StateId, Target,
+    Term, Type, Value,
 };
 use martlet_snapshot::{EntryPoint, ObjId, Returned, VirtualKind};
 use proptest::prelude::*;

@@ -7,11 +7,21 @@
 //! gone with it, mostly; where it has not, the version is left.
 
 use super::{Builder, Flow, Result};
-use crate::build::frame::{Item, Local};
+use crate::build::frame::{Item, Local, raw_kind};
 use crate::build::{Refusal, Work};
 use crate::bytecode::{Instr, Opcode};
 use crate::hir::{Block, HelperId, Kind, Op, Raised, StateId, Target, Term, Type};
 use martlet_snapshot::EntryPoint;
+
+/// Where an exception goes.
+enum Way {
+    /// To a handler, in machine code.
+    ToHandler,
+    /// To the caller, in machine code.
+    ToCaller,
+    /// To the interpreter, which finds its way.
+    Out(Raised),
+}
 
 impl Builder<'_> {
     pub(super) fn exception(&mut self, instr: &Instr) -> Result {
@@ -125,16 +135,12 @@ impl Builder<'_> {
             lasti = self.unboxed(item, Kind::INT);
             self.helper_unit(HelperId::SetLasti, vec![lasti]);
         }
-        match self.way_of_exception(true, true) {
-            None => self.go_to_handler(Item::Val(object), Item::Val(lasti))?,
-            Some(_) => {
-                self.helper_unit(HelperId::RaiseAgain, vec![object]);
-                let state = self.make_state(&self.frames.clone(), self.offset);
-                self.end(Term::Raise {
-                    state,
-                    raised: Raised::Again,
-                });
-            }
+        let way = self.way_of_exception(true, true);
+        if matches!(way, Way::ToHandler) {
+            self.go_to_handler(Item::Val(object), Item::Val(lasti))?;
+        } else {
+            self.helper_unit(HelperId::RaiseAgain, vec![object]);
+            self.take_way(way, Raised::Again)?;
         }
         Ok(Flow::Ended)
     }
@@ -156,18 +162,25 @@ impl Builder<'_> {
 
     /// Ends the block behind an instruction that has set an exception.
     fn leave_raised(&mut self, raised: Raised) -> Result {
-        match self.way_of_exception(true, true) {
-            None => self.catch(raised)?,
-            Some(way) => {
+        let way = self.way_of_exception(true, true);
+        self.take_way(way, raised)?;
+        Ok(Flow::Ended)
+    }
+
+    fn take_way(&mut self, way: Way, raised: Raised) -> std::result::Result<(), Refusal> {
+        match way {
+            Way::ToHandler => self.catch(raised)?,
+            Way::ToCaller => self.unwind(raised),
+            Way::Out(found) => {
                 let raised = match raised {
                     Raised::Again => raised,
-                    _ => way,
+                    _ => found,
                 };
                 let state = self.make_state(&self.frames.clone(), self.offset);
                 self.end(Term::Raise { state, raised });
             }
         }
-        Ok(Flow::Ended)
+        Ok(())
     }
 
     /// The block in which an exception of the current bytecode goes its way; `runs` says whether it comes from an
@@ -176,36 +189,75 @@ impl Builder<'_> {
         let block = self.func.add_block(self.offset);
         self.func.blocks[block].cold = true;
         match self.way_of_exception(runs, false) {
-            None => self.catching.push(Work {
+            Way::ToHandler => self.catching.push(Work {
                 block,
                 frames: self.frames.clone(),
                 offset: self.offset,
                 plain: false,
                 caught: true,
             }),
-            Some(raised) => self.func.blocks[block].term = Term::Raise { state, raised },
+            Way::ToCaller => {
+                let here = std::mem::replace(&mut self.block, block);
+                self.unwind(Raised::Here);
+                self.block = here;
+            }
+            Way::Out(raised) => self.func.blocks[block].term = Term::Raise { state, raised },
         }
         block
     }
 
-    /// How an exception leaves that the current bytecode raises; none: it is handled here. `raises` says whether raising
-    /// is what the bytecode is for.
-    fn way_of_exception(&mut self, runs: bool, raises: bool) -> Option<Raised> {
+    /// How an exception leaves that the current bytecode raises. `raises` says whether raising is what the bytecode is
+    /// for.
+    fn way_of_exception(&mut self, runs: bool, raises: bool) -> Way {
         let is_dirty = |local: &Local| matches!(local, Local::Raw { synced: false, .. });
+        let out = Way::Out(Raised::Here);
         if !runs || self.is_inlined() || self.frame().locals.iter().any(is_dirty) {
-            return Some(Raised::Here);
+            return out;
+        }
+        if self.infos[0].code.handler(self.offset).is_none() {
+            // Of a loop version the interpreter unwinds the frame.
+            let is_whole = matches!(self.request.entry, EntryPoint::Start);
+            return match is_whole && self.drops_one_by_one(0) {
+                true => Way::ToCaller,
+                false => out,
+            };
         }
         let Some(handler) = self.infos[0].handler(self.offset).copied() else {
-            return Some(Raised::Here);
+            return out;
         };
         if !self.drops_one_by_one(handler.depth as usize) {
-            return Some(Raised::Here);
+            return out;
         }
         if !self.infos[0].is_written(handler.target) {
-            return (!raises).then_some(Raised::Here);
+            return if raises { Way::ToHandler } else { out };
         }
-        let has_run = self.request.mode.generic_unknown || self.infos[0].has_run(handler.target);
-        (!has_run).then_some(Raised::Uncaught)
+        match self.request.mode.generic_unknown || self.infos[0].has_run(handler.target) {
+            true => Way::ToHandler,
+            false => Way::Out(Raised::Uncaught),
+        }
+    }
+
+    /// Leaves the frame with the exception that is set.
+    fn unwind(&mut self, raised: Raised) {
+        if raised != Raised::Again {
+            self.helper_unit(HelperId::Traceback, vec![]);
+        }
+        let stack = std::mem::take(&mut self.frame_mut().stack);
+        self.drop_all(&stack);
+        self.frame_mut().stack = stack;
+        let null = self.null();
+        self.end(Term::Return(null));
+    }
+
+    /// Lets go of items that are off the stack, the topmost first.
+    fn drop_all(&mut self, items: &[Item]) {
+        for item in items.iter().rev() {
+            let mut values = Vec::new();
+            self.released_by(item, &mut values);
+            for value in values {
+                self.emit_unit(Op::Drop, vec![value]);
+            }
+        }
     }
 
     /// Whether no item above this depth of the stack is an object that was not made and whose death may be seen in parts.
@@ -252,19 +304,20 @@ impl Builder<'_> {
             self.push(lasti);
         }
         self.forget_handled(depth);
+        for (kinds, local) in self.expected.iter_mut().zip(&self.frames[0].locals) {
+            *kinds |= match local {
+                Local::Raw { value, .. } => raw_kind(self.func.rep(*value)),
+                Local::Memory { ty, .. } => ty.kinds,
+                Local::Inlined(_) => Kind::all(),
+            };
+        }
         let place = self.frame().stack.len() as u32;
         let exceptions = &mut self.frame_mut().exceptions;
         exceptions.observed = true;
         exceptions.handled.push(place);
         self.push(exception);
         self.forget_observed();
-        for item in dropped.iter().rev() {
-            let mut values = Vec::new();
-            self.released_by(item, &mut values);
-            for value in values {
-                self.emit_unit(Op::Drop, vec![value]);
-            }
-        }
+        self.drop_all(&dropped);
         self.after_run(handler.target);
         self.jump_to_join(handler.target)
     }
@@ -286,6 +339,25 @@ impl Builder<'_> {
             self.frame_mut().exceptions.observed = false;
             self.helper_unit(HelperId::FrameForget, vec![]);
             self.after_run(offset);
+            self.expect_as_before();
+        }
+    }
+
+    /// Locals probably hold what they held before the exception: what follows is not built once more for them.
+    fn expect_as_before(&mut self) {
+        if !self.may_speculate() || self.infos[0].identity_matters {
+            return;
+        }
+        for local in 0..self.expected.len() {
+            let kind = self.expected[local];
+            match kind {
+                Kind::INT | Kind::FLOAT => self.unbox_local(local as u32, kind),
+                Kind::LIST | Kind::TUPLE => {
+                    let value = self.load_memory(local as u32);
+                    self.guard_kind(value, kind);
+                }
+                _ => {}
+            }
         }
     }
 

@@ -361,7 +361,11 @@ impl Builder<'_> {
         self.show_replaced(local);
         let item = self.unboxed_by_hint(local, item);
         let value = self.value(&item)?;
-        let is_boxed = self.infos[0].identity_matters || self.frames[0].exceptions.observed;
+        let is_observed = self.frames[0].exceptions.observed;
+        let is_boxed = self.infos[0].identity_matters || is_observed;
+        if is_observed {
+            self.expected[local as usize] |= self.func.ty(value).kinds;
+        }
         if self.func.rep(value) != Rep::Obj && !is_boxed {
             let may_leave = may_exit && self.may_speculate();
             if !may_leave && !self.memory_type(local).is_quiet() {
