@@ -142,6 +142,12 @@ MARTLET_HELPER bool martlet_unit_ok(struct martlet_unit *unit, F frame)
     return (unit->valid != 0) & (frame->frame_obj == NULL); /* no branch between them */
 }
 
+/* Whether the version's assumptions hold. */
+MARTLET_HELPER bool martlet_unit_valid(struct martlet_unit *unit)
+{
+    return unit->valid != 0;
+}
+
 /* Whether something waits for a poll: a signal, another thread, the collector, a pending call.
  * Source: CHECK_EVAL_BREAKER. */
 MARTLET_HELPER bool martlet_poll_due(TS ts)

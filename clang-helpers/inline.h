@@ -45,6 +45,13 @@ struct martlet_arrays {
 };
 extern struct martlet_arrays martlet_arrays;
 
+/* An object of a frame that is gone, to be the next one's: it says nothing yet. NULL: there is none. Defined in state.c. */
+struct martlet_spare {
+    PyFrameObject *frame;
+    int room; /* words behind it */
+};
+extern struct martlet_spare martlet_spare;
+
 /* The values that CPython keeps as immortal singletons. */
 #define MARTLET_SMALL_MIN (-_PY_NSMALLNEGINTS)
 #define MARTLET_SMALL_COUNT (_PY_NSMALLNEGINTS + _PY_NSMALLPOSINTS)

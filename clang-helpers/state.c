@@ -12,6 +12,7 @@ struct martlet_ints martlet_ints;
 struct martlet_stack martlet_stack;
 struct martlet_arrays martlet_arrays;
 struct martlet_class martlet_class;
+struct martlet_spare martlet_spare;
 bool martlet_audits_alone;
 
 /* How many int blocks are kept, and after how many slow allocations the allocator is looked at again. */
@@ -81,6 +82,7 @@ MARTLET_CALL void martlet_fini(void)
     martlet_ints.limit = 0;
     release_int_blocks();
     Py_CLEAR(martlet_arrays.type);
+    Py_CLEAR(martlet_spare.frame);
 }
 
 /* The lowest stack address at which machine code of this thread may still call machine code. A quarter of the stack

@@ -428,10 +428,11 @@ tell_operands(F frame)
 }
 
 /* Leaves in the state that the record behind `at` describes; see martlet_exit. With `synced` the root's raw locals are in
- * its memory already, where Python code may have changed them since. */
+ * its memory already, where Python code may have changed them since. With `again` the exception that is set was raised here
+ * before, and its traceback has this frame. */
 static O
 leave(TS ts, F root, struct martlet_unit *unit, uint32_t index, const uint32_t *at, uint32_t n_values,
-      union value *values, O *boxes, uint8_t *moved, bool synced, bool raised)
+      union value *values, O *boxes, uint8_t *moved, bool synced, bool raised, bool again)
 {
     uint64_t count = ++unit->exit_counts[index];
 
@@ -487,6 +488,7 @@ leave(TS ts, F root, struct martlet_unit *unit, uint32_t index, const uint32_t *
         if (exception == NULL) {
             PyErr_NoMemory();
             exception = PyErr_GetRaisedException();
+            again = false;
         }
         raised = true;
     }
@@ -518,11 +520,13 @@ leave(TS ts, F root, struct martlet_unit *unit, uint32_t index, const uint32_t *
             answer = NULL;
         }
         else {
-            martlet_traceback(ts, root);
+            if (!again) {
+                martlet_traceback(ts, root);
+            }
             answer = martlet_unwind(root) ? MARTLET_SENTINEL : NULL;
         }
     }
-    if (MARTLET_UNLIKELY(count % REPORT_EVERY == 0) && !raised && unit->valid) {
+    if (MARTLET_UNLIKELY(count % REPORT_EVERY == 0) && answer == MARTLET_SENTINEL && unit->valid) {
         martlet_hooks.exits_often(unit, index);
     }
     root->return_offset = 0;
@@ -533,7 +537,7 @@ O
 martlet_exit(TS ts, F root, struct martlet_unit *unit, uint32_t index, const int64_t *home, ...)
 {
     const uint32_t *at = unit->exits + unit->exits[1 + index];
-    bool raised = at[0] & 1;
+    bool raised = at[0] & 1, again = at[0] & 2;
     uint32_t n_values = count_values(at);
     union value values[n_values + 1];
     O boxes[n_values + 1];
@@ -542,7 +546,7 @@ martlet_exit(TS ts, F root, struct martlet_unit *unit, uint32_t index, const int
     va_start(list, home);
     at = read_values(at, list, home, values, boxes, moved);
     va_end(list);
-    return leave(ts, root, unit, index, at, n_values, values, boxes, moved, false, raised);
+    return leave(ts, root, unit, index, at, n_values, values, boxes, moved, false, raised, again);
 }
 
 /* frames.c of the helpers. */
@@ -621,5 +625,5 @@ martlet_poll_frame(TS ts, F root, struct martlet_unit *unit, uint32_t index, con
     if (!raised && unit->valid && root->frame_obj == NULL) {
         return MARTLET_GO_ON;
     }
-    return leave(ts, root, unit, index, at, n_values, values, boxes, moved, synced, raised);
+    return leave(ts, root, unit, index, at, n_values, values, boxes, moved, synced, raised, false);
 }

@@ -12,7 +12,7 @@ struct martlet_sight {
     uint32_t offset; /* of the instruction at which it stands, in code units */
     uint16_t mark;   /* of the version whose machine code runs in it, or 0 */
     uint8_t plain;   /* an ordinary frame on a thread's stack: not a generator's */
-    uint8_t observed; /* a frame object exists */
+    uint8_t observed; /* a frame object exists; of a frame that the interpreter runs: somebody has hold of it */
     uint8_t at_start; /* it has run nothing yet, or nothing since it goes on */
     uint8_t inlined;  /* as is_inlined says */
 };
@@ -59,7 +59,7 @@ martlet_look(struct martlet_sight *sights, uint32_t room, bool responsible)
         sight->offset = (uint32_t)(frame->instr_ptr - _PyCode_CODE(code));
         sight->mark = martlet_record_of(code) != NULL && (frame->return_offset & 0x8000) ? frame->return_offset : 0;
         sight->plain = frame->owner == FRAME_OWNED_BY_THREAD;
-        sight->observed = frame->frame_obj != NULL;
+        sight->observed = sight->mark != 0 ? frame->frame_obj != NULL : martlet_frame_seen(frame);
         sight->at_start = (int)sight->offset <= code->_co_firsttraceable || (!sight->plain && is_resumed(frame));
         sight->inlined = is_inlined(frame);
     }

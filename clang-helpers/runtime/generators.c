@@ -86,6 +86,16 @@ martlet_make_generator(TS ts, PyFunctionObject *func, O *args, size_t n, O *resu
     return true;
 }
 
+/* Whether nobody has hold of the frame. */
+static inline bool
+is_free(F frame)
+{
+    if (MARTLET_UNLIKELY(frame->frame_obj != NULL)) {
+        martlet_frame_forget(frame);
+    }
+    return frame->frame_obj == NULL;
+}
+
 /* As RESUME does in a frame that is linked, sees to pending events; behind `yield from` and `await` it does not look.
  * Then runs what the cell leads to, or leaves the frame to the interpreter. `depth` is that of the value stack. */
 static __attribute__((cold, noinline)) O
@@ -101,7 +111,7 @@ enter_late(TS ts, F frame, const struct martlet_record *record, int depth)
         return martlet_unwind(frame) ? MARTLET_SENTINEL : NULL;
     }
     PyCodeObject *code = (PyCodeObject *)frame->f_executable;
-    bool may = martlet_may_enter(ts, record, code) && frame->frame_obj == NULL;
+    bool may = martlet_may_enter(ts, record, code) && is_free(frame);
     return may ? (*record->cell)(ts, frame) : MARTLET_SENTINEL;
 }
 
@@ -125,7 +135,7 @@ enterable(TS ts, F frame)
     if (record == NULL || record->live == 0) {
         record = ask(frame, code, record);
     }
-    return martlet_may_enter(ts, record, code) && frame->frame_obj == NULL ? record : NULL;
+    return martlet_may_enter(ts, record, code) && is_free(frame) ? record : NULL;
 }
 
 /* Makes the generator the one that runs. */

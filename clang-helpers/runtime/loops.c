@@ -38,7 +38,7 @@ on_jump(O Py_UNUSED(self), O const *args, Py_ssize_t n_args)
     PyCodeObject *code = (PyCodeObject *)args[0];
     struct martlet_record *record = martlet_record_of(code);
     if (record == NULL || frame == NULL || frame->f_executable != (O)code || frame->owner != FRAME_OWNED_BY_THREAD
-        || frame->frame_obj != NULL || martlet_stack_low(ts)) {
+        || martlet_stack_low(ts) || martlet_frame_seen(frame)) {
         Py_RETURN_NONE;
     }
     uint32_t target = (uint32_t)PyLong_AsLong(args[2]) / sizeof(_Py_CODEUNIT);
@@ -51,6 +51,7 @@ on_jump(O Py_UNUSED(self), O const *args, Py_ssize_t n_args)
             martlet_hooks.loop_seen(code, target);
         }
         else if (frame->stacktop == code->co_nlocalsplus + (int)loop->depth) {
+            martlet_frame_forget(frame);
             return enter_loop(ts, frame, loop);
         }
         break;

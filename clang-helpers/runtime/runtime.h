@@ -147,9 +147,13 @@ MARTLET_RUNTIME bool martlet_exit_due(uint32_t k);
 
 /* unwind.c */
 MARTLET_RUNTIME bool martlet_find_handler(PyCodeObject *code, int offset, int *depth, int *target, bool *lasti);
-MARTLET_RUNTIME void martlet_traceback(TS ts, F frame);
 MARTLET_RUNTIME bool martlet_unwind(F frame);
 MARTLET_RUNTIME void martlet_release_stack(F frame, int depth);
+
+/* exceptions.c of the helpers */
+void martlet_traceback(TS ts, F frame);
+bool martlet_frame_seen(F frame);
+void martlet_frame_forget(F frame);
 
 /* virtuals.c of the helpers */
 O martlet_make_range_iter(int64_t start, int64_t len, int64_t step);

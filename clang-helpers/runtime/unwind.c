@@ -39,20 +39,6 @@ martlet_find_handler(PyCodeObject *code, int offset, int *depth, int *target, bo
     return false;
 }
 
-/* Adds the frame, which is the current one, to the traceback of the exception that is set. */
-void
-martlet_traceback(TS ts, F frame)
-{
-    if (_PyFrame_IsIncomplete(frame)) {
-        return;
-    }
-    PyFrameObject *object = PyThreadState_GetFrame(ts);
-    if (object != NULL) {
-        PyTraceBack_Here(object);
-        Py_DECREF(object);
-    }
-}
-
 /* Pops the value stack down to `depth` items. */
 void
 martlet_release_stack(F frame, int depth)

@@ -117,7 +117,7 @@ impl<'a> Reader<'a> {
         match site {
             ExitSite::Inst(inst) => Some(self.func.origin(inst)),
             ExitSite::Term(block) => match &self.func.blocks[block].term {
-                Term::Exit { state, .. } | Term::Raise { state } => {
+                Term::Exit { state, .. } | Term::Raise { state, .. } => {
                     Some(self.func.state_origin(*state))
                 }
                 _ => {

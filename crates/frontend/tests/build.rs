@@ -1,11 +1,12 @@
 //! Requests made by the real interpreter (`snapshots/make.py`) are built, improved, verified; and each shows what it
 //! is there for.
 
-use martlet_frontend::hir::{self, Func, Rules};
+use martlet_frontend::bytecode::Code;
+use martlet_frontend::hir::{self, Func, Raised, Rules, Term};
 use martlet_frontend::{build, translate};
 use martlet_snapshot::Request;
 
-const NAMES: [&str; 8] = [
+const NAMES: [&str; 9] = [
     "int_loop",
     "while_loop",
     "part",
@@ -14,6 +15,7 @@ const NAMES: [&str; 8] = [
     "attributes",
     "unpack",
     "text",
+    "caught",
 ];
 
 fn request(name: &str) -> Request {
@@ -125,4 +127,48 @@ fn a_loop_guesses_at_what_it_uses() {
     let unbound = guards(&request);
     assert!(!unbound.contains("load_local(2)"), "{unbound}");
     assert!(unbound.contains("load_local(1)"), "{unbound}");
+}
+
+#[test]
+fn what_has_a_handler_that_ran_is_caught() {
+    let mut request = request("caught");
+    let build = |request: &Request| build(request).unwrap_or_else(|refusal| panic!("{refusal}"));
+    let left = |func: &Func, how| {
+        let is_it = |it: &Term| matches!(it, Term::Raise { raised, .. } if *raised == how);
+        func.blocks.values().filter(|it| is_it(&it.term)).count()
+    };
+    let caught = build(&request);
+    let text = caught.to_string();
+    for wanted in [
+        "call.martlet_catch",
+        "call.martlet_push_exc_info",
+        "call.martlet_exc_match",
+        "call.martlet_pop_except",
+        "check_unit",
+        "call.martlet_frame_forget",
+        // The other handler has not run.
+        "exit \"never_ran\"",
+    ] {
+        assert!(text.contains(wanted), "{wanted}:\n{text}");
+    }
+    assert_eq!(left(&caught, Raised::Uncaught), 0, "{text}");
+
+    let snapshot = &mut request.codes[0];
+    let code = Code::decode(snapshot).expect("valid");
+    let handler = code.exceptions[0].target;
+    for instr in code.insts.iter().filter(|it| it.offset >= handler) {
+        // As the compiler has made it: counters and histories of what has never run.
+        let new: u16 = match instr.jump_target() {
+            Some(_) => 0x5555,
+            None => 17,
+        };
+        let at = 2 * instr.offset as usize;
+        snapshot.adaptive[at] = snapshot.code[at];
+        if instr.opcode.caches() > 0 {
+            snapshot.adaptive[at + 2..at + 4].copy_from_slice(&new.to_le_bytes());
+        }
+    }
+    let uncaught = build(&request);
+    assert!(left(&uncaught, Raised::Uncaught) > 0, "{uncaught}");
+    assert!(!uncaught.to_string().contains("martlet_push_exc_info"));
 }

@@ -265,11 +265,11 @@ enum Cure {
 
 fn cure_of(reason: &str) -> Cure {
     match reason {
-        "raised" | "poll" => Cure::None,
+        "raised" | "raised_again" | "poll" => Cure::None,
         // A frame that somebody has looked at goes on in the interpreter, where all of it can be seen.
         "invalid" => Cure::Stay,
         "return" | "handlers" => Cure::Whole,
-        "never_ran" => Cure::Anew,
+        "never_ran" | "never_caught" => Cure::Anew,
         "overflow" | "inlined" | "empty_loop" => Cure::GenericAtOnce,
         _ if reason.starts_with(|it: char| it.is_ascii_uppercase()) => Cure::Stay,
         _ => Cure::Generic,

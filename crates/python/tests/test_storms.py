@@ -112,6 +112,28 @@ class StormTest(unittest.TestCase):
         self.assertEqual(result[1:], [True, sum(r % 7 for r in range(300))])
         self.assertLess(result[0], 20)
 
+    def test_a_handler_that_is_used_only_later(self):
+        result, stats = self.run_program("""
+            def total(table, keys):
+                n = 0
+                for key in keys:
+                    try:
+                        n += table[key]
+                    except KeyError:
+                        n += 1
+                return n
+            table = {key: key for key in range(300)}
+            settle(lambda: total(table, range(300)), total)
+            first = martlet.stats()["invalidated"]
+            settle(lambda: total(table, range(200, 500)), total)
+            result = [exits_of(lambda: total(table, range(200, 500)), 200), martlet.inspect(total).compiled(),
+                      total(table, range(200, 500)), list(first)]
+        """)
+        self.assertLess(result[0], 20)
+        self.assertEqual(result[1:3], [True, sum(range(200, 300)) + 200])
+        self.assertNotIn("exits: never_caught", result[3])
+        self.assertEqual(stats["invalidated"].get("exits: never_caught", 0) + stats["invalidated"]["replaced"] > 0, True)
+
     def test_a_function_whose_loop_is_hot_is_entered_at_its_start(self):
         result, _ = self.run_program("""
             def escapes(x):

@@ -9,7 +9,7 @@
 //! from the start. A record:
 //!
 //! ```text
-//! flags              bit 0: an exception is set
+//! flags              bit 0: an exception is set; bit 1: it was raised here before, its traceback has the frame
 //! n_homes            number of values at home, then each: its word in the array `home`
 //! n_values           number of values passed, then ceil(n/32) words, bit set: the value is a double
 //! n_virtuals         then each: kind, n_items, items (descriptors)
@@ -126,6 +126,8 @@ pub struct ExitRecord {
     pub reason: String,
     /// Whether an exception is set.
     pub raised: bool,
+    /// Whether it was raised here before, so that its traceback has the frame.
+    pub again: bool,
     /// Raw values that are not passed: the word of `home` in which each stands.
     pub homes: Vec<u32>,
     /// For each value passed, whether it is a double.
@@ -174,7 +176,7 @@ pub fn encode_exits(exits: &[ExitRecord]) -> Vec<u32> {
 }
 
 fn encode_record(exit: &ExitRecord, words: &mut Vec<u32>) {
-    words.push(u32::from(exit.raised));
+    words.push(u32::from(exit.raised) | u32::from(exit.again) << 1);
     words.push(word(exit.homes.len()));
     words.extend(&exit.homes);
     words.push(word(exit.doubles.len()));
@@ -233,6 +235,7 @@ mod tests {
         let record = ExitRecord {
             reason: "type".into(),
             raised: true,
+            again: true,
             homes: vec![6],
             doubles: vec![false, true],
             virtuals: vec![VirtualDesc {
@@ -254,7 +257,7 @@ mod tests {
         let expected = [
             1,
             2, // one record, at word 2
-            1, // raised
+            3, // raised, again
             1,
             6, // one value at home
             2,

@@ -41,9 +41,9 @@ impl Builder<'_> {
     /// Ends the block behind an operation that may have raised, and begins the next.
     fn end_checked(&mut self, state: StateId) {
         let ok = self.func.add_block(self.offset);
-        let raised = self.func.add_block(self.offset);
-        self.func.blocks[raised].term = Term::Raise { state };
-        self.func.blocks[raised].cold = true;
+        let last = self.func.blocks[self.block].insts.last();
+        let runs = last.is_some_and(|it| self.func.insts[*it].op.effects().may_run);
+        let raised = self.raised_block(state, runs);
         self.end(Term::Checked {
             ok: Target {
                 block: ok,
@@ -434,7 +434,8 @@ impl Builder<'_> {
             _ => self.emit(Op::UnboxBool, vec![guarded], ty),
         };
         self.boxes.insert(raw, guarded);
-        if !self.infos[self.frame().code].identity_matters {
+        let observed = self.frames[0].exceptions.observed;
+        if !observed && !self.infos[self.frame().code].identity_matters {
             self.adopt(guarded, raw);
         }
         raw
@@ -559,7 +560,11 @@ impl Builder<'_> {
     /// Behind an operation that may have run Python code, when the bytecode's results are pushed: goes on at `next`.
     pub(super) fn after_run(&mut self, next: u32) {
         let state = self.make_state(&self.frames.clone(), next);
-        self.append(Op::CheckValid, vec![], Some(state), Type::ANY);
+        let check = match self.frames[0].exceptions.observed {
+            true => Op::CheckUnit,
+            false => Op::CheckValid,
+        };
+        self.append(check, vec![], Some(state), Type::ANY);
         self.forget_cached();
     }
 

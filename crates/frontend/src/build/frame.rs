@@ -66,6 +66,17 @@ pub(super) struct Frame {
     pub(super) sees_globals: bool,
     /// For an inlined frame of which only the head stands here.
     pub(super) head: Option<Head>,
+    /// For the root: its exceptions.
+    pub(super) exceptions: Exceptions,
+}
+
+/// The exceptions that a frame has to do with.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub(super) struct Exceptions {
+    /// A traceback may have the frame: whatever runs may write to its locals.
+    pub(super) observed: bool,
+    /// Where on the stack those stand that are being handled.
+    pub(super) handled: Vec<u32>,
 }
 
 /// A call whose callee is inlined.
@@ -123,6 +134,7 @@ pub(super) struct FrameShape {
     pub(super) call: Option<Pending>,
     pub(super) locals: Vec<LocalShape>,
     pub(super) stack: Vec<ItemShape>,
+    pub(super) exceptions: Exceptions,
 }
 
 /// Shape of all frames, root first.
@@ -174,6 +186,7 @@ impl Frame {
             sees_globals: true,
             call: None,
             head: None,
+            exceptions: Exceptions::default(),
         }
     }
 
@@ -185,6 +198,7 @@ impl Frame {
             call: self.call,
             locals: self.locals.iter().map(|local| local.shape(func)).collect(),
             stack: self.stack.iter().map(|item| item.shape(func)).collect(),
+            exceptions: self.exceptions.clone(),
         }
     }
 }
@@ -224,7 +238,11 @@ pub(super) fn join(a: &Shape, b: &Shape) -> Option<Shape> {
 }
 
 fn join_frame(a: &FrameShape, b: &FrameShape) -> Option<FrameShape> {
-    if a.stack.len() != b.stack.len() || a.code != b.code || a.call != b.call {
+    if a.stack.len() != b.stack.len()
+        || a.code != b.code
+        || a.call != b.call
+        || a.exceptions != b.exceptions
+    {
         return None;
     }
     let locals = a
@@ -246,6 +264,7 @@ fn join_frame(a: &FrameShape, b: &FrameShape) -> Option<FrameShape> {
         call: a.call,
         locals,
         stack,
+        exceptions: a.exceptions.clone(),
     })
 }
 

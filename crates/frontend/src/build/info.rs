@@ -1,7 +1,7 @@
 //! What one look over a code object tells before it is built: joins, loop headers, hints.
 
 use super::identity;
-use crate::bytecode::{Code, Instr, Opcode, Special};
+use crate::bytecode::{Code, ExceptionEntry, Instr, Opcode, Special};
 use crate::hir::Kind;
 use martlet_snapshot::{CodeSnapshot, Seen};
 use std::collections::{HashMap, HashSet};
@@ -79,6 +79,9 @@ fn joins(code: &Code) -> (HashSet<u32>, HashSet<u32>) {
             *sources.entry(instr.end).or_default() += 1;
         }
     }
+    for entry in &code.exceptions {
+        *sources.entry(entry.target).or_default() += 2;
+    }
     let joins = sources
         .into_iter()
         .filter(|(_, count)| *count > 1)
@@ -139,6 +142,36 @@ fn ways_from(code: &Code, instr: &Instr) -> [Option<u32>; 3] {
 }
 
 impl CodeInfo {
+    /// The handler that an exception raised at `offset` goes to, if what begins there is translated.
+    pub(super) fn handler(&self, offset: u32) -> Option<&ExceptionEntry> {
+        let is_known = |entry: &&ExceptionEntry| {
+            let mut block = self.basic_block(entry.target);
+            block.all(|it| it.opcode != Opcode::CheckEgMatch)
+        };
+        self.code.handler(offset).filter(is_known)
+    }
+
+    /// Whether the handler at `target` is one that the program has, not one that tidies up behind another.
+    pub(super) fn is_written(&self, target: u32) -> bool {
+        let first = self.code.at(target);
+        first.is_some_and(|it| it.opcode == Opcode::PushExcInfo)
+    }
+
+    /// Whether the basic block that starts at `offset` has run, for all that is known.
+    pub(super) fn has_run(&self, offset: u32) -> bool {
+        self.basic_block(offset).all(|instr| !instr.never_ran)
+    }
+
+    fn basic_block(&self, offset: u32) -> impl Iterator<Item = &Instr> {
+        let index = self.code.index_at(offset).unwrap_or(self.code.insts.len());
+        let mut ended = false;
+        self.code.insts[index..].iter().take_while(move |instr| {
+            let is_behind = ended;
+            ended = instr.opcode.ends_flow() || instr.jump_target().is_some();
+            !is_behind
+        })
+    }
+
     /// Whether a local's value at a loop's header is used by what follows: then it is bound there.
     pub(super) fn is_used_from(&self, header: u32, local: usize) -> bool {
         self.used.get(&header).is_some_and(|it| it[local])

@@ -97,6 +97,8 @@ struct Work {
     offset: u32,
     /// The bytecode that it begins with is done in the general way.
     plain: bool,
+    /// The bytecode has raised an exception that this frame handles.
+    caught: bool,
 }
 
 struct Builder<'a> {
@@ -105,6 +107,8 @@ struct Builder<'a> {
     func: Func,
     versions: Versions,
     work: Vec<Work>,
+    /// The same that waits until all else is done: blocks in which exceptions are caught.
+    catching: Vec<Work>,
     /// The block being filled.
     block: Block,
     /// Abstract frames, root first; the last is the one being interpreted.
@@ -137,6 +141,8 @@ struct Builder<'a> {
     avoid_codes: HashSet<u32>,
     /// Code and offset behind calls whose callee's head was inlined: joins that the code itself does not tell of.
     returns: HashSet<(usize, u32)>,
+    /// What each local of the root held where exceptions were caught, and what was stored to it while the frame was observed.
+    expected: Vec<Kind>,
     /// Callables that are one of several that an instruction may have read: behind their calls the ways meet again.
     told_apart: HashSet<Value>,
     /// In code that is resumed: where it may go on.
@@ -175,6 +181,7 @@ impl<'a> Builder<'a> {
             func,
             versions: Versions::default(),
             work: Vec::new(),
+            catching: Vec::new(),
             block,
             frames: Vec::new(),
             before: Vec::new(),
@@ -194,6 +201,7 @@ impl<'a> Builder<'a> {
             wary,
             avoid_codes,
             returns: HashSet::new(),
+            expected: vec![Kind::empty(); snapshot.n_locals as usize],
             told_apart: HashSet::new(),
             resumption: None,
         }
@@ -206,13 +214,17 @@ impl<'a> Builder<'a> {
             let offset = self.enter()?;
             self.jump(offset)?;
         }
-        while let Some(work) = self.work.pop() {
+        while let Some(work) = self.work.pop().or_else(|| self.catching.pop()) {
             self.block = work.block;
             self.frames = work.frames;
             self.boxes.clear();
             self.stored.clear();
             self.plain = work.plain.then(|| (self.frame().code as u32, work.offset));
-            self.fill(work.offset)?;
+            if work.caught {
+                self.catch_at(work.offset)?;
+            } else {
+                self.fill(work.offset)?;
+            }
         }
         self.end_resumption();
         Ok(())
@@ -333,6 +345,7 @@ impl<'a> Builder<'a> {
 
     /// Notes the state in front of a bytecode.
     fn begin(&mut self, start: u32, offset: u32) {
+        self.forget_observed();
         self.start = start;
         self.offset = offset;
         self.before.clone_from(&self.frames);

@@ -34,9 +34,16 @@ impl Builder<'_> {
         if self.frame().head.is_some() {
             return self.leave_head();
         }
+        self.forget_exceptions(offset);
         if self.infos[code].loop_headers.contains(&offset) {
             self.speculate_at_header();
         }
+        self.jump_to_join(offset)
+    }
+
+    /// The same, where the state in front of that bytecode is not an exit's.
+    pub(super) fn jump_to_join(&mut self, offset: u32) -> Result<(), Refusal> {
+        let code = self.frame().code;
         self.forget_details(offset);
         self.show_floats();
         let shape: Shape = self
@@ -98,7 +105,7 @@ impl Builder<'_> {
     }
 
     /// The stack's raw floats of which a variable keeps the object are that object from here on.
-    fn show_floats(&mut self) {
+    pub(super) fn show_floats(&mut self) {
         for depth in 0..self.frames.len() {
             for index in 0..self.frames[depth].stack.len() {
                 if let Item::Val(value) = self.frames[depth].stack[index]
@@ -123,6 +130,7 @@ impl Builder<'_> {
             frames: self.frames.clone(),
             offset,
             plain: false,
+            caught: false,
         });
         Ok(())
     }
@@ -141,6 +149,7 @@ impl Builder<'_> {
             frames,
             offset,
             plain: false,
+            caught: false,
         });
         self.jump_to_version(block, &shape)
     }
@@ -299,6 +308,7 @@ impl Builder<'_> {
             sees_globals: shape.sees_globals,
             call: shape.call,
             head: None,
+            exceptions: shape.exceptions.clone(),
         }
     }
 

@@ -136,7 +136,38 @@ pub enum Term {
     Raise {
         /// The state: the stack without what the instruction consumed.
         state: StateId,
+        /// What there is to say of it.
+        raised: Raised,
     },
+}
+
+/// Of an exception that leaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Raised {
+    /// It is raised here.
+    Here,
+    /// It is raised here, and has a handler here that has never run.
+    Uncaught,
+    /// It was raised here before: its traceback has the frame.
+    Again,
+}
+
+impl Raised {
+    /// The field of the statistics.
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::Here => "raised",
+            Self::Uncaught => "never_caught",
+            Self::Again => "raised_again",
+        }
+    }
+
+    /// What has this field of the statistics.
+    pub fn from_reason(reason: &str) -> Option<Self> {
+        [Self::Here, Self::Uncaught, Self::Again]
+            .into_iter()
+            .find(|it| it.reason() == reason)
+    }
 }
 
 /// A block.

@@ -27,6 +27,8 @@ pub enum Arg {
 pub enum Ret {
     /// A new reference; NULL: an exception is set.
     New,
+    /// A new reference; never fails.
+    Owned,
     /// A borrowed reference that lives as long as the interpreter; never fails.
     Immortal,
     /// A new reference, or NULL without saying which of exhaustion and exception it is (`martlet_iter_next`).
@@ -82,7 +84,9 @@ impl Helper {
     /// Representation of the HIR value.
     pub fn rep(&self) -> Rep {
         match self.ret {
-            Ret::New | Ret::NewOrNull | Ret::BorrowedOrNull | Ret::Immortal => Rep::Obj,
+            Ret::New | Ret::Owned | Ret::NewOrNull | Ret::BorrowedOrNull | Ret::Immortal => {
+                Rep::Obj
+            }
             Ret::BoolOrError | Ret::Bool => Rep::I1,
             Ret::I64 => Rep::I64,
             Ret::F64 => Rep::F64,
@@ -327,7 +331,19 @@ helpers! {
     GetLen = "martlet_get_len" () [Obj] -> New INT "run";
     MatchSequence = "martlet_match_sequence" () [Obj] -> Bool BOOL "";
     MatchMapping = "martlet_match_mapping" () [Obj] -> Bool BOOL "";
+    // Exceptions.
     Raise = "martlet_raise" (ts) [Obj, Obj] -> Raises ANY "run";
+    Reraise = "martlet_reraise" (ts) [] -> Bool BOOL "";
+    RaiseAgain = "martlet_raise_again" () [Obj] -> Raises ANY "";
+    SetLasti = "martlet_set_lasti" (frame) [I64] -> Void ANY "";
+    Traceback = "martlet_traceback" (ts frame) [] -> Void ANY "run";
+    Catch = "martlet_catch" (ts frame) [] -> Owned ANY "run";
+    TakeRaised = "martlet_take_raised" () [] -> Owned ANY "";
+    PushExcInfo = "martlet_push_exc_info" (ts) [Obj] -> Owned ANY "";
+    PopExcept = "martlet_pop_except" (ts) [Steal] -> Void ANY "run";
+    ExcMatch = "martlet_exc_match" (ts) [Obj, Obj] -> BoolOrError BOOL "";
+    WithExceptStart = "martlet_with_except_start" () [Obj, Obj] -> New ANY "run";
+    FrameForget = "martlet_frame_forget" (frame) [] -> Void ANY "";
 }
 
 #[cfg(test)]

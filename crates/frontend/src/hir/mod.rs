@@ -17,8 +17,8 @@ mod verify;
 
 pub use cfg::Cfg;
 pub use func::{
-    Block, BlockData, Def, ExitSite, Func, Handover, Inlined, Inst, InstData, Origin, Slot, State,
-    StateId, Target, Term, Value, ValueData,
+    Block, BlockData, Def, ExitSite, Func, Handover, Inlined, Inst, InstData, Origin, Raised, Slot,
+    State, StateId, Target, Term, Value, ValueData,
 };
 pub use helpers::{Arg, Helper, HelperId, Ret};
 pub use op::{Cond, Effects, Field, FloatOp, IntOp, Keeper, Memory, Op, Virtual, operand_count};

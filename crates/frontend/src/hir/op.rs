@@ -170,6 +170,8 @@ pub enum Op {
     Guard(bool),
     /// `->`: exits, with the state *after* the bytecode, if the version is no longer valid or the frame was looked at.
     CheckValid,
+    /// `->`: exits, with the state *after* the bytecode, if the version is no longer valid.
+    CheckUnit,
     /// `->`: if the eval breaker asks for something, brings the frame's memory up to date and handles it: signals, other
     /// threads, pending calls. Exits, with the state in front of the polling bytecode, if that fails (the exception set)
     /// or the version may not go on.
@@ -347,6 +349,7 @@ impl Op {
             | Self::SetIp(_)
             | Self::Guard(_)
             | Self::CheckValid
+            | Self::CheckUnit
             | Self::Poll
             | Self::ListStore
             | Self::ListStoreFloat
@@ -417,7 +420,7 @@ impl Op {
                 reads: Memory::OTHER,
                 ..exit
             },
-            Self::CheckValid => Effects {
+            Self::CheckValid | Self::CheckUnit => Effects {
                 reads: Memory::all(),
                 ..exit
             },
@@ -615,6 +618,7 @@ fn helper_effects(helper: HelperId) -> Effects {
         HelperId::LoadDeref | HelperId::LoadLocals => effects.reads = Memory::OTHER,
         HelperId::CopyFreeVars | HelperId::Suspend => effects.writes = Memory::FRAME,
         HelperId::ResumeOffset => effects.reads = Memory::FRAME,
+        HelperId::PushExcInfo | HelperId::TakeRaised => effects.writes = Memory::OTHER,
         _ => {}
     }
     effects
@@ -648,6 +652,7 @@ pub fn operand_count(op: &Op, args: &[Value]) -> Option<usize> {
         | Op::TakeStack(_)
         | Op::SetIp(_)
         | Op::CheckValid
+        | Op::CheckUnit
         | Op::DropQuiet(_)
         | Op::Poll => 0,
         Op::IntBin(_)

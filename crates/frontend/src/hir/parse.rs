@@ -4,8 +4,8 @@
 //! starts a comment; empty lines do not matter.
 
 use super::func::{
-    Block, Def, ExitSite, Func, Handover, InstData, Slot, State, StateId, Target, Term, Value,
-    ValueData,
+    Block, Def, ExitSite, Func, Handover, InstData, Raised, Slot, State, StateId, Target, Term,
+    Value, ValueData,
 };
 use super::op::Virtual;
 use super::text::{Cursor, Immediate, parse_op};
@@ -254,9 +254,14 @@ impl Parser {
                 let state = self.exit(cursor, ExitSite::Term(block))?;
                 Term::Exit { state, reason }
             }
-            "raise" => Term::Raise {
-                state: self.exit(cursor, ExitSite::Term(block))?,
-            },
+            "raise" => {
+                let raised = match quoted(cursor) {
+                    Ok(reason) => Raised::from_reason(&reason).ok_or("how it was raised")?,
+                    Err(_) => Raised::Here,
+                };
+                let state = self.exit(cursor, ExitSite::Term(block))?;
+                Term::Raise { state, raised }
+            }
             _ => return Err("a terminator"),
         })
     }
@@ -485,7 +490,7 @@ impl Parser {
         let of_insts = func.insts.values().filter_map(|inst| inst.state);
         let of_states = func.states.values().filter_map(|state| state.parent);
         let of_terms = func.blocks.values().filter_map(|block| match block.term {
-            Term::Exit { state, .. } | Term::Raise { state } => Some(state),
+            Term::Exit { state, .. } | Term::Raise { state, .. } => Some(state),
             _ => None,
         });
         for state in of_insts.chain(of_states).chain(of_terms) {

@@ -20,7 +20,7 @@
 //! postorder, and only what is reached from the entry is written.
 
 use super::cfg::Cfg;
-use super::func::{Block, ExitSite, Func, Inst, Slot, State, StateId, Target, Term, Value};
+use super::func::{Block, ExitSite, Func, Inst, Raised, Slot, State, StateId, Target, Term, Value};
 use super::text::{Immediate, print_op};
 use martlet_snapshot::{EntryPoint, Returned};
 use std::collections::BTreeSet;
@@ -167,8 +167,11 @@ impl<'a> Printer<'a> {
                 write!(self.out, "exit {reason:?} ")?;
                 self.exit(*state, ExitSite::Term(block))
             }
-            Term::Raise { state } => {
+            Term::Raise { state, raised } => {
                 self.out.push_str("raise ");
+                if *raised != Raised::Here {
+                    write!(self.out, "{:?} ", raised.reason())?;
+                }
                 self.exit(*state, ExitSite::Term(block))
             }
         }

@@ -347,6 +347,7 @@ ops! {
         GuardCode { 0 code: ObjId } = "guard_code";
         Guard { 0 bit: bool } = "guard";
         CheckValid {} = "check_valid";
+        CheckUnit {} = "check_unit";
         Poll {} = "poll";
         ListItem {} = "list_item";
         TupleItem {} = "tuple_item";

@@ -169,7 +169,9 @@ impl<'ctx> Emitter<'_, 'ctx> {
             Some(self.context.struct_type(&[first, second], false).into())
         };
         match ret {
-            Ret::New | Ret::NewOrNull | Ret::BorrowedOrNull | Ret::Immortal => Some(ptr.into()),
+            Ret::New | Ret::Owned | Ret::NewOrNull | Ret::BorrowedOrNull | Ret::Immortal => {
+                Some(ptr.into())
+            }
             Ret::Status | Ret::BoolOrError | Ret::Array => Some(self.status().into()),
             Ret::Bool => Some(self.bit().into()),
             Ret::I64 => Some(int.into()),

@@ -5,7 +5,7 @@ use super::homes::Homes;
 use super::lines::{Marks, site_number};
 use super::slots::Slots;
 use super::{Lowered, Refusal};
-use crate::hir::{Block, ExitSite, Func, Inst, StateId, Value};
+use crate::hir::{Block, ExitSite, Func, Inst, Raised, StateId, Value};
 use cranelift_entity::SecondaryMap;
 use martlet_ir::inkwell::attributes::{Attribute, AttributeLoc};
 use martlet_ir::inkwell::basic_block::BasicBlock;
@@ -322,7 +322,7 @@ impl<'a, 'ctx> Emitter<'a, 'ctx> {
         let data = &func.insts[inst];
         let state = data.state.ok_or(Refusal::NoState(inst.to_string()))?;
         let reason = exits::reason(func, &data.op, data.args.first().copied());
-        let exit = self.exit_block(state, ExitSite::Inst(inst), reason, false)?;
+        let exit = self.exit_block(state, ExitSite::Inst(inst), reason, None)?;
         let holds = self.force_exits(holds)?;
         let next = self.new_block("");
         let branch = self.builder.build_conditional_branch(holds, next, exit)?;
@@ -349,7 +349,7 @@ impl<'a, 'ctx> Emitter<'a, 'ctx> {
         state: StateId,
         site: ExitSite,
         reason: &str,
-        raised: bool,
+        raised: Option<Raised>,
     ) -> Result<BasicBlock<'ctx>, Refusal> {
         let (record, values) = self.describe(site, state, reason, raised)?;
         // Two exits with one record may pass different values; with the same values they are the same exit.
@@ -370,7 +370,7 @@ impl<'a, 'ctx> Emitter<'a, 'ctx> {
         site: ExitSite,
         state: StateId,
         reason: &str,
-        raised: bool,
+        raised: Option<Raised>,
     ) -> Result<(ExitRecord, Vec<Value>), Refusal> {
         let homes = std::mem::take(&mut self.homes);
         let described = exits::describe(self.func, self, &homes, (site, state), reason, raised);
@@ -402,7 +402,7 @@ impl<'a, 'ctx> Emitter<'a, 'ctx> {
         let state = func.insts[inst]
             .state
             .ok_or(Refusal::NoState(inst.to_string()))?;
-        let (record, values) = self.describe(ExitSite::Inst(inst), state, "poll", false)?;
+        let (record, values) = self.describe(ExitSite::Inst(inst), state, "poll", None)?;
         let index = self.status().const_int(self.records.len() as u64, false);
         self.records.push(record);
         let [pending, leave, next] = ["poll", "leave", ""].map(|name| self.new_block(name));
@@ -430,7 +430,7 @@ impl<'a, 'ctx> Emitter<'a, 'ctx> {
         let state = func.insts[inst]
             .state
             .ok_or(Refusal::NoState(inst.to_string()))?;
-        let (record, values) = self.describe(ExitSite::Inst(inst), state, "sync", false)?;
+        let (record, values) = self.describe(ExitSite::Inst(inst), state, "sync", None)?;
         let index = self.status().const_int(self.records.len() as u64, false);
         self.records.push(record);
         let result = self.call_exit_routine("martlet_sync_frame", index, &values)?;

@@ -7,7 +7,7 @@
 
 use super::Refusal;
 use super::homes::Homes;
-use crate::hir::{Def, ExitSite, Func, HelperId, Op, Rep, Slot, State, StateId, Value};
+use crate::hir::{Def, ExitSite, Func, HelperId, Op, Raised, Rep, Slot, State, StateId, Value};
 use martlet_snapshot::{Desc, ExitFrame, ExitRecord, ObjId, SlotValue, VirtualDesc};
 
 /// What the lowering offers for the making of records.
@@ -25,7 +25,7 @@ pub(super) fn describe(
     homes: &Homes,
     (site, state): (ExitSite, StateId),
     reason: &str,
-    raised: bool,
+    raised: Option<Raised>,
 ) -> Result<(ExitRecord, Vec<Value>), Refusal> {
     let handover = func.handovers.get(&site);
     let mut writer = Writer {
@@ -70,7 +70,8 @@ pub(super) fn describe(
         .collect();
     let record = ExitRecord {
         reason: reason.to_owned(),
-        raised,
+        raised: raised.is_some(),
+        again: raised == Some(Raised::Again),
         homes: words,
         doubles,
         virtuals: writer.virtuals,
@@ -222,7 +223,7 @@ pub(super) fn reason(func: &Func, op: &Op, operand: Option<Value>) -> &'static s
         Op::GuardSame(_) => "identity",
         Op::GuardCode(_) => "callee",
         Op::UnboxInt | Op::IntBin(_) | Op::IntNeg => "overflow",
-        Op::CheckValid => "invalid",
+        Op::CheckValid | Op::CheckUnit => "invalid",
         _ => "guard",
     }
 }

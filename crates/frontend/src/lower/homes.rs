@@ -101,7 +101,7 @@ impl<'a> Search<'a> {
                     search.name(ExitSite::Inst(inst), state);
                 }
             }
-            if let Term::Exit { state, .. } | Term::Raise { state } = &func.blocks[block].term {
+            if let Term::Exit { state, .. } | Term::Raise { state, .. } = &func.blocks[block].term {
                 search.name(ExitSite::Term(block), *state);
             }
         }

@@ -52,7 +52,8 @@ impl<'ctx> Emitter<'_, 'ctx> {
             | Op::GuardSame(_)
             | Op::GuardCode(_)
             | Op::Guard(_)
-            | Op::CheckValid => self.guard_operation(inst)?,
+            | Op::CheckValid
+            | Op::CheckUnit => self.guard_operation(inst)?,
             Op::SyncFrame => {
                 self.sync_frame(inst)?;
                 None
@@ -301,6 +302,10 @@ impl<'ctx> Emitter<'_, 'ctx> {
             }
             Op::Guard(true) => self.integer(data.args[0])?,
             Op::Guard(false) => self.builder.build_not(self.integer(data.args[0])?, "")?,
+            Op::CheckUnit => {
+                let unit = self.load_slot(SlotValue::Unit)?;
+                self.ask("martlet_unit_valid", &[unit.into()])?
+            }
             _ => {
                 let unit = self.load_slot(SlotValue::Unit)?;
                 self.ask("martlet_unit_ok", &[unit.into(), self.frame().into()])?

@@ -87,11 +87,11 @@ impl<'ctx> Emitter<'_, 'ctx> {
                 self.builder.build_return(Some(&sentinel))?;
             }
             Term::Exit { state, reason } => {
-                let exit = self.exit_block(*state, site, reason, false)?;
+                let exit = self.exit_block(*state, site, reason, None)?;
                 self.builder.build_unconditional_branch(exit)?;
             }
-            Term::Raise { state } => {
-                let exit = self.exit_block(*state, site, "raised", true)?;
+            Term::Raise { state, raised } => {
+                let exit = self.exit_block(*state, site, raised.reason(), Some(*raised))?;
                 self.builder.build_unconditional_branch(exit)?;
             }
         }

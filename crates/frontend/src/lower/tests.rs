@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::hir::{
-    Arg, Block, Cond, Field, FloatOp, HelperId, IntOp, Kind, Op, Rep, Slot, State, StateId, Target,
-    Term, Type, Value,
+    Arg, Block, Cond, Field, FloatOp, HelperId, IntOp, Kind, Op, Raised, Rep, Slot, State, StateId,
+    Target, Term, Type, Value,
 };
 use martlet_snapshot::{CodeSnapshot, Desc, Mode, ObjId, Object, Returned};
 
@@ -53,7 +53,10 @@ impl Build {
             ok: to(ok),
             raised: to(raised),
         };
-        self.func.blocks[raised].term = Term::Raise { state: self.state };
+        self.func.blocks[raised].term = Term::Raise {
+            state: self.state,
+            raised: Raised::Here,
+        };
         self.block = ok;
     }
 

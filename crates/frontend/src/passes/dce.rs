@@ -55,7 +55,7 @@ impl<'a> Marks<'a> {
             }
             match &func.blocks[block].term {
                 Term::Branch { cond: value, .. } | Term::Return(value) => marks.mark(*value),
-                Term::Exit { state, .. } | Term::Raise { state } => marks.state(*state),
+                Term::Exit { state, .. } | Term::Raise { state, .. } => marks.state(*state),
                 Term::None | Term::Jump(_) | Term::Checked { .. } | Term::Stay => {}
             }
         }

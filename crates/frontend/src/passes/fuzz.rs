@@ -2,8 +2,8 @@
 
 use super::{blocks, dce, gvn, ownership, refcount};
 use crate::hir::{
-    self, Block, Cond, Func, HelperId, Kind, Op, Rep, Rules, Slot, State, StateId, Target, Term,
-    Type, Value,
+    self, Block, Cond, Func, HelperId, Kind, Op, Raised, Rep, Rules, Slot, State, StateId, Target,
+    Term, Type, Value,
 };
 use martlet_snapshot::{EntryPoint, ObjId, Returned, VirtualKind};
 use proptest::prelude::*;
@@ -80,7 +80,10 @@ impl Maker<'_> {
         {
             let [ok, raised] = [(); 2].map(|()| self.func.add_block(0));
             let state = self.state();
-            self.func.blocks[raised].term = Term::Raise { state };
+            self.func.blocks[raised].term = Term::Raise {
+                state,
+                raised: Raised::Here,
+            };
             self.end(Term::Checked {
                 ok: to(ok),
                 raised: to(raised),

@@ -262,7 +262,10 @@ pub(super) fn is_function(helper: HelperId) -> bool {
             | Ret::BorrowedOrNull
             | Ret::Immortal
     );
-    // The one takes an exception away, the other depends on reference counts.
-    let is_other = matches!(helper, HelperId::IterStopped | HelperId::PlaceQuiet);
+    // They take an exception away, set one, or depend on reference counts.
+    let is_other = matches!(
+        helper,
+        HelperId::IterStopped | HelperId::Reraise | HelperId::PlaceQuiet
+    );
     computes && !row.may_run && !is_other
 }

@@ -109,7 +109,7 @@ impl Versions {
     pub(super) fn read_by(&self, op: &Op) -> Vec<Version> {
         match op {
             Op::LoadLocal(local) => vec![self.0[FIRST_LOCAL + *local as usize]],
-            Op::CheckValid => vec![self.0[RUN]],
+            Op::CheckValid | Op::CheckUnit => vec![self.0[RUN]],
             _ => {
                 let reads = op.effects().reads;
                 let places = Memory::all().iter().enumerate();

@@ -171,7 +171,7 @@ impl Walk<'_> {
                 self.holds_nothing()?;
             }
             Term::Stay => self.holds_nothing()?,
-            Term::Exit { state, .. } | Term::Raise { state } => {
+            Term::Exit { state, .. } | Term::Raise { state, .. } => {
                 self.exit(ExitSite::Term(block), *state)?;
             }
             term => {

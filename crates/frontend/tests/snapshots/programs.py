@@ -69,6 +69,18 @@ def text(n):
     return s
 
 
+def caught(table, keys):
+    n = 0
+    for key in keys:
+        try:
+            n += table[key]
+        except KeyError:
+            n += 1
+        except TypeError:
+            raise ValueError(key) from None
+    return n
+
+
 for _ in range(20):
     int_loop(50)
     while_loop(20)
@@ -78,6 +90,7 @@ for _ in range(20):
     attributes(Point(1), Point(2))
     unpack([((1.0, 2.0), [3.0]), ((4.0, 5.0), [6.0])])
     text(5)
+    caught({1: 1}, [1, 2])
 
 REQUESTS = {
     "int_loop": (int_loop, ()),
@@ -88,4 +101,5 @@ REQUESTS = {
     "attributes": (attributes, ()),
     "unpack": (unpack, ()),
     "text": (text, ()),
+    "caught": (caught, ()),
 }

@@ -1,4 +1,4 @@
-//! Jumps, returns, raising, and the poll at back edges.
+//! Jumps, returns, and the poll at back edges.
 
 use super::{Builder, Flow, Result};
 use crate::build::Refusal;
@@ -17,6 +17,7 @@ impl Builder<'_> {
             }
             (Opcode::JumpBackward, Some(target)) => {
                 if !self.is_inlined() {
+                    self.forget_exceptions(instr.start);
                     self.poll();
                 }
                 self.leave(target)?;
@@ -30,7 +31,6 @@ impl Builder<'_> {
                 let item = self.const_item(instr.arg)?;
                 self.return_item(&item)
             }
-            (Opcode::RaiseVarargs, _) => self.raise(instr),
             (_, Some(target)) => self.branch(instr, target),
             _ => Err(Refusal::new("bytecode", "a jump without target")),
         }
@@ -163,32 +163,5 @@ impl Builder<'_> {
         self.func.rep(value) == Rep::Obj
             && self.func.ty(value).kinds.contains(Kind::OBJECT)
             && !is_new
-    }
-
-    fn raise(&mut self, instr: &Instr) -> Result {
-        if instr.arg > 2 {
-            return Err(Refusal::new("bytecode", "RAISE_VARARGS of more than two"));
-        }
-        let items = self.pop_n(instr.arg)?;
-        if !self.may_call_out()? {
-            return Ok(Flow::Ended);
-        }
-        let mut args = Vec::new();
-        for item in &items {
-            args.push(self.obj(item)?);
-        }
-        while args.len() < 2 {
-            let null = self.null();
-            args.push(null);
-        }
-        self.before_run();
-        let state = self.make_state(&self.frames.clone(), self.offset);
-        let op = Op::Call {
-            helper: HelperId::Raise,
-            outputs: 0,
-        };
-        self.emit_unit(op, args);
-        self.end(Term::Raise { state });
-        Ok(Flow::Ended)
     }
 }

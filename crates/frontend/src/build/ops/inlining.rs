@@ -4,7 +4,7 @@
 use super::calls::arrange;
 use super::{Builder, Flow, Place};
 use crate::build::Refusal;
-use crate::build::frame::{Frame, Head, Item, Local, Pending};
+use crate::build::frame::{Exceptions, Frame, Head, Item, Local, Pending};
 use crate::bytecode::{CallKind, Code, Instr, Opcode, Special};
 use crate::hir::{HelperId, Kind, Op, Rep, Target, Term, Type, Value};
 use martlet_snapshot::{Effort, FunctionInfo, ObjId, Object, Returned, Site};
@@ -565,6 +565,7 @@ impl Builder<'_> {
                 Inlined::Head(head) => Some(head),
                 _ => None,
             },
+            exceptions: Exceptions::default(),
         });
         if !self.func.inlined.contains(&callee) {
             self.func.inlined.push(callee);

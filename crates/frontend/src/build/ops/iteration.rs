@@ -307,7 +307,7 @@ impl Builder<'_> {
         let op = Op::Call { helper, outputs: 0 };
         let item = self.emit(op, vec![iterator], Type::of(Kind::all()));
         let none = self.emit(Op::IsNull, vec![item], Type::of(Kind::BOOL));
-        let [ended, body, done, raised] = [(); 4].map(|()| self.func.add_block(self.offset));
+        let [ended, body, done] = [(); 3].map(|()| self.func.add_block(self.offset));
         let to = |block| Target {
             block,
             args: vec![],
@@ -318,6 +318,8 @@ impl Builder<'_> {
             other: to(body),
             likely: Some(false),
         });
+        let state = self.make_state(&self.frames.clone(), self.offset);
+        let raised = self.raised_block(state, true);
         self.block = ended;
         let stopped = self.helper(HelperId::IterStopped, vec![]);
         self.end(Term::Branch {
@@ -326,9 +328,6 @@ impl Builder<'_> {
             other: to(raised),
             likely: Some(true),
         });
-        let state = self.make_state(&self.frames.clone(), self.offset);
-        self.func.blocks[raised].term = Term::Raise { state };
-        self.func.blocks[raised].cold = true;
         let (frames, boxes) = (self.frames.clone(), self.boxes.clone());
         self.block = done;
         self.pop()?;

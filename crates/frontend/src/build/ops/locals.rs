@@ -197,7 +197,7 @@ impl Builder<'_> {
     }
 
     /// The objects whose death may be seen when an item goes.
-    fn released_by(&self, item: &Item, values: &mut Vec<Value>) {
+    pub(super) fn released_by(&self, item: &Item, values: &mut Vec<Value>) {
         match item {
             Item::Null => {}
             Item::Val(value) => values.extend((!self.is_kept(*value)).then_some(*value)),
@@ -361,7 +361,12 @@ impl Builder<'_> {
         self.show_replaced(local);
         let item = self.unboxed_by_hint(local, item);
         let value = self.value(&item)?;
-        if self.func.rep(value) != Rep::Obj && !self.infos[0].identity_matters {
+        let is_observed = self.frames[0].exceptions.observed;
+        let is_boxed = self.infos[0].identity_matters || is_observed;
+        if is_observed {
+            self.expected[local as usize] |= self.func.ty(value).kinds;
+        }
+        if self.func.rep(value) != Rep::Obj && !is_boxed {
             let may_leave = may_exit && self.may_speculate();
             if !may_leave && !self.memory_type(local).is_quiet() {
                 // Who sees the old object die finds the new one in its place.

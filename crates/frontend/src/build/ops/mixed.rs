@@ -204,6 +204,7 @@ impl Builder<'_> {
             frames: self.frames.clone(),
             offset: self.start,
             plain,
+            caught: false,
         });
     }
 }

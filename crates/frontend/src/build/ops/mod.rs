@@ -11,6 +11,7 @@ mod classes;
 mod compare;
 mod control;
 mod displays;
+mod exceptions;
 mod inlining;
 mod items;
 mod iteration;
@@ -72,8 +73,10 @@ pub(super) fn instruction(b: &mut Builder<'_>, instr: &Instr) -> Result {
         | PopJumpIfNone
         | PopJumpIfNotNone
         | ReturnValue
-        | ReturnConst
-        | RaiseVarargs => b.control(instr),
+        | ReturnConst => b.control(instr),
+        RaiseVarargs | Reraise | PushExcInfo | PopExcept | CheckExcMatch | WithExceptStart => {
+            b.exception(instr)
+        }
         _ => b.untranslated(instr),
     }
 }

@@ -245,7 +245,7 @@ impl Verifier<'_> {
                     self.report(place, Rule::Stay);
                 }
             }
-            Term::Exit { state, .. } | Term::Raise { state } => {
+            Term::Exit { state, .. } | Term::Raise { state, .. } => {
                 self.state(&place, *state, ExitSite::Term(block), block, position);
             }
         }

@@ -273,7 +273,7 @@ impl Placer<'_> {
                     changes.steps.push(Step::Count(Op::IncRef, *value));
                 }
             }
-            Term::Exit { state, .. } | Term::Raise { state } => {
+            Term::Exit { state, .. } | Term::Raise { state, .. } => {
                 let end = self.live.at_end(func, self.roots, block);
                 let held = end
                     .iter()

@@ -180,7 +180,7 @@ impl Roots {
         let mut uses = Vec::new();
         match &func.blocks[block].term {
             Term::Return(value) => uses.extend(self.of(*value)),
-            Term::Exit { state, .. } | Term::Raise { state } => {
+            Term::Exit { state, .. } | Term::Raise { state, .. } => {
                 self.add_state(func, *state, &mut uses)
             }
             _ => {}

@@ -1,0 +1,137 @@
+/* exceptions.c: exceptions on their way to a handler, and what handlers are made of.
+ *
+ * Handled exceptions stand where the interpreter has them, in tstate->exc_info: whoever asks for them sees the same, and
+ * a handler may be left to the interpreter at any of its instructions.
+ */
+#include "inline.h"
+
+/* Adds the frame, which is the current one, to the traceback of the exception that is set. Source: the label `error` of
+ * _PyEval_EvalFrameDefault, PyTraceBack_Here. */
+MARTLET_CALL void martlet_traceback(TS ts, F frame)
+{
+    if (_PyFrame_IsIncomplete(frame)) {
+        return;
+    }
+    O exception = ts->current_exception;
+    ts->current_exception = NULL;
+    PyFrameObject *object = PyThreadState_GetFrame(ts);
+    PyTracebackObject *entry = object != NULL ? PyObject_GC_New(PyTracebackObject, &PyTraceBack_Type) : NULL;
+    if (MARTLET_UNLIKELY(entry == NULL)) {
+        _PyErr_ChainExceptions1(exception);
+        Py_XDECREF(object);
+        return;
+    }
+    PyBaseExceptionObject *fields = (PyBaseExceptionObject *)exception;
+    entry->tb_next = (PyTracebackObject *)fields->traceback;
+    entry->tb_frame = object;
+    entry->tb_lasti = _PyInterpreterFrame_LASTI(frame) * (int)sizeof(_Py_CODEUNIT);
+    entry->tb_lineno = -1; /* found out when it is asked for */
+    fields->traceback = (O)entry;
+    PyObject_GC_Track(entry);
+    ts->current_exception = exception;
+}
+
+/* The words that a frame's object needs room for, to be all that is left of the frame. */
+static int room_for(F frame)
+{
+    PyCodeObject *code = (PyCodeObject *)frame->f_executable;
+    return code->co_nlocalsplus + code->co_stacksize;
+}
+
+/* Gives a frame that has no object the one that was put by, if that has just the room. */
+static void take_spare(F frame)
+{
+    PyFrameObject *spare = martlet_spare.frame;
+    if (frame->frame_obj == NULL && spare != NULL && martlet_spare.room == room_for(frame)) {
+        martlet_spare.frame = NULL;
+        spare->f_frame = frame;
+        frame->frame_obj = spare;
+    }
+}
+
+/* The exception that is set, which is set no more, with the frame added to its traceback; new, never NULL. */
+MARTLET_CALL O martlet_catch(TS ts, F frame)
+{
+    take_spare(frame);
+    martlet_traceback(ts, frame);
+    O exception = ts->current_exception;
+    ts->current_exception = NULL;
+    return exception;
+}
+
+/* The exception that is set, which is set no more, and which was raised in this frame before; new, never NULL. */
+MARTLET_CALL O martlet_take_raised(void)
+{
+    return PyErr_GetRaisedException();
+}
+
+/* Begins to handle an exception; what was handled before, or None; new, never NULL. Source: PUSH_EXC_INFO. */
+MARTLET_HELPER O martlet_push_exc_info(TS ts, O exception)
+{
+    _PyErr_StackItem *info = ts->exc_info;
+    O previous = info->exc_value != NULL ? info->exc_value : Py_None;
+    info->exc_value = Py_NewRef(exception);
+    return previous;
+}
+
+/* Goes back to handling the exception `previous`, or none if that is None; steals it. Source: POP_EXCEPT. */
+MARTLET_CALL void martlet_pop_except(TS ts, O previous)
+{
+    _PyErr_StackItem *info = ts->exc_info;
+    Py_XSETREF(info->exc_value, previous == Py_None ? NULL : previous);
+}
+
+/* Whether an exception is of this class or one of a tuple of classes; -1: `type` is neither. Source: CHECK_EXC_MATCH. */
+MARTLET_CALL int martlet_exc_match(TS ts, O exception, O type)
+{
+    if (_PyEval_CheckExceptTypeValid(ts, type) < 0) {
+        return -1;
+    }
+    return PyErr_GivenExceptionMatches(exception, type);
+}
+
+/* Calls the `__exit__` of a with statement for an exception; new. Source: WITH_EXCEPT_START. */
+MARTLET_CALL O martlet_with_except_start(O exit, O exception)
+{
+    O traceback = PyException_GetTraceback(exception);
+    /* The exception keeps it, but for what `__exit__` does to that: the interpreter lends it, too. */
+    Py_XDECREF(traceback);
+    O stack[4] = {NULL, PyExceptionInstance_Class(exception), exception, traceback != NULL ? traceback : Py_None};
+    return PyObject_Vectorcall(exit, stack + 1, 3 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
+}
+
+/* Sets an exception that was raised before. Source: RERAISE. */
+MARTLET_CALL void martlet_raise_again(O exception)
+{
+    PyErr_SetRaisedException(Py_NewRef(exception));
+}
+
+/* Says at which instruction the exception was raised that is being raised again. Source: RERAISE. */
+MARTLET_HELPER void martlet_set_lasti(F frame, int64_t code_unit)
+{
+    frame->instr_ptr = _PyCode_CODE((PyCodeObject *)frame->f_executable) + code_unit;
+}
+
+/* Whether somebody has hold of the frame's object, or has told it something that the frame does not know. */
+MARTLET_CALL bool martlet_frame_seen(F frame)
+{
+    PyFrameObject *object = frame->frame_obj;
+    return object != NULL
+           && (Py_REFCNT(object) > 1 || object->f_trace != NULL || object->f_lineno != 0 || !object->f_trace_lines
+               || object->f_trace_opcodes || object->f_extra_locals != NULL || object->f_locals_cache != NULL);
+}
+
+/* Takes away the frame's object, if there is one and nobody has seen it. */
+MARTLET_CALL void martlet_frame_forget(F frame)
+{
+    PyFrameObject *object = frame->frame_obj;
+    if (object == NULL || martlet_frame_seen(frame)) {
+        return;
+    }
+    frame->frame_obj = NULL;
+    /* It looks at nothing that may go before it does. */
+    object->f_frame = (F)object->_f_frame_data;
+    object->f_frame->owner = FRAME_OWNED_BY_THREAD;
+    Py_XSETREF(martlet_spare.frame, object);
+    martlet_spare.room = room_for(frame);
+}
