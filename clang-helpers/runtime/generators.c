@@ -221,9 +221,10 @@ is_generator(O v)
 /* From a SEND to the RESUME behind it: SEND, its cache, YIELD_VALUE. Behind that it jumps back. */
 #define SEND_TO_RESUME 3
 
-/* The generator that this one waits for and will resume when it is resumed itself, or NULL. */
+/* The generator that this one waits for and will resume when it is resumed itself, or NULL: also where somebody would be
+ * told of that. */
 static inline PyGenObject *
-delegate_of(PyGenObject *generator)
+delegate_of(TS ts, PyGenObject *generator)
 {
     if (generator->gi_frame_state != FRAME_SUSPENDED_YIELD_FROM) {
         return NULL;
@@ -234,10 +235,21 @@ delegate_of(PyGenObject *generator)
         return NULL;
     }
     const _Py_CODEUNIT *at = frame->instr_ptr;
-    uint8_t send = at[-SEND_TO_RESUME].op.code;
+    uint8_t send = at[-SEND_TO_RESUME].op.code, resume = at->op.code;
+    PyCodeObject *code = (PyCodeObject *)frame->f_executable;
     bool as_usual = (send == SEND || send == SEND_GEN) && at[-1].op.code == YIELD_VALUE
-                    && at[1].op.code == JUMP_BACKWARD_NO_INTERRUPT && at[1].op.arg == 2 + SEND_TO_RESUME;
+                    && (resume == RESUME || resume == RESUME_CHECK) && at[1].op.code == JUMP_BACKWARD_NO_INTERRUPT
+                    && at[1].op.arg == 2 + SEND_TO_RESUME
+                    && (ts->eval_breaker & ~_PY_EVAL_EVENTS_MASK) == code->_co_instrumentation_version;
     return as_usual ? (PyGenObject *)awaited : NULL;
+}
+
+/* Whether nobody is told that a linked generator, at its SEND, passes on what was yielded: what is told of is instrumented
+ * at once where it runs. */
+static inline bool
+yields_unseen(F frame)
+{
+    return frame->instr_ptr[SEND_TO_RESUME - 1].op.code == YIELD_VALUE;
 }
 
 /* What the current frame's generator waited for has done its part: it does its own. */
@@ -276,14 +288,14 @@ resume_innermost(TS ts, PyGenObject *generator, PyGenObject *delegate, O sent, O
         ((F)generator->gi_iframe)->instr_ptr -= SEND_TO_RESUME;
         ts->py_recursion_remaining--;
         generator = delegate;
-        delegate = delegate_of(generator);
+        delegate = delegate_of(ts, generator);
     } while (delegate != NULL && ts->py_recursion_remaining > 1);
     PySendResult status = resume(ts, generator, sent, result);
     while (ts->current_frame != bottom) {
         F frame = ts->current_frame;
         generator = _PyFrame_GetGenerator(frame);
         ts->py_recursion_remaining++;
-        if (status == PYGEN_NEXT && martlet_enabled) {
+        if (status == PYGEN_NEXT && yields_unseen(frame)) {
             frame->instr_ptr += SEND_TO_RESUME;
             generator->gi_frame_state = FRAME_SUSPENDED_YIELD_FROM;
             ts->current_frame = frame->previous;
@@ -314,7 +326,7 @@ may_skip(TS ts)
 static inline PySendResult
 resume_any(TS ts, PyGenObject *generator, O sent, O *result)
 {
-    PyGenObject *delegate = delegate_of(generator);
+    PyGenObject *delegate = delegate_of(ts, generator);
     if (MARTLET_UNLIKELY(delegate != NULL) && may_skip(ts)) {
         return resume_innermost(ts, generator, delegate, sent, result);
     }

@@ -229,6 +229,7 @@ impl<'a, 'py> Builder<'a, 'py> {
         snapshot.classes = self.classes(code, &base, &adaptive)?;
         if let Some(entry) = self.state.codes.get(&code.addr()) {
             snapshot.noted = entry.notes.by_instruction();
+            snapshot.meets_other_classes = entry.classes.are_open();
             snapshot.seen_locals = entry.memory.all();
         }
         let adaptive = Code::without_addresses(adaptive, &base);

@@ -184,6 +184,8 @@ pub(crate) struct Classes {
     seen: Vec<(Place, Vec<u32>)>,
     /// Those of which objects were seen that have a dictionary of their own.
     with_dictionaries: Vec<u32>,
+    /// A version was left often for an object of another class than it knew at one place: so it will be at others.
+    others_come: bool,
 }
 
 impl Classes {
@@ -208,6 +210,16 @@ impl Classes {
         if !self.have_dictionaries(type_version) && self.with_dictionaries.len() < MAX_CLASSES {
             self.with_dictionaries.push(type_version);
         }
+    }
+
+    /// Notes that versions were left often in front of an instruction, if that was for the classes of objects.
+    fn note_storm(&mut self, offset: u32) {
+        self.others_come |= !self.at(Place::Instr(offset)).is_empty();
+    }
+
+    /// Whether objects of other classes than are known must be expected.
+    pub(crate) fn are_open(&self) -> bool {
+        self.others_come
     }
 
     /// Whether that is known of a class.
@@ -483,6 +495,12 @@ fn react(
         }
         return Reaction::IsGivenUp;
     }
+    if let Some(entry) = state.codes.get_mut(&place.0) {
+        entry.classes.note_storm(place.1);
+    }
+    let Some(entry) = state.codes.get_mut(&addr) else {
+        return Reaction::Stays;
+    };
     // Versions of other doors, or made meanwhile, are not what the last storm has taught.
     if !entry.storms.was_known(place, meta.asked_at) {
         return Reaction::IsMadeAnew;

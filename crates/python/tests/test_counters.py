@@ -186,6 +186,28 @@ class Counters(ProcessTest):
             "del suspended\n",
         )
 
+    def test_generator_dropped_while_suspended(self):
+        self.back(
+            "def f(n):\n"
+            " for i in range(n): yield i * 2\n"
+            "def g(n): yield from f(n)\n",
+            "f, g = scope['f'], scope['g']\n"
+            "list(g(3))\n"
+            "compile_all(f, g)\n"
+            "suspended, waiting = f(4), g(4)\n"
+            "assert next(suspended) == next(waiting) == 0\n"
+            "del f, g; scope.clear()\n"
+            "gc.collect()\n"
+            "assert next(suspended) == 2 and counters() != before, 'the frame keeps its code'\n"
+            "try: next(waiting)\n"
+            "except NameError: raise AssertionError('it has begun already')\n"
+            "martlet.disable()\n"
+            "assert next(suspended) == next(waiting) == 4\n"
+            "martlet.enable()\n"
+            "assert list(suspended) == list(waiting) == [6]\n"
+            "del suspended, waiting\n",
+        )
+
     def test_redefined_again_and_again(self):
         self.back(
             "pass",

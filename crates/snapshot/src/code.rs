@@ -262,6 +262,10 @@ pub struct CodeSnapshot {
     /// versions met them. At most [`CodeSnapshot::MAX_CLASSES`] an instruction.
     #[serde(default)]
     pub classes: Vec<(u32, Vec<SeenClass>)>,
+    /// Whether earlier versions were left often for objects of classes that they did not know where they read or write
+    /// attributes.
+    #[serde(default)]
+    pub meets_other_classes: bool,
     /// What earlier versions have noted of operands that nobody knew anything of, by the same offsets, ascending: the
     /// class of each operand, from the top of the stack down. [`Seen::Other`] where they were of several.
     #[serde(default)]

@@ -69,8 +69,9 @@ impl Builder<'_> {
         if cases.is_empty() || !self.may_tell_apart(&cases) {
             return Ok(None);
         }
+        let exits = self.leaves_for_other_classes(&cases);
         if let [case] = cases[..]
-            && self.failures() == 0
+            && exits
         {
             // What else comes is noted where code is compiled quickly, and does not leave it.
             if let Case::Class(class) = case
@@ -86,7 +87,7 @@ impl Builder<'_> {
         }
         let next = self.func.add_block(self.offset);
         let value = self.func.add_param(next, Rep::Obj, Type::ANY);
-        self.each_class(&versions_of(&cases), object, |b, index| {
+        self.each_class(&versions_of(&cases), exits, object, |b, index| {
             let value = b.attr_of(cases[index], object, name);
             b.end(Term::Jump(Target {
                 block: next,
@@ -111,13 +112,14 @@ impl Builder<'_> {
         if cases.is_empty() || !self.may_tell_apart(&cases) {
             return Ok(None);
         }
+        let exits = self.leaves_for_other_classes(&cases);
         if let [case] = cases[..]
-            && self.failures() == 0
+            && exits
         {
             self.push_method(case, object, name);
             return Ok(Some(Flow::Next));
         }
-        self.each_class(&versions_of(&cases), object, |b, index| {
+        self.each_class(&versions_of(&cases), exits, object, |b, index| {
             let callable = b.push_method(cases[index], object, name);
             b.told_apart.insert(callable);
             b.jump(instr.end)
@@ -145,8 +147,9 @@ impl Builder<'_> {
             }
         }
         let failed = self.failures();
+        let exits = failed == 0 && (self.is_inlined() || !self.snapshot().meets_other_classes);
         if let [(place, version)] = places[..]
-            && failed == 0
+            && exits
             && !self.is_plain()
         {
             return self
@@ -162,7 +165,7 @@ impl Builder<'_> {
         // The ways meet behind the instruction.
         self.returns.insert((self.frame().code, instr.end));
         let versions: Vec<u32> = places.iter().map(|it| it.1).collect();
-        self.each_class(&versions, object, |b, index| {
+        self.each_class(&versions, exits, object, |b, index| {
             let (place, version) = places[index];
             match b.store_to_place(instr, place, version, owner, item)? {
                 Flow::Ended => Ok(()),
@@ -298,14 +301,22 @@ impl Builder<'_> {
         }
     }
 
-    /// Does something in a block for each class. Other classes exit, or, where that happened often, go the general way.
+    /// Whether objects of other classes than are known at the bytecode at hand leave the code, or go the general way: where
+    /// that has happened often, and in code that has been left for any such object.
+    fn leaves_for_other_classes(&self, cases: &[Case]) -> bool {
+        let are_classes = cases.iter().all(|it| it.type_version().is_some());
+        let meets_others = self.snapshot().meets_other_classes && !self.is_inlined();
+        self.failures() == 0 && !(are_classes && meets_others)
+    }
+
+    /// Does something in a block for each class. Other classes exit, or go the general way.
     fn each_class(
         &mut self,
         versions: &[u32],
+        exits: bool,
         object: Value,
         mut then: impl FnMut(&mut Self, usize) -> Result<(), Refusal>,
     ) -> Result<(), Refusal> {
-        let exits = self.failures() == 0;
         let (start, offset) = (self.start, self.offset);
         for (index, version) in versions.iter().enumerate() {
             let is_last = exits && index + 1 == versions.len();
