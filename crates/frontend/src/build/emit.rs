@@ -89,6 +89,8 @@ impl Builder<'_> {
             Term::None,
             "a block ends once"
         );
+        // Handlers are rarer than what they stand for.
+        self.func.blocks[self.block].cold |= self.frames[0].exceptions.observed;
         self.func.blocks[self.block].term = term;
     }
 
