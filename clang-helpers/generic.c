@@ -27,7 +27,7 @@ MARTLET_HELPER O martlet_compare(O left, O right, int32_t op)
 }
 
 /* The truth of v: 0, 1, or -1. Source: TO_BOOL. */
-MARTLET_HELPER int martlet_is_true(O v)
+static int is_true(O v)
 {
     if (v == Py_True) {
         return 1;
@@ -46,7 +46,7 @@ MARTLET_CALL int martlet_compare_bool(O left, O right, int32_t op)
     if (result == NULL) {
         return -1;
     }
-    int truth = martlet_is_true(result);
+    int truth = is_true(result);
     Py_DECREF(result);
     return truth;
 }

@@ -168,7 +168,6 @@ helpers! {
     IsNotImplemented = "martlet_is_not_implemented" () [Obj] -> Bool BOOL "";
     Compare = "martlet_compare" () [Obj, Obj, Const32] -> New ANY "run";
     CompareBool = "martlet_compare_bool" () [Obj, Obj, Const32] -> BoolOrError BOOL "run";
-    IsTrue = "martlet_is_true" () [Obj] -> BoolOrError BOOL "run";
     Negative = "martlet_negative" () [Obj] -> New ANY "run";
     Invert = "martlet_invert" () [Obj] -> New ANY "run";
     Contains = "martlet_contains" () [Obj, Obj] -> BoolOrError BOOL "run";
@@ -301,6 +300,7 @@ helpers! {
     QuickSetAdd = "martlet_quick_set_add" () [Obj, Obj] -> BoolOrError BOOL "";
     QuickIsInstance = "martlet_quick_isinstance" () [Obj, Obj] -> IntOk INT "";
     QuickLen = "martlet_quick_len" () [Obj] -> IntOk INT "";
+    QuickTruth = "martlet_quick_truth" () [Obj] -> IntOk INT "";
     QuickOrd = "martlet_quick_ord" () [Obj] -> IntOk INT "";
     QuickChr = "martlet_quick_chr" () [I64] -> NewOrNull STR "";
     QuickId = "martlet_quick_id" (ts) [Obj] -> NewOrNull INT "";
@@ -311,6 +311,7 @@ helpers! {
     GetItemOwned = "martlet_get_item_owned" () [Steal, Steal] -> New ANY "run";
     SetItemOwned = "martlet_set_item_owned" () [Steal, Steal, Steal] -> Status ANY "run";
     ContainsOwned = "martlet_contains_owned" () [Steal, Steal] -> BoolOrError BOOL "run";
+    IsTrueOwned = "martlet_is_true_owned" () [Steal] -> BoolOrError BOOL "run";
     // Strings and the rest.
     FormatSimple = "martlet_format_simple" () [Obj] -> New ANY "run";
     FormatWithSpec = "martlet_format_with_spec" () [Obj, Obj] -> New ANY "run";

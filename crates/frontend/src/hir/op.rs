@@ -576,7 +576,7 @@ fn helper_effects(helper: HelperId) -> Effects {
         HelperId::ListAppend | HelperId::ListPop => {
             effects.writes = Memory::LIST_ITEMS | Memory::LIST_LEN
         }
-        HelperId::QuickLen | HelperId::ListCanPop => {
+        HelperId::QuickLen | HelperId::QuickTruth | HelperId::ListCanPop => {
             effects.reads = Memory::LIST_LEN | Memory::OTHER
         }
         HelperId::QuickSetAdd => effects.writes = Memory::OTHER,

@@ -21,7 +21,7 @@ impl Builder<'_> {
                     Some(bit) => self.push_value(bit),
                     None => {
                         let value = self.obj(&item)?;
-                        return self.generic(instr, HelperId::IsTrue, vec![value]);
+                        return self.truth_quickly(instr, value);
                     }
                 }
                 Ok(Flow::Next)

@@ -96,15 +96,24 @@ impl Builder<'_> {
         Ok(true)
     }
 
-    /// Whether operands of the current bytecode that are no numbers exit: a guess of a number's kind failed here, or it is
-    /// known that they are none but numbers, and nothing else was seen.
+    /// Whether operands of the current bytecode that are no numbers exit: it is known, or the interpreter or earlier
+    /// versions have seen, that they are numbers, and nothing else was seen.
     fn expects_numbers(&self) -> bool {
-        let code = self.frame().code as u32;
         let noted = self.noted_at(self.offset).unwrap_or(&[]);
-        let is_number =
-            |it: &Seen| matches!(it, Seen::Nothing | Seen::Int | Seen::Float | Seen::Number);
-        let failed = self.avoid.contains_key(&(code, self.start)) || noted.contains(&Seen::Number);
-        (failed || self.has_numbers()) && noted.iter().all(is_number)
+        let is_number = |it: &Seen| matches!(it, Seen::Int | Seen::Float | Seen::Number);
+        let code = self.frame().code;
+        let expects = match self.infos[code]
+            .code
+            .at(self.start)
+            .and_then(|it| it.special)
+        {
+            Some(Special::BinaryOpFloat | Special::BinaryOpInt) => true,
+            Some(Special::CompareFloat | Special::CompareInt) => true,
+            // A guess of a number's kind failed here.
+            _ => self.avoid.contains_key(&(code as u32, self.start)),
+        };
+        (expects || self.has_numbers() || noted.iter().any(is_number))
+            && noted.iter().all(|it| *it == Seen::Nothing || is_number(it))
     }
 
     /// The kinds of number to tell apart at the current bytecode: with `all` both, else the one that the interpreter
