@@ -105,12 +105,10 @@ MARTLET_CALL int martlet_local_sync_bool(TS ts, F frame, uint32_t i, bool v)
     return 0;
 }
 
-/* Whether storing to local i runs no Python: it is unbound, or what it holds outlives the store or is of a kind that
- * dies silently. */
+/* Whether storing to local i runs no Python: it is unbound, or what it holds outlives the store or dies silently. */
 MARTLET_HELPER bool martlet_local_quiet(F frame, uint32_t i)
 {
-    O old = frame->localsplus[i];
-    return old == NULL || old->ob_refcnt > 1 || martlet_inline_is_quiet(old);
+    return martlet_inline_release_quiet(frame->localsplus[i]);
 }
 
 /* Unbinds local i, if it is bound. */

@@ -88,3 +88,55 @@ MARTLET_CALL O martlet_get_awaitable(TS ts, O v, int32_t place)
     }
     return iterator;
 }
+
+/* The asynchronous iterator of v; new. Source: GET_AITER. */
+MARTLET_CALL O martlet_get_aiter(O v)
+{
+    PyAsyncMethods *methods = Py_TYPE(v)->tp_as_async;
+    if (methods == NULL || methods->am_aiter == NULL) {
+        PyErr_Format(PyExc_TypeError, "'async for' requires an object with __aiter__ method, got %.100s",
+                     Py_TYPE(v)->tp_name);
+        return NULL;
+    }
+    O iterator = methods->am_aiter(v);
+    if (iterator == NULL) {
+        return NULL;
+    }
+    methods = Py_TYPE(iterator)->tp_as_async;
+    if (methods == NULL || methods->am_anext == NULL) {
+        PyErr_Format(PyExc_TypeError,
+                     "'async for' received an object from __aiter__ that does not implement __anext__: %.100s",
+                     Py_TYPE(iterator)->tp_name);
+        Py_DECREF(iterator);
+        return NULL;
+    }
+    return iterator;
+}
+
+/* What is to be awaited for the next item of an asynchronous iterator; new. Source: GET_ANEXT. */
+MARTLET_CALL O martlet_get_anext(O iterator)
+{
+    PyTypeObject *type = Py_TYPE(iterator);
+    if (type->tp_as_async == NULL || type->tp_as_async->am_anext == NULL) {
+        PyErr_Format(PyExc_TypeError, "'async for' requires an iterator with __anext__ method, got %.100s",
+                     type->tp_name);
+        return NULL;
+    }
+    O next = type->tp_as_async->am_anext(iterator);
+    if (next == NULL || type == &PyAsyncGen_Type) {
+        return next;
+    }
+    O awaitable = _PyCoro_GetAwaitableIter(next);
+    if (awaitable == NULL) {
+        _PyErr_FormatFromCause(PyExc_TypeError, "'async for' received an invalid object from __anext__: %.100s",
+                               Py_TYPE(next)->tp_name);
+    }
+    Py_DECREF(next);
+    return awaitable;
+}
+
+/* Whether an exception says that an asynchronous iterator is exhausted. Source: END_ASYNC_FOR. */
+MARTLET_CALL bool martlet_is_async_stop(O exception)
+{
+    return PyErr_GivenExceptionMatches(exception, PyExc_StopAsyncIteration);
+}

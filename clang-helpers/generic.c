@@ -27,7 +27,7 @@ MARTLET_HELPER O martlet_compare(O left, O right, int32_t op)
 }
 
 /* The truth of v: 0, 1, or -1. Source: TO_BOOL. */
-MARTLET_HELPER int martlet_is_true(O v)
+static int is_true(O v)
 {
     if (v == Py_True) {
         return 1;
@@ -46,7 +46,7 @@ MARTLET_CALL int martlet_compare_bool(O left, O right, int32_t op)
     if (result == NULL) {
         return -1;
     }
-    int truth = martlet_is_true(result);
+    int truth = is_true(result);
     Py_DECREF(result);
     return truth;
 }
@@ -134,23 +134,24 @@ MARTLET_CALL O martlet_get_item_by_method(TS ts, O container, O key)
     return martlet_call_function(ts, Py_NewRef(method), args, 2, NULL);
 }
 
-/* The special method `name` of a context manager, bound; new. NULL with an exception set; `missed` says which it is. */
-static O context_method(TS ts, O manager, O name, const char *missed)
+/* The special method `name` of a context manager, bound; new. NULL with an exception set, which says of which `protocol`
+ * it is and what is `missed`. */
+static O context_method(TS ts, O manager, O name, const char *protocol, const char *missed)
 {
     O method = _PyObject_LookupSpecial(manager, name);
     if (method == NULL && !_PyErr_Occurred(ts)) {
-        _PyErr_Format(ts, PyExc_TypeError, "'%.200s' object does not support the context manager protocol%s",
-                      Py_TYPE(manager)->tp_name, missed);
+        _PyErr_Format(ts, PyExc_TypeError, "'%.200s' object does not support the %s protocol%s",
+                      Py_TYPE(manager)->tp_name, protocol, missed);
     }
     return method;
 }
 
-/* Enters a context manager, which it steals: out[0] is what __enter__ returned, out[1] its __exit__, both new. -1: an
- * exception. Source: BEFORE_WITH. */
-MARTLET_CALL int martlet_before_with(TS ts, O manager, O *out)
+/* Calls the method of a context manager that enters it: out[0] is its result, out[1] the method that leaves it, both new.
+ * Steals the manager. */
+static int enter_context(TS ts, O manager, O enter_name, O exit_name, const char *protocol, const char *missed, O *out)
 {
-    O enter = context_method(ts, manager, &_Py_ID(__enter__), "");
-    O exit = enter == NULL ? NULL : context_method(ts, manager, &_Py_ID(__exit__), " (missed __exit__ method)");
+    O enter = context_method(ts, manager, enter_name, protocol, "");
+    O exit = enter == NULL ? NULL : context_method(ts, manager, exit_name, protocol, missed);
     Py_DECREF(manager);
     if (exit == NULL) {
         Py_XDECREF(enter);
@@ -165,6 +166,21 @@ MARTLET_CALL int martlet_before_with(TS ts, O manager, O *out)
     out[0] = result;
     out[1] = exit;
     return 0;
+}
+
+/* Enters a context manager, which it steals: out[0] is what __enter__ returned, out[1] its __exit__, both new. -1: an
+ * exception. Source: BEFORE_WITH. */
+MARTLET_CALL int martlet_before_with(TS ts, O manager, O *out)
+{
+    return enter_context(ts, manager, &_Py_ID(__enter__), &_Py_ID(__exit__), "context manager",
+                         " (missed __exit__ method)", out);
+}
+
+/* Likewise of `async with`: out[0] is to be awaited. Source: BEFORE_ASYNC_WITH. */
+MARTLET_CALL int martlet_before_async_with(TS ts, O manager, O *out)
+{
+    return enter_context(ts, manager, &_Py_ID(__aenter__), &_Py_ID(__aexit__), "asynchronous context manager",
+                         " (missed __aexit__ method)", out);
 }
 
 /* del container[key]. Source: DELETE_SUBSCR. */

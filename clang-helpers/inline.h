@@ -35,6 +35,9 @@ struct martlet_class {
 };
 extern struct martlet_class martlet_class;
 
+/* How objects of all classes of Python's are destroyed, subtype_dealloc. Defined in state.c. */
+extern destructor martlet_instance_dealloc;
+
 /* Whether no audit hook of the process but the extension's own hears C code: then events that it does not care for need
  * not be raised where no interpreter has hooks of its own. Defined in state.c. */
 extern bool martlet_audits_alone;

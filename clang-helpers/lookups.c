@@ -344,6 +344,30 @@ MARTLET_CALL struct martlet_int_ok martlet_quick_len(O v)
     return (struct martlet_int_ok){sized ? Py_SIZE(v) : 0, sized};
 }
 
+/* Whether an object is true that needs no Python code to tell: of the usual kinds, or of a class that says nothing of it.
+ * ok = 0: ask in the general way. Source: PyObject_IsTrue. */
+MARTLET_CALL struct martlet_int_ok martlet_quick_truth(O v)
+{
+    PyTypeObject *type = Py_TYPE(v);
+    if (type == &PyBool_Type || v == Py_None) {
+        return (struct martlet_int_ok){v == Py_True, 1};
+    }
+    if (type == &PyLong_Type) {
+        return (struct martlet_int_ok){!_PyLong_IsZero((PyLongObject *)v), 1};
+    }
+    if (type == &PyFloat_Type) {
+        return (struct martlet_int_ok){PyFloat_AS_DOUBLE(v) != 0.0, 1};
+    }
+    bool asks = (type->tp_as_number != NULL && type->tp_as_number->nb_bool != NULL) ||
+                (type->tp_as_mapping != NULL && type->tp_as_mapping->mp_length != NULL) ||
+                (type->tp_as_sequence != NULL && type->tp_as_sequence->sq_length != NULL);
+    if (!asks) {
+        return (struct martlet_int_ok){1, 1};
+    }
+    struct martlet_int_ok length = martlet_quick_len(v);
+    return (struct martlet_int_ok){length.value != 0, length.ok};
+}
+
 /* ord(v) of a str or bytes of one item. ok = 0: ask in the general way. Source: builtin_ord. */
 MARTLET_CALL struct martlet_int_ok martlet_quick_ord(O v)
 {
@@ -437,4 +461,12 @@ MARTLET_CALL int martlet_contains_owned(O container, O key)
     martlet_inline_decref(key);
     martlet_inline_decref(container);
     return has;
+}
+
+/* The truth of v: 0, 1, or -1; steals it. Source: TO_BOOL. */
+MARTLET_CALL int martlet_is_true_owned(O v)
+{
+    int is = PyObject_IsTrue(v);
+    martlet_inline_decref(v);
+    return is;
 }

@@ -4,6 +4,7 @@
  */
 #include "inline.h"
 
+#include <internal/pycore_dict.h>
 #include <internal/pycore_list.h>
 #include <internal/pycore_range.h>
 
@@ -18,20 +19,156 @@ MARTLET_CALL void martlet_dealloc(O v)
     }
 }
 
-/* Whether v, of which this is the last reference, dies without running Python: an exact tuple or list of things that
- * outlive it or do so, too. */
+/* What dies with an object of which the last reference goes. */
+struct death {
+    int depth; /* of what is looked at: held by something that dies, which is held by something that dies, ... */
+    int left;  /* references that may still be looked at */
+    int n;
+    struct {
+        O object;
+        Py_ssize_t held;
+    } shared[32]; /* objects with more than one reference, and how many of these die */
+};
+
+enum { MAX_DEPTH_OF_DEATH = 4, MAX_REFERENCES_THAT_DIE = 4096 };
+
+static bool dies_quietly(O v, struct death *death);
+
+/* Notes that one of the references to an object of which there are several dies. */
+static bool note_shared(O v, struct death *death)
+{
+    const int most = sizeof(death->shared) / sizeof(*death->shared);
+    int at = 0;
+    while (at < death->n && death->shared[at].object != v) {
+        at++;
+    }
+    if (at == most) {
+        return false;
+    }
+    if (at == death->n) {
+        death->n++;
+        death->shared[at].object = v;
+        death->shared[at].held = 0;
+    }
+    death->shared[at].held++;
+    return true;
+}
+
+/* Whether the release of something that is held by what dies runs no Python, if it outlives that where it is shared. */
+static bool goes_quietly(O v, struct death *death)
+{
+    if (--death->left < 0) {
+        return false;
+    }
+    if (v == NULL || martlet_inline_is_quiet(v) || martlet_inline_is_immortal(v)) {
+        return true;
+    }
+    if (v->ob_refcnt > 1) {
+        return note_shared(v, death);
+    }
+    death->depth++;
+    bool quiet = death->depth < MAX_DEPTH_OF_DEATH && dies_quietly(v, death);
+    death->depth--;
+    return quiet;
+}
+
+static bool items_go_quietly(O const *items, Py_ssize_t n, struct death *death)
+{
+    for (Py_ssize_t i = 0; i < n; i++) {
+        if (!goes_quietly(items[i], death)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Of a dict that nobody watches. */
+static bool entries_go_quietly(O dict, struct death *death)
+{
+    Py_ssize_t at = 0;
+    O key, value;
+    if ((((PyDictObject *)dict)->ma_version_tag & DICT_WATCHER_MASK) != 0) {
+        return false;
+    }
+    while (PyDict_Next(dict, &at, &key, &value)) {
+        if (!goes_quietly(key, death) || !goes_quietly(value, death)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Of an object, what one of its classes keeps in slots. Source: clear_slots. */
+static bool slots_go_quietly(O v, PyTypeObject *cls, struct death *death)
+{
+    PyMemberDef *member = (PyMemberDef *)((char *)cls + Py_TYPE(cls)->tp_basicsize);
+    for (Py_ssize_t i = 0; i < Py_SIZE(cls); i++, member++) {
+        if (member->type == Py_T_OBJECT_EX && !goes_quietly(*(O *)((char *)v + member->offset), death)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* An object of a class of Python's whose base is `object`, which nobody finalises and to which there is no weak
+ * reference. Source: subtype_dealloc. */
+static bool instance_dies_quietly(O v, struct death *death)
+{
+    PyTypeObject *type = Py_TYPE(v);
+    if (type->tp_dealloc != martlet_instance_dealloc || type->tp_finalize != NULL || type->tp_del != NULL ||
+        (type->tp_weaklistoffset != 0 && *_PyObject_GET_WEAKREFS_LISTPTR_FROM_OFFSET(v) != NULL)) {
+        return false;
+    }
+    PyTypeObject *base = type;
+    for (; base->tp_dealloc == martlet_instance_dealloc; base = base->tp_base) {
+        if (!slots_go_quietly(v, base, death)) {
+            return false;
+        }
+    }
+    if (base != &PyBaseObject_Type) {
+        return false;
+    }
+    if (!PyType_HasFeature(type, Py_TPFLAGS_MANAGED_DICT)) {
+        return type->tp_dictoffset == 0;
+    }
+    O dict = (O)_PyObject_GetManagedDict(v);
+    if (PyType_HasFeature(type, Py_TPFLAGS_INLINE_VALUES) && _PyObject_InlineValues(v)->valid) {
+        PyDictValues *values = _PyObject_InlineValues(v);
+        return dict == NULL && items_go_quietly(values->values, values->capacity, death);
+    }
+    return dict == NULL || (Py_REFCNT(dict) == 1 && entries_go_quietly(dict, death));
+}
+
+static bool dies_quietly(O v, struct death *death)
+{
+    if (PyTuple_CheckExact(v)) {
+        return items_go_quietly(((PyTupleObject *)v)->ob_item, Py_SIZE(v), death);
+    }
+    if (PyList_CheckExact(v)) {
+        return items_go_quietly(((PyListObject *)v)->ob_item, Py_SIZE(v), death);
+    }
+    if (PyDict_CheckExact(v)) {
+        return entries_go_quietly(v, death);
+    }
+    return instance_dies_quietly(v, death);
+}
+
+/* Whether v, of which this is the last reference, dies without running Python: a number or text, an exact tuple, list or
+ * dict, or an object that nobody finalises, of things that outlive it or die so, too. */
 MARTLET_LEAF bool martlet_dies_quietly(O v)
 {
     if (martlet_inline_is_quiet(v)) {
         return true;
     }
-    if (!PyTuple_CheckExact(v) && !PyList_CheckExact(v)) {
+    struct death death;
+    death.depth = 0;
+    death.left = MAX_REFERENCES_THAT_DIE;
+    death.n = 0;
+    if (!dies_quietly(v, &death)) {
         return false;
     }
-    Py_ssize_t n = Py_SIZE(v);
-    O const *items = PyTuple_CheckExact(v) ? ((PyTupleObject *)v)->ob_item : ((PyListObject *)v)->ob_item;
-    for (Py_ssize_t i = 0; i < n; i++) {
-        if (items[i] != NULL && items[i]->ob_refcnt <= 1 && !martlet_inline_is_quiet(items[i])) {
+    for (int i = 0; i < death.n; i++) {
+        if (death.shared[i].object->ob_refcnt == death.shared[i].held) {
             return false;
         }
     }

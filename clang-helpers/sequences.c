@@ -165,11 +165,12 @@ MARTLET_CALL O martlet_str_slice(O text, int64_t start, int64_t stop)
     return PyUnicode_Substring(text, start, stop < start ? start : stop);
 }
 
-/* Whether replacing item i of a list runs no Python: it outlives that, or is exactly a float, int, str or bool, or None. */
+/* Whether replacing item i of a list runs no Python: it is exactly a float, int, str or bool, or None, outlives that, or
+ * dies silently. */
 MARTLET_HELPER bool martlet_list_item_quiet(O list, int64_t i)
 {
     O old = ((PyListObject *)list)->ob_item[i];
-    return martlet_inline_is_quiet(old) || old->ob_refcnt > 1;
+    return martlet_inline_is_quiet(old) || martlet_inline_release_quiet(old);
 }
 
 /* Local i of the frame += right, both exactly str: in place if the local has the only reference. After an error the

@@ -13,6 +13,7 @@ struct martlet_stack martlet_stack;
 struct martlet_arrays martlet_arrays;
 struct martlet_class martlet_class;
 struct martlet_spare martlet_spare;
+destructor martlet_instance_dealloc;
 bool martlet_audits_alone;
 
 /* How many int blocks are kept, and after how many slow allocations the allocator is looked at again. */
@@ -51,6 +52,23 @@ MARTLET_CALL void martlet_ints_check_allocator(void)
     }
 }
 
+/* Learns how objects of Python's classes are destroyed, from one that every interpreter has. 0, or -1 with an exception
+ * set. */
+static int find_instance_dealloc(void)
+{
+    O module = PyImport_ImportModule("_frozen_importlib");
+    O cls = module != NULL ? PyObject_GetAttrString(module, "ModuleSpec") : NULL;
+    Py_XDECREF(module);
+    if (cls == NULL) {
+        return -1;
+    }
+    if (PyType_Check(cls) && PyType_HasFeature((PyTypeObject *)cls, Py_TPFLAGS_HEAPTYPE)) {
+        martlet_instance_dealloc = ((PyTypeObject *)cls)->tp_dealloc;
+    }
+    Py_DECREF(cls);
+    return 0;
+}
+
 /* Sets up the state of all helpers. To be called once, in the main interpreter, with the GIL held, before any other
  * helper runs. Returns 0, or -1 with an exception set. */
 MARTLET_CALL int martlet_init(void)
@@ -71,6 +89,9 @@ MARTLET_CALL int martlet_init(void)
         return -1;
     }
     martlet_class.descriptor = _PyType_Lookup(&PyBaseObject_Type, martlet_class.name);
+    if (find_instance_dealloc() < 0) {
+        return -1;
+    }
     martlet_ints.small = small; /* immortal: the references above need not be given back */
     martlet_ints_check_allocator();
     return 0;

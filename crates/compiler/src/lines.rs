@@ -351,7 +351,7 @@ fn generic(helper: HelperId) -> Option<&'static str> {
     Some(match helper {
         HelperId::BinaryOp | HelperId::Negative | HelperId::Invert => "operator",
         HelperId::Compare | HelperId::CompareBool => "comparison",
-        HelperId::IsTrue => "truth test",
+        HelperId::IsTrueOwned => "truth test",
         HelperId::Contains => "test for membership",
         HelperId::GetIter | HelperId::IterNext => "iteration",
         HelperId::GetItem => "subscript",

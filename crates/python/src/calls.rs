@@ -106,7 +106,11 @@ pub(crate) fn loop_seen(gil: Gil<'_>, addr: Addr, header: u32) {
             close_loop(state, addr, header);
             return;
         }
-        if !can_pay(gil, state, addr, EntryPoint::Loop(header), Effort::Quick) {
+        // What takes the place of a version that was made well is made well.
+        let function = state.codes.get(&addr).and_then(|it| it.function.as_ref());
+        let current = function.and_then(|it| it.current_at(point_of(header)));
+        let effort = current.map_or(Effort::Quick, |it| it.meta().effort);
+        if !can_pay(gil, state, addr, EntryPoint::Loop(header), effort) {
             return wait_for_funds(gil, state, &sight, header);
         }
         let view = code.view();
@@ -123,7 +127,7 @@ pub(crate) fn loop_seen(gil: Gil<'_>, addr: Addr, header: u32) {
                 state,
                 &code.qualname(gil),
                 state.options.always == 1,
-                Effort::Quick,
+                effort,
             ),
             globals: sight.globals(),
             builtins: sight.builtins(),

@@ -310,7 +310,7 @@ pub(crate) fn exits_often(gil: Gil<'_>, header: u64, index: usize) {
         let Some(addr) = state.by_id.get(&version.id().function).copied() else {
             return;
         };
-        if state.options.always == 0 && is_of_no_use(meta) {
+        if state.options.always == 0 && is_of_no_use(meta, header_of(version.point()).is_some()) {
             let key = martlet_engine::AssumptionKey(table);
             state.engine.break_assumption(key, "exits cost too much");
             match header_of(version.point()) {
@@ -376,9 +376,13 @@ pub(crate) fn exits_often(gil: Gil<'_>, header: u64, index: usize) {
 }
 
 /// Whether exits that no other version would do without have cost more than the time that was seen to be spent in a
-/// version: the interpreter does it better.
-fn is_of_no_use(meta: &Meta) -> bool {
-    let stays = |reason: &str| matches!(cure_of(reason), Cure::None | Cure::Stay);
+/// version: the interpreter does it better. A loop that is left at its function's end is such where that could help it.
+fn is_of_no_use(meta: &Meta, is_loop: bool) -> bool {
+    let stays = |reason: &str| match cure_of(reason) {
+        Cure::None | Cure::Stay => true,
+        Cure::Whole => is_loop,
+        _ => false,
+    };
     let exits = meta.exit_reasons.iter().zip(meta.header.counts());
     let n_exits: u64 = exits
         .filter(|(reason, _)| stays(reason))
@@ -512,7 +516,8 @@ fn react(
         }
     }
     let patience = match cure {
-        Cure::GenericAtOnce => 0,
+        // The operands of what could not be inlined are noted when it is left.
+        Cure::GenericAtOnce if reason != "inlined" => 0,
         _ if entry.storms.total > PATIENCE => 0,
         // At a loop's header stand the guesses of all locals: that one of them is mixed does not make all generic.
         _ if place.0 == addr && entry.heat.is_header(gil, &Code::new(gil, addr), place.1) => 2,

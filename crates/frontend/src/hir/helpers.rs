@@ -172,7 +172,6 @@ helpers! {
     IsNotImplemented = "martlet_is_not_implemented" () [Obj] -> Bool BOOL "";
     Compare = "martlet_compare" () [Obj, Obj, Const32] -> New ANY "run";
     CompareBool = "martlet_compare_bool" () [Obj, Obj, Const32] -> BoolOrError BOOL "run";
-    IsTrue = "martlet_is_true" () [Obj] -> BoolOrError BOOL "run";
     Negative = "martlet_negative" () [Obj] -> New ANY "run";
     Invert = "martlet_invert" () [Obj] -> New ANY "run";
     Contains = "martlet_contains" () [Obj, Obj] -> BoolOrError BOOL "run";
@@ -190,6 +189,10 @@ helpers! {
     Suspend = "martlet_suspend" (frame) [Const32, Const32, Const32] -> Void ANY "";
     Send = "martlet_send" (ts) [Obj, Obj] -> Array ANY "run";
     GetYieldFromIter = "martlet_get_yield_from_iter" (frame) [Obj] -> New ANY "run";
+    GetAiter = "martlet_get_aiter" () [Obj] -> New ANY "run";
+    GetAnext = "martlet_get_anext" () [Obj] -> New ANY "run";
+    IsAsyncStop = "martlet_is_async_stop" () [Obj] -> Bool BOOL "";
+    BeforeAsyncWith = "martlet_before_async_with" (ts) [Steal] -> Array ANY "run";
     GetAwaitable = "martlet_get_awaitable" (ts) [Obj, Const32] -> New ANY "run";
     // Items and slices.
     GetItem = "martlet_get_item" () [Obj, Obj] -> New ANY "run";
@@ -312,6 +315,7 @@ helpers! {
     QuickSetAdd = "martlet_quick_set_add" () [Obj, Obj] -> BoolOrError BOOL "";
     QuickIsInstance = "martlet_quick_isinstance" () [Obj, Obj] -> IntOk INT "";
     QuickLen = "martlet_quick_len" () [Obj] -> IntOk INT "";
+    QuickTruth = "martlet_quick_truth" () [Obj] -> IntOk INT "";
     QuickOrd = "martlet_quick_ord" () [Obj] -> IntOk INT "";
     QuickChr = "martlet_quick_chr" () [I64] -> NewOrNull STR "";
     QuickId = "martlet_quick_id" (ts) [Obj] -> NewOrNull INT "";
@@ -322,6 +326,7 @@ helpers! {
     GetItemOwned = "martlet_get_item_owned" () [Steal, Steal] -> New ANY "run";
     SetItemOwned = "martlet_set_item_owned" () [Steal, Steal, Steal] -> Status ANY "run";
     ContainsOwned = "martlet_contains_owned" () [Steal, Steal] -> BoolOrError BOOL "run";
+    IsTrueOwned = "martlet_is_true_owned" () [Steal] -> BoolOrError BOOL "run";
     // Strings and the rest.
     FormatSimple = "martlet_format_simple" () [Obj] -> New ANY "run";
     FormatWithSpec = "martlet_format_with_spec" () [Obj, Obj] -> New ANY "run";

@@ -184,9 +184,10 @@ pub enum Op {
     /// `tuple: obj, index: i64 (in range) -> obj`, lent by the tuple.
     TupleItem,
     /// `list: obj, index: i64 (in range) -> i1`: whether replacing that item can run no code: it is an exact int, float,
-    /// str, bool or None, or not the last reference.
+    /// str, bool or None, not the last reference, or dies silently.
     ItemQuiet,
-    /// `-> i1`: whether releasing the content of local n can run no code: NULL, of such a kind, or not the last reference.
+    /// `-> i1`: whether releasing the content of local n can run no code: NULL, of such a kind, not the last reference, or
+    /// it dies silently.
     DropQuiet(u32),
     /// `value: obj -> i1`: whether letting go of the value here can run no code: its reference is lent, or not the last
     /// one, or it dies silently.
@@ -583,7 +584,7 @@ fn helper_effects(helper: HelperId) -> Effects {
         HelperId::ListAppend | HelperId::ListPop => {
             effects.writes = Memory::LIST_ITEMS | Memory::LIST_LEN
         }
-        HelperId::QuickLen | HelperId::ListCanPop => {
+        HelperId::QuickLen | HelperId::QuickTruth | HelperId::ListCanPop => {
             effects.reads = Memory::LIST_LEN | Memory::OTHER
         }
         HelperId::QuickSetAdd => effects.writes = Memory::OTHER,

@@ -61,3 +61,59 @@ def walrus(n):
 print(walrus(10))
 for bad in (Truthy(3),):
     count_true([bad])
+
+
+class Node:
+    """Says nothing of its truth, until it does."""
+
+    def __init__(self, name):
+        self.name = name
+
+
+class Seen(Node):
+    def __del__(self):
+        seen.append(self.name)
+
+
+class Sized(list):
+    def __len__(self):
+        return 3
+
+
+def count(values, rounds):
+    yes = no = 0
+    for i in range(rounds):
+        value = values[i % len(values)]
+        if value:
+            yes += 1
+        if not value or (value and i % 3):
+            no += 1
+        while value:
+            value = None
+    return yes, no
+
+
+def dying(rounds):
+    for i in range(rounds):
+        if Seen(i):
+            if i % 500 == 0:
+                seen.append("inside")
+        if Seen(-i) and i % 500 == 0:
+            seen.append("behind")
+    return len(seen), seen[:4], seen[-4:]
+
+
+seen = []
+things = [Node("a"), None, {}, {1}, set(), "", "x", b"", (), [0], 0, 0.0, -0.0, 10**40, True, Node, len, Sized(), 1j]
+for _ in range(3):
+    print(count(things, 5000), count([Node("b"), None], 3000), count([Sized(), Sized([1])], 3000))
+print(dying(2000))
+Node.__bool__ = lambda self: seen.append("asked") or False
+print(count([Node("c"), None], 3000), len(seen))
+Node.__bool__ = lambda self: 1
+try:
+    count([None, Node("d")], 3000)
+except TypeError as error:
+    print(error)
+del Node.__bool__
+print(count([Node("e"), None], 3000))

@@ -150,8 +150,8 @@ impl Builder<'_> {
                 self.push_value(result);
                 return Ok(Flow::Next);
             }
-            if self.is_inlined() {
-                let result = self.mixed_op(instr.arg, x, y);
+            if self.may_mix([x, y]) {
+                let result = self.mixed_op(instr, operator, x, y);
                 self.push_value(result);
                 return Ok(Flow::Next);
             }
@@ -272,7 +272,7 @@ impl Builder<'_> {
         self.guard(bit, true);
     }
 
-    fn float_op(&mut self, operator: u32, x: Value, y: Value) -> Value {
+    pub(super) fn float_op(&mut self, operator: u32, x: Value, y: Value) -> Value {
         let ty = Type::of(Kind::FLOAT);
         match operator {
             nb::ADD => self.emit(Op::FloatBin(FloatOp::Add), vec![x, y], ty),
@@ -370,6 +370,14 @@ impl Builder<'_> {
 
 fn int_is_known(operator: u32) -> bool {
     operator <= nb::XOR && operator != 4 // matrix multiplication
+}
+
+/// Whether the operation on floats is one instruction.
+pub(super) fn is_simple(operator: u32) -> bool {
+    matches!(
+        operator,
+        nb::ADD | nb::SUBTRACT | nb::MULTIPLY | nb::TRUE_DIVIDE
+    )
 }
 
 fn float_is_known(operator: u32) -> bool {

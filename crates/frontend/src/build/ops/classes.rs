@@ -147,7 +147,7 @@ impl Builder<'_> {
             }
         }
         let failed = self.failures();
-        let exits = failed == 0 && (self.is_inlined() || !self.snapshot().meets_other_classes);
+        let exits = failed == 0 && !self.meets_other_classes();
         if let [(place, version)] = places[..]
             && exits
             && !self.is_plain()
@@ -305,8 +305,13 @@ impl Builder<'_> {
     /// that has happened often, and in code that has been left for any such object.
     fn leaves_for_other_classes(&self, cases: &[Case]) -> bool {
         let are_classes = cases.iter().all(|it| it.type_version().is_some());
-        let meets_others = self.snapshot().meets_other_classes && !self.is_inlined();
-        self.failures() == 0 && !(are_classes && meets_others)
+        self.failures() == 0 && !(are_classes && self.meets_other_classes())
+    }
+
+    /// Whether objects of other classes than are known are to be expected. An inlined function is left for them: nothing
+    /// may run in it.
+    fn meets_other_classes(&self) -> bool {
+        self.snapshot().meets_other_classes && !self.is_inlined()
     }
 
     /// Does something in a block for each class. Other classes exit, or go the general way.

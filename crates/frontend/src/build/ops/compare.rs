@@ -21,7 +21,7 @@ impl Builder<'_> {
                     Some(bit) => self.push_value(bit),
                     None => {
                         let value = self.obj(&item)?;
-                        return self.generic(instr, HelperId::IsTrue, vec![value]);
+                        return self.truth_quickly(instr, value);
                     }
                 }
                 Ok(Flow::Next)
@@ -69,9 +69,9 @@ impl Builder<'_> {
             return Ok(Flow::Next);
         }
         if let (Item::Val(x), Item::Val(y), true) = (&left, &right, self.is_mixed())
-            && self.is_inlined()
+            && self.may_mix([*x, *y])
         {
-            let bit = self.mixed_compare(cond, *x, *y);
+            let bit = self.mixed_compare(instr, cond, *x, *y);
             self.push_value(bit);
             return Ok(Flow::Next);
         }

@@ -112,6 +112,13 @@ impl Builder<'_> {
     fn return_inlined(&mut self, item: &Item) -> Result {
         let depth = self.frames.len() - 2;
         let returned = self.frames[depth].call.map(|it| it.returned);
+        let is_object = matches!(item, Item::Val(value) if self.func.rep(*value) == Rep::Obj);
+        if returned == Some(Returned::Initialised) && !is_object {
+            // A number is not None.
+            self.frames.clone_from(&self.before.clone());
+            self.exit("type");
+            return Ok(Flow::Ended);
+        }
         if let Item::Val(value) = item {
             match returned {
                 Some(Returned::Initialised) => {

@@ -218,7 +218,11 @@ impl Builder<'_> {
             return Ok(Flow::Ended);
         }
         let manager = self.obj(&manager)?;
-        self.unpack_by(instr, HelperId::BeforeWith, vec![manager], 2)
+        let helper = match instr.opcode {
+            Opcode::BeforeWith => HelperId::BeforeWith,
+            _ => HelperId::BeforeAsyncWith,
+        };
+        self.unpack_by(instr, helper, vec![manager], 2)
     }
 
     fn unpack_ex(&mut self, instr: &Instr) -> Result {

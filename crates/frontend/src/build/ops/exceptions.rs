@@ -10,7 +10,7 @@ use super::{Builder, Flow, Result};
 use crate::build::frame::{Item, Local, raw_kind};
 use crate::build::{Refusal, Work};
 use crate::bytecode::{Instr, Opcode};
-use crate::hir::{Block, HelperId, Kind, Op, Raised, StateId, Target, Term, Type};
+use crate::hir::{Block, HelperId, Kind, Op, Raised, StateId, Target, Term, Type, Value};
 use martlet_snapshot::EntryPoint;
 
 /// Where an exception goes.
@@ -135,23 +135,31 @@ impl Builder<'_> {
             lasti = self.unboxed(item, Kind::INT);
             self.helper_unit(HelperId::SetLasti, vec![lasti]);
         }
-        let way = self.way_of_exception(true, true);
-        if matches!(way, Way::ToHandler) {
-            self.go_to_handler(Item::Val(object), Item::Val(lasti))?;
-        } else {
-            self.helper_unit(HelperId::RaiseAgain, vec![object]);
-            self.take_way(way, Raised::Again)?;
-        }
+        self.raise_again(object, lasti)?;
         Ok(Flow::Ended)
     }
 
-    fn helper_unit(&mut self, helper: HelperId, args: Vec<crate::hir::Value>) {
+    /// Ends the block with an exception that was raised at `lasti` before.
+    pub(super) fn raise_again(
+        &mut self,
+        exception: Value,
+        lasti: Value,
+    ) -> std::result::Result<(), Refusal> {
+        let way = self.way_of_exception(true, true);
+        if matches!(way, Way::ToHandler) {
+            return self.go_to_handler(Item::Val(exception), Item::Val(lasti));
+        }
+        self.helper_unit(HelperId::RaiseAgain, vec![exception]);
+        self.take_way(way, Raised::Again)
+    }
+
+    fn helper_unit(&mut self, helper: HelperId, args: Vec<Value>) {
         self.emit_unit(Op::Call { helper, outputs: 0 }, args);
     }
 
     /// The interpreter, which called a loop version at its header, adds its frame to the traceback of what that does not
     /// handle. What has it already is left to the interpreter altogether.
-    fn is_raised_by_interpreter(&mut self) -> bool {
+    pub(super) fn is_raised_by_interpreter(&mut self) -> bool {
         let in_loop = matches!(self.request.entry, EntryPoint::Loop(_));
         let leaves = in_loop && self.infos[0].code.handler(self.offset).is_none();
         if leaves {

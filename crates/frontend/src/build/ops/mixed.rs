@@ -3,20 +3,31 @@
 //! seen there.
 
 use super::Builder;
+use super::arithmetic::is_simple;
 use crate::build::frame::Item;
 use crate::build::{Refusal, Work};
-use crate::bytecode::{Opcode, Special};
+use crate::bytecode::{Instr, Opcode, Special};
 use crate::hir::{Cond, HelperId, Kind, Op, Rep, Target, Term, Type, Value};
 use martlet_snapshot::Seen;
 
 impl Builder<'_> {
-    /// Whether the current bytecode is one whose operands are told apart: a guess failed there once. Not where the
-    /// function has grown too much already, nor in the block for what is left.
+    /// Whether the current bytecode is one whose operands are told apart: a guess failed there once, or they are known to
+    /// be numbers. Not in the block for what is left.
     pub(in crate::build) fn is_mixed(&self) -> bool {
-        self.failures() == 1
+        let failures = self.failures();
+        (failures == 1 || failures == 0 && self.has_numbers())
             && self.plain != Some((self.frame().code as u32, self.start))
-            && (self.is_inlined() || self.func.bytecodes <= self.affordable)
             && matches!(self.opcode(), Some(Opcode::BinaryOp | Opcode::CompareOp))
+    }
+
+    /// Whether the two operands in front of the current bytecode are ints and floats, and it is not known which.
+    fn has_numbers(&self) -> bool {
+        let numbers = Kind::INT | Kind::FLOAT;
+        let stack = self.before.last().map_or(&[][..], |it| &it.stack);
+        stack.last_chunk::<2>().is_some_and(|operands| {
+            let kinds = operands.each_ref().map(|it| self.kinds(it));
+            kinds.iter().all(|it| numbers.contains(*it)) && !kinds.iter().all(|it| it.is_single())
+        })
     }
 
     /// Whether the current bytecode unpacks a sequence: if a guess failed once, it is not said again of the items.
@@ -45,11 +56,11 @@ impl Builder<'_> {
     }
 
     /// Looks for an operand of any kind among the two on top of the stack, and does the current bytecode once for each
-    /// kind that it probably is, and once for all others. With `merges`, not where the other one is a float: see [`Builder::mixed_float`]. Answers
-    /// whether it did.
+    /// kind that it probably is, and once for all others. With `merges`, not where the other one is a float: see
+    /// [`Builder::mixed_float`]. Answers whether it did: an inlined function stays small, and one that has grown does
+    /// not grow any more.
     pub(super) fn split(&mut self, merges: bool) -> std::result::Result<bool, Refusal> {
-        // An inlined function stays small.
-        if self.is_inlined() {
+        if self.is_inlined() || self.func.bytecodes > self.affordable {
             return Ok(false);
         }
         let stack = &self.frame().stack;
@@ -85,15 +96,24 @@ impl Builder<'_> {
         Ok(true)
     }
 
-    /// Whether operands of the current bytecode that are no numbers exit: a guess of a number's kind failed here, and
-    /// nothing but numbers was seen.
+    /// Whether operands of the current bytecode that are no numbers exit: it is known, or the interpreter or earlier
+    /// versions have seen, that they are numbers, and nothing else was seen.
     fn expects_numbers(&self) -> bool {
-        let code = self.frame().code as u32;
         let noted = self.noted_at(self.offset).unwrap_or(&[]);
-        let is_number =
-            |it: &Seen| matches!(it, Seen::Nothing | Seen::Int | Seen::Float | Seen::Number);
-        let failed = self.avoid.contains_key(&(code, self.start)) || noted.contains(&Seen::Number);
-        failed && noted.iter().all(is_number)
+        let is_number = |it: &Seen| matches!(it, Seen::Int | Seen::Float | Seen::Number);
+        let code = self.frame().code;
+        let expects = match self.infos[code]
+            .code
+            .at(self.start)
+            .and_then(|it| it.special)
+        {
+            Some(Special::BinaryOpFloat | Special::BinaryOpInt) => true,
+            Some(Special::CompareFloat | Special::CompareInt) => true,
+            // A guess of a number's kind failed here.
+            _ => self.avoid.contains_key(&(code as u32, self.start)),
+        };
+        (expects || self.has_numbers() || noted.iter().any(is_number))
+            && noted.iter().all(|it| *it == Seen::Nothing || is_number(it))
     }
 
     /// The kinds of number to tell apart at the current bytecode: with `all` both, else the one that the interpreter
@@ -118,7 +138,7 @@ impl Builder<'_> {
     pub(super) fn mixed_float(&mut self, value: Value) -> Value {
         let next = self.func.add_block(self.offset);
         let result = self.func.add_param(next, Rep::F64, Type::of(Kind::FLOAT));
-        let exits = self.is_inlined() || self.expects_numbers();
+        let exits = self.rest_exits();
         for kind in [Kind::FLOAT, Kind::INT] {
             let is_last = exits && kind == Kind::INT;
             let no = (!is_last).then(|| self.branch_on_kind(value, kind));
@@ -143,34 +163,139 @@ impl Builder<'_> {
         result
     }
 
-    /// An operator on two objects that are numbers of one kind or the other, in an inlined function: exits where they are
-    /// something else.
-    pub(super) fn mixed_op(&mut self, number: u32, x: Value, y: Value) -> Value {
+    /// Whether the operands of the current bytecode may be computed with as numbers of one kind or the other: nothing tells
+    /// that they are something else.
+    pub(super) fn may_mix(&self, operands: [Value; 2]) -> bool {
+        let noted = self.noted_at(self.offset).unwrap_or(&[]);
+        let may_be = |it: &Seen| {
+            matches!(
+                it,
+                Seen::Nothing | Seen::Int | Seen::Float | Seen::Number | Seen::Other
+            )
+        };
+        noted.iter().all(may_be)
+            && operands.iter().all(|it| {
+                let kinds = self.func.ty(*it).kinds;
+                matches!(kinds, Kind::INT | Kind::FLOAT) || self.is_open(&Item::Val(*it))
+            })
+    }
+
+    /// An operator on two objects that are numbers of one kind or the other, as an object. Whatever they are else exits,
+    /// or goes on in the general way.
+    pub(super) fn mixed_op(&mut self, instr: &Instr, operator: u32, x: Value, y: Value) -> Value {
         let (x, y) = (self.boxed(x), self.boxed(y));
-        let number = self.number(number);
+        self.returns.insert((self.frame().code, instr.end));
+        let numbers = Type::of(Kind::INT | Kind::FLOAT);
         let op = Op::Call {
             helper: HelperId::MixedOp,
             outputs: 0,
         };
-        let numbers = Kind::INT | Kind::FLOAT;
-        let found = self.emit(op, vec![x, y, number], Type::of(numbers | Kind::NULL));
-        let result = self
-            .emit_exiting(Op::GuardNotNull, vec![found], Type::of(numbers))
-            .expect("the same reference");
-        self.release(x);
-        self.release(y);
-        result
+        let slow = |b: &mut Self| {
+            let number = b.number(instr.arg);
+            let found = b.emit(
+                op,
+                vec![x, y, number],
+                Type::of(Kind::INT | Kind::FLOAT | Kind::NULL),
+            );
+            if !b.rest_exits() {
+                let null = b.emit(Op::IsNull, vec![found], Type::of(Kind::BOOL));
+                b.leave_rest(null, true);
+            }
+            let found = b.emit_exiting(Op::GuardNotNull, vec![found], numbers);
+            b.release(x);
+            b.release(y);
+            found.expect("the same reference")
+        };
+        if !is_simple(operator) {
+            return slow(self);
+        }
+        let fast = |b: &mut Self, x, y| {
+            let raw = b.float_op(operator, x, y);
+            b.boxed(raw)
+        };
+        self.where_floats([x, y], (Rep::Obj, numbers), fast, slow)
     }
 
     /// The same for a comparison.
-    pub(super) fn mixed_compare(&mut self, cond: Cond, x: Value, y: Value) -> Value {
+    pub(super) fn mixed_compare(&mut self, instr: &Instr, cond: Cond, x: Value, y: Value) -> Value {
         let (x, y) = (self.boxed(x), self.boxed(y));
-        let number = self.number(cond.number());
-        let holds = self.checked_helper(HelperId::MixedCompare, vec![x, y, number]);
-        self.release(x);
-        self.release(y);
-        let zero = self.int(0);
-        self.int_cmp(Cond::Ne, holds, zero)
+        self.returns.insert((self.frame().code, instr.end));
+        let bit = Type::of(Kind::BOOL);
+        let slow = |b: &mut Self| {
+            let number = b.number(cond.number());
+            let multi = b.helper(HelperId::MixedCompare, vec![x, y, number]);
+            let ok = b.emit(Op::Second, vec![multi], bit);
+            if b.rest_exits() {
+                b.guard(ok, true);
+            } else {
+                b.leave_rest(ok, false);
+            }
+            let holds = b.emit(Op::First, vec![multi], Type::of(Kind::INT));
+            b.release(x);
+            b.release(y);
+            let zero = b.int(0);
+            b.int_cmp(Cond::Ne, holds, zero)
+        };
+        let fast = |b: &mut Self, x, y| b.emit(Op::FloatCmp(cond), vec![x, y], bit);
+        self.where_floats([x, y], (Rep::I1, bit), fast, slow)
+    }
+
+    /// Whether operands of the current bytecode that are no numbers exit.
+    fn rest_exits(&self) -> bool {
+        self.is_inlined() || self.expects_numbers()
+    }
+
+    /// Where the bit is `wanted`, the current bytecode is done in the general way; goes on where it is not.
+    fn leave_rest(&mut self, bit: Value, wanted: bool) {
+        let other = self.branch_on(bit, Some(!wanted));
+        let (rest, fine) = match wanted {
+            true => (self.block, other),
+            false => (other, self.block),
+        };
+        let frames = std::mem::replace(&mut self.frames, self.before.clone());
+        self.block = rest;
+        self.go_on(true);
+        self.frames = frames;
+        self.block = fine;
+    }
+
+    /// Does one thing with two objects that are both floats, and the other where they are not; the ways meet at once.
+    fn where_floats(
+        &mut self,
+        operands: [Value; 2],
+        (rep, ty): (Rep, Type),
+        fast: impl FnOnce(&mut Self, Value, Value) -> Value,
+        slow: impl FnOnce(&mut Self) -> Value,
+    ) -> Value {
+        let kinds = operands.map(|it| self.func.ty(it).kinds);
+        if !kinds.iter().all(|it| it.contains(Kind::FLOAT)) {
+            return slow(self);
+        }
+        let next = self.func.add_block(self.offset);
+        let result = self.func.add_param(next, rep, ty);
+        let other = self.func.add_block(self.offset);
+        let to = |block, args| Term::Jump(Target { block, args });
+        let (frames, boxes) = (self.frames.clone(), self.boxes.clone());
+        for operand in operands {
+            if self.func.ty(operand).kinds != Kind::FLOAT {
+                let no = self.branch_on_kind(operand, Kind::FLOAT);
+                let yes = std::mem::replace(&mut self.block, no);
+                self.end(to(other, vec![]));
+                self.block = yes;
+            }
+        }
+        let [x, y] = operands.map(|it| self.raw_float(it, Kind::FLOAT));
+        let value = fast(self, x, y);
+        self.end(to(next, vec![value]));
+        self.frames.clone_from(&frames);
+        self.boxes.clone_from(&boxes);
+        self.block = other;
+        let value = slow(self);
+        self.end(to(next, vec![value]));
+        self.frames = frames;
+        self.boxes = boxes;
+        self.block = next;
+        result
     }
 
     /// Goes on in a block where the value is of this kind; answers the block where it is not.

@@ -62,9 +62,10 @@ pub(super) fn instruction(b: &mut Builder<'_>, instr: &Instr) -> Result {
         | BuildSlice | ListAppend | ListExtend | SetAdd | SetUpdate | MapAdd | DictUpdate
         | DictMerge | UnpackSequence | UnpackEx | FormatSimple | FormatWithSpec | ConvertValue
         | GetLen | MatchSequence | MatchMapping => b.display(instr),
-        BeforeWith => b.before_with(instr),
+        BeforeWith | BeforeAsyncWith => b.before_with(instr),
         GetIter | ForIter => b.iteration(instr),
-        YieldValue | Send | EndSend | GetYieldFromIter | GetAwaitable => b.suspension(instr),
+        YieldValue | Send | EndSend | GetYieldFromIter | GetAwaitable | GetAiter | GetAnext
+        | EndAsyncFor => b.suspension(instr),
         JumpForward
         | JumpBackward
         | JumpBackwardNoInterrupt

@@ -83,6 +83,22 @@ impl Builder<'_> {
         Ok(Flow::Next)
     }
 
+    /// The truth of an object, probably one that needs no Python code to tell.
+    pub(super) fn truth_quickly(&mut self, instr: &Instr, value: Value) -> Result {
+        if self.frame().head.is_some() {
+            self.leave_head()?;
+            return Ok(Flow::Ended);
+        }
+        let (bit, ok) = self.bit_and_ok(HelperId::QuickTruth, vec![value], false);
+        let general = General {
+            helper: HelperId::IsTrueOwned,
+            args: vec![value],
+            negates: false,
+        };
+        self.either(instr, ok, general, |b| b.letting_go(&[value], bit));
+        Ok(Flow::Next)
+    }
+
     /// A method of a builtin class, called with its object and these arguments.
     pub(super) fn builtin_method(
         &mut self,

@@ -131,8 +131,53 @@ impl Builder<'_> {
                 let place = self.number(instr.arg);
                 self.generic(instr, HelperId::GetAwaitable, vec![value, place])
             }
+            Opcode::GetAiter => {
+                let item = self.pop()?;
+                let value = self.obj(&item)?;
+                self.generic(instr, HelperId::GetAiter, vec![value])
+            }
+            Opcode::GetAnext => {
+                let top = self.stack_index(1)?;
+                let item = self.frame().stack[top].clone();
+                let value = self.obj(&item)?;
+                self.generic(instr, HelperId::GetAnext, vec![value])
+            }
+            Opcode::EndAsyncFor => self.end_async_for(instr),
             _ => self.untranslated(instr),
         }
+    }
+
+    /// Behind an asynchronous loop if the exception says that its iterator is exhausted; any other is raised again.
+    fn end_async_for(&mut self, instr: &Instr) -> Result {
+        if !self.may_call_out()? || self.is_raised_by_interpreter() {
+            return Ok(Flow::Ended);
+        }
+        let top = self.stack_index(1)?;
+        let exception = self.frame().stack[top].clone();
+        let object = self.obj(&exception)?;
+        self.before_run();
+        let stops = self.helper(HelperId::IsAsyncStop, vec![object]);
+        let [stopped, failed] = [(); 2].map(|()| self.func.add_block(self.offset));
+        let to = |block| Target {
+            block,
+            args: vec![],
+        };
+        self.end(Term::Branch {
+            cond: stops,
+            then: to(stopped),
+            other: to(failed),
+            likely: Some(true),
+        });
+        let frames = self.frames.clone();
+        self.block = failed;
+        let lasti = self.number(self.offset);
+        self.raise_again(object, lasti)?;
+        self.frames = frames;
+        self.block = stopped;
+        let iterator = self.pop_n(2)?.swap_remove(0);
+        self.drop_item(&Item::Val(object), instr.end)?;
+        self.drop_item(&iterator, instr.end)?;
+        Ok(Flow::Next)
     }
 
     /// Leaves everything in the frame and returns the value to whoever resumed it.

@@ -237,7 +237,8 @@ impl Search<'_> {
         match root.keeper {
             Some(Keeper::Local(local)) => event.run || event.local == Some(local),
             Some(Keeper::Globals) => event.run || event.global_store,
-            Some(Keeper::Attributes) => event.run || event.attribute_store,
+            // What a store releases may have had the attribute.
+            Some(Keeper::Attributes) => event.run || event.attribute_store || with_lender(),
             Some(Keeper::ListItems) => event.run || event.list_store || with_lender(),
             Some(Keeper::Operand) => (event.run && root.lent_by_iterator) || with_lender(),
             Some(Keeper::Forever | Keeper::Alias) | None => false,

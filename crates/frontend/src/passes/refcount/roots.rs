@@ -123,7 +123,10 @@ impl Roots {
             Def::Inst(inst) => {
                 let data = &func.insts[inst];
                 let keeper = data.op.keeper();
-                let by_object = matches!(keeper, Some(Keeper::Operand | Keeper::ListItems));
+                let by_object = matches!(
+                    keeper,
+                    Some(Keeper::Operand | Keeper::ListItems | Keeper::Attributes)
+                );
                 let lender = data.args.first().filter(|_| by_object);
                 let lender = lender.and_then(|lender| self.of(func.root(*lender)));
                 let iterator = matches!(data.op, Op::ListIterList | Op::TupleIterTuple);
