@@ -296,8 +296,8 @@ pub(super) fn behind_loop(code: &Code, target: u32) -> u32 {
 }
 
 /// `CO_FAST_CELL` and `CO_FAST_FREE` of `pycore_code.h`.
-const CELL: u8 = 0x40;
-const FREE: u8 = 0x80;
+pub(super) const CELL: u8 = 0x40;
+pub(super) const FREE: u8 = 0x80;
 
 fn hints(code: &Code, snapshot: &CodeSnapshot) -> Vec<Kind> {
     let mut hints = vec![Kind::ANY; snapshot.n_locals as usize];

@@ -460,3 +460,22 @@ for turn in range(30):
     matrix = Matrix(7)
     sums = sum(matrix), sum(matrix.diagonal()), [x for x in matrix][-1], 42 in matrix, tuple(matrix)[:9]
 print(sums)
+
+
+def comprehends(n):
+    for i in range(n):
+        yield [j for j in range(i)], [lambda: j for j in range(2)][0](), {k: v for k, v in enumerate("ab")}
+    j = "bound"
+    yield [j for j in range(2)], j
+
+
+def first_comprehends(n):
+    found = [x for x in range(n)]
+    x = yield found
+    yield [x for x in range(2)], x
+
+
+for turn in range(40):
+    fresh = first_comprehends(3)
+    comprehended = list(comprehends(3)), [next(fresh), fresh.send("sent")]
+print(comprehended)

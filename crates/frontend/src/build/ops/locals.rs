@@ -632,17 +632,9 @@ impl Builder<'_> {
                 self.clear_local(local, Rest::Next(instr.end));
             }
             Local::Memory { ty, .. } if ty.kinds == Kind::NULL => self.push(Item::Null),
-            Local::Memory { ty, .. } => {
-                let mut value = self.load_memory(local);
-                if ty.kinds.contains(Kind::NULL) {
-                    let bound = Type {
-                        kinds: ty.kinds & Kind::ANY,
-                        object: None,
-                    };
-                    value = self
-                        .emit_exiting(Op::GuardNotNull, vec![value], bound)
-                        .expect("the same reference");
-                }
+            Local::Memory { .. } => {
+                // It may be unbound: then NULL stands on the stack.
+                let value = self.load_memory(local);
                 // The reference is held twice for a moment, so that clearing the slot cannot run anything.
                 self.push_value(value);
                 self.emit_unit(

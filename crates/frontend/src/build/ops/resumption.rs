@@ -6,6 +6,7 @@
 use super::{Builder, Flow, Result};
 use crate::build::Refusal;
 use crate::build::frame::{Frame, Item, Local};
+use crate::build::info::{CELL, FREE, n_arguments};
 use crate::bytecode::{Instr, Opcode};
 use crate::hir::{Block, Cond, HelperId, Kind, Op, Target, Term, Type, Value};
 use martlet_snapshot::EntryPoint;
@@ -19,6 +20,8 @@ pub(in crate::build) struct Resumption {
     offset: Value,
     /// The offsets that are tested for.
     known: HashSet<u32>,
+    /// That at which nothing has run yet.
+    start: u32,
 }
 
 impl Builder<'_> {
@@ -31,24 +34,40 @@ impl Builder<'_> {
         let start = made
             .map(|it| it.end)
             .ok_or_else(|| Refusal::new("bytecode", "nothing makes the generator"))?;
-        self.frames.push(self.resumed_frame());
+        self.frames.push(self.resumed_frame(start));
         self.begin(start, start);
         let offset = self.helper(HelperId::ResumeOffset, vec![]);
         self.resumption = Some(Resumption {
             end: self.block,
             offset,
             known: HashSet::new(),
+            start,
         });
         self.resume_at(start, 1)
     }
 
-    /// The frame as it is found: everything is in memory.
-    fn resumed_frame(&self) -> Frame {
-        let unknown = Local::Memory {
-            ty: Type::of(Kind::all()),
-            cached: None,
-        };
-        Frame::root(vec![unknown; self.request.codes[0].n_locals as usize])
+    /// The frame as it is found: everything is in memory, and at the start, but for cells, only arguments are there.
+    fn resumed_frame(&self, offset: u32) -> Frame {
+        let snapshot = &self.request.codes[0];
+        let is_start = self
+            .resumption
+            .as_ref()
+            .is_some_and(|it| it.start == offset);
+        let arguments = n_arguments(snapshot);
+        let locals = (0..snapshot.n_locals).map(|local| {
+            let kind = snapshot.local_kinds.get(local as usize);
+            let may_be_cell = kind.is_none_or(|kind| kind & (CELL | FREE) != 0);
+            let kinds = match is_start && !may_be_cell {
+                true if local < arguments => Kind::ANY,
+                true => Kind::NULL,
+                false => Kind::all(),
+            };
+            Local::Memory {
+                ty: Type::of(kinds),
+                cached: None,
+            }
+        });
+        Frame::root(locals.collect())
     }
 
     /// Lets the frame go on at `offset` with `depth` items on its stack, the last of them what was sent. The current block
@@ -81,7 +100,7 @@ impl Builder<'_> {
         self.block = here;
         self.boxes.clear();
         self.stored.clear();
-        self.frames = vec![self.resumed_frame()];
+        self.frames = vec![self.resumed_frame(offset)];
         for item in 0..depth {
             let value = self.emit(Op::TakeStack(item), vec![], Type::of(Kind::all()));
             self.push_value(value);
