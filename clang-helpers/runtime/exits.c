@@ -419,7 +419,7 @@ expected_number(uint8_t opcode)
     }
 }
 
-/* Tells of an operand of an operator or comparison: of a number only that it is of the kind that was not expected. */
+/* Tells of an operand of an operator or comparison: of a number only that it is not of the kind that was expected. */
 static void
 tell_operand(PyCodeObject *code, uint32_t offset, uint32_t operand, O object, PyTypeObject *expected)
 {
