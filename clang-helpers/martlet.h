@@ -88,6 +88,9 @@ struct martlet_unit {
  * NULL with an exception set, or MARTLET_SENTINEL. */
 typedef O (*martlet_body)(TS ts, F frame);
 
+/* A note of what was now an int and now a float: see notes.c. */
+#define MARTLET_NUMBER 17
+
 /* Results of more than one word; all of them travel in two registers. */
 struct martlet_pair {
     O first;

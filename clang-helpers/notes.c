@@ -12,7 +12,6 @@ char martlet_array_code(O v);
 
 #define MARTLET_INT 3
 #define MARTLET_FLOAT 5
-#define MARTLET_NUMBER 17
 #define MARTLET_MIXED (1u << 16)
 
 /* Whether what martlet_seen gives, or a note, says that a value is an exact int or float. */

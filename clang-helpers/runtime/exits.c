@@ -399,6 +399,39 @@ tell_class(PyCodeObject *code, uint32_t offset, O object)
     }
 }
 
+/* The class of numbers that the interpreter expects at an operator or comparison; NULL for none. */
+static PyTypeObject *
+expected_number(uint8_t opcode)
+{
+    switch (opcode) {
+    case BINARY_OP_ADD_FLOAT:
+    case BINARY_OP_SUBTRACT_FLOAT:
+    case BINARY_OP_MULTIPLY_FLOAT:
+    case COMPARE_OP_FLOAT:
+        return &PyFloat_Type;
+    case BINARY_OP_ADD_INT:
+    case BINARY_OP_SUBTRACT_INT:
+    case BINARY_OP_MULTIPLY_INT:
+    case COMPARE_OP_INT:
+        return &PyLong_Type;
+    default:
+        return NULL;
+    }
+}
+
+/* Tells of an operand of an operator or comparison: of a number only that it is not of the kind that was expected. */
+static void
+tell_operand(PyCodeObject *code, uint32_t offset, uint32_t operand, O object, PyTypeObject *expected)
+{
+    bool is_number = object == NULL || PyLong_CheckExact(object) || PyFloat_CheckExact(object);
+    if (!is_number) {
+        martlet_hooks.operand_seen(code, offset, operand, martlet_class_word(object));
+    }
+    else if (object != NULL && expected != NULL && !Py_IS_TYPE(object, expected)) {
+        martlet_hooks.operand_seen(code, offset, operand, MARTLET_NUMBER);
+    }
+}
+
 /* Tells of the operands of the instruction that the frame is about to execute: what exits see there feeds the next
  * version. */
 static void
@@ -419,12 +452,9 @@ tell_operands(F frame)
     if ((base != BINARY_OP && base != COMPARE_OP) || depth < 2) {
         return;
     }
-    for (uint32_t operand = 0; operand < 2; operand++) {
-        O object = top[-(int)operand];
-        if (object != NULL && !PyLong_CheckExact(object) && !PyFloat_CheckExact(object)) {
-            martlet_hooks.operand_seen(code, offset, operand, martlet_class_word(object));
-        }
-    }
+    PyTypeObject *expected = expected_number(at->op.code);
+    tell_operand(code, offset, 0, top[0], expected);
+    tell_operand(code, offset, 1, top[-1], expected);
 }
 
 /* Leaves in the state that the record behind `at` describes; see martlet_exit. With `synced` the root's raw locals are in

@@ -53,7 +53,7 @@ struct martlet_hooks {
      * version; `has_dict`: its attributes are in a dictionary of its own. */
     void (*class_seen)(PyCodeObject *code, uint32_t offset, uint32_t type_version, bool has_dict);
     /* An exit was taken in front of an operator or comparison of which this operand, counted from the top of the stack, is
-     * neither an exact int nor an exact float; `word` as in notes.c. */
+     * neither an exact int nor an exact float, or the one where the other was expected; `word` as in notes.c. */
     void (*operand_seen)(PyCodeObject *code, uint32_t offset, uint32_t operand, uint64_t word);
     /* The interpreter handles a sample. */
     int (*sample)(void *arg);

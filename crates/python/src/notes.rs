@@ -81,7 +81,7 @@ impl Notes {
     }
 }
 
-/// An exit in front of an operator or comparison, of which this operand is no number.
+/// An exit in front of an operator or comparison, of which this operand is no number, or not of the expected kind.
 pub(crate) fn operand_seen(gil: Gil<'_>, code: Addr, offset: u32, operand: u32, word: u64) {
     with(gil, |state| {
         if let Some(entry) = state.codes.get_mut(&code) {

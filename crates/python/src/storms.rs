@@ -519,6 +519,8 @@ fn react(
         // The operands of what could not be inlined are noted when it is left.
         Cure::GenericAtOnce if reason != "inlined" => 0,
         _ if entry.storms.total > PATIENCE => 0,
+        // That numbers are told apart costs next to nothing.
+        _ if reason == "type" && hands_on_numbers(gil, place) => 0,
         // At a loop's header stand the guesses of all locals: that one of them is mixed does not make all generic.
         _ if place.0 == addr && entry.heat.is_header(gil, &Code::new(gil, addr), place.1) => 2,
         _ => 1,
@@ -527,6 +529,17 @@ fn react(
         avoid(&mut entry.avoid, &meta.avoided, place, reason);
     }
     Reaction::IsMadeAnew
+}
+
+/// Whether the instruction at a place computes with numbers, or hands them on.
+fn hands_on_numbers(gil: Gil<'_>, (code, offset): (Addr, u32)) -> bool {
+    let Ok(base) = Code::new(gil, code).base(gil) else {
+        return false;
+    };
+    let mut opcodes = base.iter().step_by(2).skip(offset as usize);
+    // BINARY_OP, COMPARE_OP, UNPACK_SEQUENCE and the STORE_FAST family of 3.13, behind EXTENDED_ARG (`opcode_ids.h`).
+    let opcode = opcodes.find(|it| **it != 71);
+    matches!(opcode, Some(45 | 58 | 117 | 110..=112))
 }
 
 /// Adds a place where guesses fail for this reason, in a version that was made with what was `known`. Named once, operands

@@ -198,11 +198,18 @@ impl CodeInfo {
 
     /// Which locals are stored to around a bytecode: in the innermost loop that it is in, or anywhere.
     pub(super) fn assigned_around(&self, offset: u32) -> &[bool] {
-        let around = self
-            .loops
-            .iter()
-            .find(|(header, end, _)| (*header..*end).contains(&offset));
+        let around = self.loop_around(offset);
         around.map_or(&self.assigned, |(_, _, assigned)| assigned)
+    }
+
+    /// Whether a bytecode is in a loop.
+    pub(super) fn is_in_loop(&self, offset: u32) -> bool {
+        self.loop_around(offset).is_some()
+    }
+
+    fn loop_around(&self, offset: u32) -> Option<&(u32, u32, Vec<bool>)> {
+        let mut loops = self.loops.iter();
+        loops.find(|(header, end, _)| (*header..*end).contains(&offset))
     }
 }
 

@@ -10,6 +10,9 @@ use crate::bytecode::{Instr, Opcode, Special};
 use crate::hir::{Cond, HelperId, Kind, Op, Rep, Target, Term, Type, Value};
 use martlet_snapshot::Seen;
 
+/// Most bytecodes of a function in which numbers are told apart outside of loops, too.
+const SMALL: usize = 60;
+
 impl Builder<'_> {
     /// Whether the current bytecode is one whose operands are told apart: a guess failed there once, or they are known to
     /// be numbers. Not in the block for what is left.
@@ -57,10 +60,12 @@ impl Builder<'_> {
 
     /// Looks for an operand of any kind among the two on top of the stack, and does the current bytecode once for each
     /// kind that it probably is, and once for all others. With `merges`, not where the other one is a float: see
-    /// [`Builder::mixed_float`]. Answers whether it did: an inlined function stays small, and one that has grown does
-    /// not grow any more.
+    /// [`Builder::mixed_float`]. Answers whether it did: an inlined function stays small, one that has grown does not
+    /// grow any more, and outside of loops it is worth it in small ones alone.
     pub(super) fn split(&mut self, merges: bool) -> std::result::Result<bool, Refusal> {
-        if self.is_inlined() || self.func.bytecodes > self.affordable {
+        let root = &self.infos[0];
+        let pays = root.is_in_loop(self.start) || root.code.insts.len() <= SMALL;
+        if self.is_inlined() || !pays || self.func.bytecodes > self.affordable {
             return Ok(false);
         }
         let stack = &self.frame().stack;
@@ -96,24 +101,22 @@ impl Builder<'_> {
         Ok(true)
     }
 
-    /// Whether operands of the current bytecode that are no numbers exit: it is known, or the interpreter or earlier
-    /// versions have seen, that they are numbers, and nothing else was seen.
+    /// Whether operands of the current bytecode that are no numbers exit: neither the interpreter nor earlier versions nor
+    /// their exits have seen anything else there. Comparisons of what nobody has seen are done in the general way: that
+    /// costs their result nothing.
     fn expects_numbers(&self) -> bool {
         let noted = self.noted_at(self.offset).unwrap_or(&[]);
         let is_number = |it: &Seen| matches!(it, Seen::Int | Seen::Float | Seen::Number);
         let code = self.frame().code;
-        let expects = match self.infos[code]
-            .code
-            .at(self.start)
-            .and_then(|it| it.special)
-        {
-            Some(Special::BinaryOpFloat | Special::BinaryOpInt) => true,
+        let instr = self.infos[code].code.at(self.start);
+        let failed = self.avoid.contains_key(&(code as u32, self.start));
+        let expects = match instr.and_then(|it| it.special) {
+            Some(Special::BinaryOpStr | Special::BinaryOpStrInplace | Special::CompareStr) => false,
             Some(Special::CompareFloat | Special::CompareInt) => true,
-            // A guess of a number's kind failed here.
-            _ => self.avoid.contains_key(&(code as u32, self.start)),
+            _ if self.opcode() == Some(Opcode::BinaryOp) => true,
+            _ => failed || self.has_numbers() || noted.iter().any(is_number),
         };
-        (expects || self.has_numbers() || noted.iter().any(is_number))
-            && noted.iter().all(|it| *it == Seen::Nothing || is_number(it))
+        expects && noted.iter().all(|it| *it == Seen::Nothing || is_number(it))
     }
 
     /// The kinds of number to tell apart at the current bytecode: with `all` both, else the one that the interpreter
