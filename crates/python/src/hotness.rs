@@ -25,8 +25,11 @@ use crate::state::{State, header_of, with};
 use crate::storms::Place;
 use crate::{fork, install, monitoring, tools};
 
-/// Time between samples while things get hot.
+/// Time between samples while things get hot: at first,
 const FAST: Duration = Duration::from_millis(1);
+/// and when so many were taken, for each costs both threads some ten microseconds.
+const BRISK: Duration = Duration::from_millis(2);
+const FAST_SAMPLES: u32 = 400;
 /// Time between samples when nothing new was found for long.
 const SLOW: Duration = Duration::from_millis(5);
 /// Time between looks at a process that does not run Python code.
@@ -594,6 +597,7 @@ pub(crate) fn stop_sampler(for_good: bool) {
 fn run(interpreter: Interpreter) {
     dl::block_signals();
     let mut pause = FIRST;
+    let mut taken = 0;
     loop {
         let stop = STOP.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (stop, _) = STOP
@@ -614,7 +618,12 @@ fn run(interpreter: Interpreter) {
         }
         INTERVAL.store(pause.min(SLOW).as_micros() as u32, Ordering::Relaxed);
         ask_for_sample(interpreter);
+        taken += 1;
         let bored = BORED.fetch_add(1, Ordering::Relaxed);
-        pause = if bored > BORING { SLOW } else { FAST };
+        pause = match bored > BORING {
+            true => SLOW,
+            false if taken > FAST_SAMPLES => BRISK,
+            false => FAST,
+        };
     }
 }

@@ -3,6 +3,7 @@
 //! Whoever is at it may call into the interpreter, and that may call back (a function dies, a class dies). Such news
 //! waits in a queue, and is worked off before the GIL can pass on.
 
+use std::cell::LazyCell;
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -316,14 +317,19 @@ impl State {
     /// Frees what is retired and nobody is inside of.
     pub(crate) fn collect(&mut self, gil: Gil<'_>) -> usize {
         let (modules, greenlet) = &self.greenlet;
-        let stacks_move = modules.bind(gil).contains(greenlet).unwrap_or(true);
-        let inside = frames::inside(gil);
+        // Found out when the first version is asked about: mostly none is retired.
+        let inside = LazyCell::new(|| {
+            let stacks_move = modules.bind(gil).contains(greenlet).unwrap_or(true);
+            (!stacks_move).then(|| frames::inside(gil))
+        });
         let by_id = &self.by_id;
         let collected = self.engine.collect(&|id| {
-            stacks_move
-                || by_id
-                    .get(&FunctionId(id.identity))
-                    .is_some_and(|code| inside.contains(&(*code, unit::mark_of(id.version))))
+            let Some(inside) = &*inside else {
+                return true;
+            };
+            by_id
+                .get(&FunctionId(id.identity))
+                .is_some_and(|code| inside.contains(&(*code, unit::mark_of(id.version))))
         });
         collected.freed.len()
     }
