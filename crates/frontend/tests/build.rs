@@ -6,7 +6,7 @@ use martlet_frontend::hir::{self, Func, Raised, Rules, Term};
 use martlet_frontend::{build, translate};
 use martlet_snapshot::Request;
 
-const NAMES: [&str; 9] = [
+const NAMES: [&str; 10] = [
     "int_loop",
     "while_loop",
     "part",
@@ -16,6 +16,7 @@ const NAMES: [&str; 9] = [
     "unpack",
     "text",
     "caught",
+    "resumed",
 ];
 
 fn request(name: &str) -> Request {
@@ -127,6 +128,39 @@ fn a_loop_guesses_at_what_it_uses() {
     let unbound = guards(&request);
     assert!(!unbound.contains("load_local(2)"), "{unbound}");
     assert!(unbound.contains("load_local(1)"), "{unbound}");
+}
+
+#[test]
+fn what_is_suspended_goes_on_wherever_it_was() {
+    let mut request = request("resumed");
+    let func = build(&request).unwrap_or_else(|refusal| panic!("{refusal}"));
+    let text = func.to_string();
+    let count = |part: &str| text.matches(part).count();
+    // The start, two yields, and where what is delegated to has ended.
+    assert_eq!(count("call.martlet_resume_offset"), 1, "{text}");
+    let places = ["take_stack(0)", "take_stack(1)", "stay"].map(count);
+    assert_eq!(places, [4, 3, 1], "{text}");
+    assert_eq!(
+        count("call.martlet_suspend"),
+        count("put_stack(0)"),
+        "{text}"
+    );
+    // The iterator outlives the suspension, so it is made.
+    assert!(!text.contains("list_iter"), "{text}");
+    // Whatever is returned is either yielded or the end.
+    let returns = |it: &Term| matches!(it, Term::Return(_));
+    let n_returns = func.blocks.values().filter(|it| returns(&it.term)).count();
+    assert!(n_returns > count("call.martlet_suspend"), "{text}");
+
+    let refusal = |request: &Request| build(request).unwrap_err().to_string();
+    request.entry = martlet_snapshot::EntryPoint::Start;
+    assert!(refusal(&request).contains("entered where it goes on"));
+    request.entry = martlet_snapshot::EntryPoint::Resume;
+    request.codes[0].flags |= 0x200;
+    assert!(refusal(&request).contains("asynchronous_generator"));
+    let mut plain = self::request("fib");
+    plain.entry = martlet_snapshot::EntryPoint::Resume;
+    assert!(refusal(&plain).contains("never suspended"));
 }
 
 #[test]

@@ -175,7 +175,7 @@ impl Parser {
                 *cursor = ahead;
                 Ok(())
             }
-            Some("jump" | "branch" | "checked" | "return" | "exit" | "raise") => {
+            Some("jump" | "branch" | "checked" | "return" | "stay" | "exit" | "raise") => {
                 self.func.blocks[block].term = self.term(cursor, block)?;
                 Ok(())
             }

@@ -103,7 +103,9 @@ def request(function, inline=(), seen=()):
     codes = [code_snapshot(table, function.__code__, function.__globals__, list(seen))]
     codes += [code_snapshot(table, callee.__code__, callee.__globals__, []) for callee in inline]
     mode = {"generic_unknown": False, "exit_every": 0, "verify": True, "effort": "Quick", "dump": [], "max_units": 0}
-    return {"function": 1, "entry": "Start", "mode": mode, "codes": codes, "objects": table.rows, "avoid": []}
+    suspends = function.__code__.co_flags & (0x20 | 0x80 | 0x100)
+    entry = "Resume" if suspends else "Start"
+    return {"function": 1, "entry": entry, "mode": mode, "codes": codes, "objects": table.rows, "avoid": []}
 
 
 def main():

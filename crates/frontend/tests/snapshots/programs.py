@@ -81,6 +81,14 @@ def caught(table, keys):
     return n
 
 
+def resumed(items):
+    total = 0
+    for item in items:
+        total += item * 2
+        yield total
+    yield from range(total)
+
+
 for _ in range(20):
     int_loop(50)
     while_loop(20)
@@ -91,6 +99,7 @@ for _ in range(20):
     unpack([((1.0, 2.0), [3.0]), ((4.0, 5.0), [6.0])])
     text(5)
     caught({1: 1}, [1, 2])
+    list(resumed([1, 2]))
 
 REQUESTS = {
     "int_loop": (int_loop, ()),
@@ -102,4 +111,5 @@ REQUESTS = {
     "unpack": (unpack, ()),
     "text": (text, ()),
     "caught": (caught, ()),
+    "resumed": (resumed, ()),
 }

@@ -150,6 +150,8 @@ fn every_operation() {
         Op::Const(ObjId(3)),
         Op::StoreLocal { local: 1, old },
         Op::ClearLocal { local: 1, old },
+        Op::TakeStack(2),
+        Op::PutStack(2),
         Op::IntBin(IntOp::Xor),
         Op::IntCmp(Cond::Le),
         Op::Load(Field::RangeIterLen),
@@ -170,25 +172,27 @@ fn every_operation() {
     check(
         &func,
         expect![[r#"
-        func "ops" start entry bb0 bytecodes 0
-        bb0 @0:
-          v0: i64 any = int(-3)
-          v1: f64 any = float(1.5)
-          v2: f64 any = float(-0.0)
-          v3: f64 any = float(inf)
-          v4: f64 any = float(0x7ff8000000000001)
-          v5: i1 any = bool(true)
-          v6: obj any = const(o3)
-          store_local(1, null|int)
-          clear_local(1, null|int)
-          v7: i64 any = int_bin.xor
-          v8: i1 any = int_cmp.le
-          v9: i64 any = load.range_iter_len
-          v10: obj any = guard_same(o1)
-          v11: obj any = call_direct(o1, 2, 12)
-          v12: obj any = extract(1)
-          none
-    "#]],
+            func "ops" start entry bb0 bytecodes 0
+            bb0 @0:
+              v0: i64 any = int(-3)
+              v1: f64 any = float(1.5)
+              v2: f64 any = float(-0.0)
+              v3: f64 any = float(inf)
+              v4: f64 any = float(0x7ff8000000000001)
+              v5: i1 any = bool(true)
+              v6: obj any = const(o3)
+              store_local(1, null|int)
+              clear_local(1, null|int)
+              v7: obj any = take_stack(2)
+              put_stack(2)
+              v8: i64 any = int_bin.xor
+              v9: i1 any = int_cmp.le
+              v10: i64 any = load.range_iter_len
+              v11: obj any = guard_same(o1)
+              v12: obj any = call_direct(o1, 2, 12)
+              v13: obj any = extract(1)
+              none
+        "#]],
     );
 }
 

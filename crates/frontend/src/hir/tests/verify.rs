@@ -423,13 +423,26 @@ fn refcounts() {
 }
 
 #[test]
-fn loop_versions() {
+fn loop_versions_and_resumption() {
     check_insts(
         "v5: obj any = take_stack(0)",
         expect![
             "bb0: `v5: obj any = take_stack(0)`: takes from the stack elsewhere than at the entry of a loop version"
         ],
     );
+    check_insts(
+        "v5: obj any = null\n  put_stack(0) v5",
+        expect![
+            "bb0: `put_stack(0) v5`: leaves something on the stack of a frame that is never suspended"
+        ],
+    );
+    let mut func = parse("bb0 @0:\n stay");
+    expect![
+        "end of bb0: leaves a frame as it was found that is not entered where it was suspended"
+    ]
+    .assert_eq(&verdict(&func, &RULES));
+    func.entry_point = EntryPoint::Resume;
+    expect!["fine"].assert_eq(&verdict(&func, &RULES));
     let text = "bb0 @0:\n v0: obj any = take_stack(0)\n return v0";
     let mut func = parse(text);
     func.entry_point = EntryPoint::Loop(2);
