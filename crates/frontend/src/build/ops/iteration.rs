@@ -168,19 +168,8 @@ impl Builder<'_> {
     fn next_of_virtual(&mut self, behind: u32) -> Result {
         let iterator = self.pop()?;
         let more = self.has_next(&iterator)?;
-        let body = self.func.add_block(self.offset);
-        let done = self.func.add_block(self.offset);
-        let to = |block| Target {
-            block,
-            args: vec![],
-        };
-        self.end(Term::Branch {
-            cond: more,
-            then: to(body),
-            other: to(done),
-            likely: Some(true),
-        });
-        let frames = self.frames.clone();
+        let done = self.branch_on(more, Some(true));
+        let (frames, body) = (self.frames.clone(), self.block);
         let boxes = self.boxes.clone();
         self.block = done;
         if self.begins_a_nest() {

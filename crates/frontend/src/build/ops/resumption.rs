@@ -8,7 +8,7 @@ use crate::build::Refusal;
 use crate::build::frame::{Frame, Item, Local};
 use crate::build::info::{CELL, FREE, n_arguments};
 use crate::bytecode::{Instr, Opcode};
-use crate::hir::{Block, Cond, HelperId, Kind, Op, Target, Term, Type, Value};
+use crate::hir::{Block, Cond, HelperId, Kind, Op, Term, Type, Value};
 use martlet_snapshot::EntryPoint;
 use std::collections::HashSet;
 
@@ -83,21 +83,10 @@ impl Builder<'_> {
         self.block = resumption.end;
         let wanted = self.int(i64::from(offset));
         let is_there = self.int_cmp(Cond::Eq, found, wanted);
-        let [here, elsewhere] = [(); 2].map(|()| self.func.add_block(offset));
-        let to = |block| Target {
-            block,
-            args: vec![],
-        };
-        self.end(Term::Branch {
-            cond: is_there,
-            then: to(here),
-            other: to(elsewhere),
-            likely: None,
-        });
+        let elsewhere = self.branch_on(is_there, None);
         if let Some(resumption) = &mut self.resumption {
             resumption.end = elsewhere;
         }
-        self.block = here;
         self.boxes.clear();
         self.stored.clear();
         self.frames = vec![self.resumed_frame(offset)];
@@ -176,18 +165,8 @@ impl Builder<'_> {
         let object = self.obj(&exception)?;
         self.before_run();
         let stops = self.helper(HelperId::IsAsyncStop, vec![object]);
-        let [stopped, failed] = [(); 2].map(|()| self.func.add_block(self.offset));
-        let to = |block| Target {
-            block,
-            args: vec![],
-        };
-        self.end(Term::Branch {
-            cond: stops,
-            then: to(stopped),
-            other: to(failed),
-            likely: Some(true),
-        });
-        let frames = self.frames.clone();
+        let failed = self.branch_on(stops, Some(true));
+        let (frames, stopped) = (self.frames.clone(), self.block);
         self.block = failed;
         let lasti = self.number(self.offset);
         self.raise_again(object, lasti)?;
@@ -251,22 +230,11 @@ impl Builder<'_> {
         let [yielded, returned] =
             [0, 1].map(|k| self.emit(Op::Extract(k), vec![both], Type::of(Kind::all())));
         let has_ended = self.emit(Op::IsNull, vec![yielded], Type::of(Kind::BOOL));
-        let [ended, goes_on] = [(); 2].map(|()| self.func.add_block(self.offset));
-        let to = |block| Target {
-            block,
-            args: vec![],
-        };
-        self.end(Term::Branch {
-            cond: has_ended,
-            then: to(ended),
-            other: to(goes_on),
-            likely: None,
-        });
+        let goes_on = self.branch_on(has_ended, None);
         // Who resumes it may have skipped it, and lets it go on where what it waits for has ended.
         self.returns.insert((self.frame().code, target));
         let (frames, boxes) = (self.frames.clone(), self.boxes.clone());
         let depth = frames[0].stack.len() as u32 + 1;
-        self.block = ended;
         self.push_value(returned);
         self.after_run(target);
         self.leave(target)?;
