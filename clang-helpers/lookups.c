@@ -7,6 +7,8 @@
 #include "inline.h"
 
 #include <internal/pycore_dict.h>
+#include <internal/pycore_list.h>
+#include <internal/pycore_range.h>
 #include <internal/pycore_setobject.h>
 #include <internal/pycore_unicodeobject.h>
 
@@ -461,6 +463,40 @@ MARTLET_CALL int martlet_contains_owned(O container, O key)
     martlet_inline_decref(key);
     martlet_inline_decref(container);
     return has;
+}
+
+/* The next item of a list's, tuple's or range's own iterator; new. NULL, no exception: it has none, and must still let go
+ * of its list or tuple, or it is of another class. Source: FOR_ITER_LIST, FOR_ITER_TUPLE, FOR_ITER_RANGE. */
+MARTLET_CALL O martlet_quick_next(O it)
+{
+    PyTypeObject *type = Py_TYPE(it);
+    if (type == &PyListIter_Type) {
+        _PyListIterObject *iterator = (_PyListIterObject *)it;
+        PyListObject *list = iterator->it_seq;
+        bool has_item = list != NULL && (size_t)iterator->it_index < (size_t)PyList_GET_SIZE(list);
+        return has_item ? Py_NewRef(PyList_GET_ITEM(list, iterator->it_index++)) : NULL;
+    }
+    if (type == &PyTupleIter_Type) {
+        _PyTupleIterObject *iterator = (_PyTupleIterObject *)it;
+        PyTupleObject *tuple = iterator->it_seq;
+        bool has_item = tuple != NULL && iterator->it_index < PyTuple_GET_SIZE(tuple);
+        return has_item ? Py_NewRef(PyTuple_GET_ITEM(tuple, iterator->it_index++)) : NULL;
+    }
+    if (type != &PyRangeIter_Type) {
+        return NULL;
+    }
+    _PyRangeIterObject *iterator = (_PyRangeIterObject *)it;
+    if (iterator->len <= 0) {
+        return NULL;
+    }
+    O item = martlet_inline_int_box(iterator->start);
+    if (item == NULL) {
+        PyErr_Clear(); /* the general way will not find any memory either */
+        return NULL;
+    }
+    iterator->start += iterator->step;
+    iterator->len--;
+    return item;
 }
 
 /* The truth of v: 0, 1, or -1; steals it. Source: TO_BOOL. */

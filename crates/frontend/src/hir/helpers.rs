@@ -177,6 +177,7 @@ helpers! {
     Contains = "martlet_contains" () [Obj, Obj] -> BoolOrError BOOL "run";
     // Iteration.
     GetIter = "martlet_get_iter" () [Obj] -> New ANY "run";
+    QuickNext = "martlet_quick_next" () [Obj] -> NewOrNull ANY "";
     IterNext = "martlet_iter_next" (ts) [Obj] -> NewOrNull ANY "run";
     MakeRangeIter = "martlet_make_range_iter" () [I64, I64, I64] -> New RANGE_ITER "";
     MakeListIter = "martlet_make_list_iter" () [Obj, I64] -> New LIST_ITER "";

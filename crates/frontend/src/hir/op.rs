@@ -584,6 +584,10 @@ fn helper_effects(helper: HelperId) -> Effects {
         HelperId::ListAppend | HelperId::ListPop => {
             effects.writes = Memory::LIST_ITEMS | Memory::LIST_LEN
         }
+        HelperId::QuickNext => {
+            effects.reads = Memory::LIST_ITEMS | Memory::LIST_LEN | Memory::ITERATORS;
+            effects.writes = Memory::ITERATORS;
+        }
         HelperId::QuickLen | HelperId::QuickTruth | HelperId::ListCanPop => {
             effects.reads = Memory::LIST_LEN | Memory::OTHER
         }

@@ -288,6 +288,52 @@ impl Builder<'_> {
         let Item::Val(iterator) = self.frame().stack[top] else {
             unreachable!("just matched")
         };
+        match instr.special {
+            Some(Special::ForIterList | Special::ForIterTuple | Special::ForIterRange) => {
+                self.next_of_builtin(instr, behind, iterator)
+            }
+            _ => self.next_generally(instr, behind, iterator),
+        }
+    }
+
+    /// The next item of what is probably an iterator that runs no code as long as it has one.
+    fn next_of_builtin(&mut self, instr: &Instr, behind: u32, iterator: Value) -> Result {
+        let op = Op::Call {
+            helper: HelperId::QuickNext,
+            outputs: 0,
+        };
+        let found = self.emit(op, vec![iterator], Type::of(Kind::all()));
+        let none = self.emit(Op::IsNull, vec![found], Type::of(Kind::BOOL));
+        let next = self.func.add_block(self.offset);
+        let item = self.func.add_param(next, Rep::Obj, Type::of(Kind::all()));
+        let to_next = |item| {
+            Term::Jump(Target {
+                block: next,
+                args: vec![item],
+            })
+        };
+        let there = self.branch_on(none, Some(false));
+        let (frames, boxes) = (self.frames.clone(), self.boxes.clone());
+        self.sync_frame();
+        self.next_generally(instr, behind, iterator)?;
+        if let Item::Val(item) = self.pop()? {
+            self.end(to_next(item));
+        }
+        // The frame's memory is at least as fresh as where the item was there.
+        self.frames = frames;
+        self.boxes = boxes;
+        self.block = there;
+        self.end(to_next(found));
+        self.forget_cached();
+        self.block = next;
+        if instr.special == Some(Special::ForIterRange) {
+            self.hint(item, Kind::INT);
+        }
+        self.push_value(item);
+        Ok(Flow::Next)
+    }
+
+    fn next_generally(&mut self, instr: &Instr, behind: u32, iterator: Value) -> Result {
         self.before_run();
         let helper = match instr.special {
             Some(Special::ForIterGen) => HelperId::GeneratorNext,
