@@ -5,6 +5,8 @@
 //! *observed*, variables stand in its memory and nothing is known of them from one bytecode to the next, and only the
 //! version's assumptions are tested behind what runs. Where the last exception has been handled, the frame's object has
 //! gone with it, mostly; where it has not, the version is left.
+//!
+//! What no handler of the function is there for leaves the frame in machine code, too.
 
 use super::{Builder, Flow, Result};
 use crate::build::frame::{Item, Local, raw_kind};
@@ -258,6 +260,12 @@ impl Builder<'_> {
                 self.emit_unit(Op::Drop, vec![value]);
             }
         }
+    }
+
+    /// Whether an exception of the current bytecode is handled here, as was seen.
+    pub(super) fn is_caught(&self) -> bool {
+        let handler = self.infos[0].handler(self.offset);
+        !self.is_inlined() && handler.is_some_and(|it| self.infos[0].was_seen(it.target))
     }
 
     /// Whether no item above this depth of the stack is an object that was not made and whose death may be seen in parts.
