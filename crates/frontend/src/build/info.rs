@@ -162,11 +162,6 @@ impl CodeInfo {
         self.basic_block(offset).all(|instr| !instr.never_ran)
     }
 
-    /// Whether the basic block that starts at `offset` is known to have run.
-    pub(super) fn was_seen(&self, offset: u32) -> bool {
-        self.basic_block(offset).any(Instr::ran)
-    }
-
     fn basic_block(&self, offset: u32) -> impl Iterator<Item = &Instr> {
         let index = self.code.index_at(offset).unwrap_or(self.code.insts.len());
         let mut ended = false;

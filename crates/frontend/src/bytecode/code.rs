@@ -116,14 +116,6 @@ impl Instr {
         u32::try_from(self.raw_jump_target()?).ok()
     }
 
-    /// Whether it is known to have run. Globals are looked up when the snapshot is taken, whether they were ever loaded or
-    /// not.
-    pub fn ran(&self) -> bool {
-        let knows =
-            self.opcode.is_specialisable() && !self.never_ran && self.opcode != Opcode::LoadGlobal;
-        knows || self.history.is_some()
-    }
-
     /// Change of the stack's depth, as `dis.stack_effect`.
     pub fn stack_effect(&self) -> i32 {
         opcode::stack_effect(self.opcode, self.arg, false)
@@ -277,7 +269,11 @@ impl Code {
         let leaders = self.leaders();
         let mut ran = false;
         for inst in self.insts.iter_mut().rev() {
-            ran |= inst.ran();
+            // Globals are looked up when the snapshot is taken, whether they were ever loaded or not.
+            let knows = inst.opcode.is_specialisable()
+                && !inst.never_ran
+                && inst.opcode != Opcode::LoadGlobal;
+            ran |= knows || inst.history.is_some();
             inst.never_ran &= !ran;
             if leaders.binary_search(&inst.start).is_ok() {
                 ran = false;

@@ -262,12 +262,6 @@ impl Builder<'_> {
         }
     }
 
-    /// Whether an exception of the current bytecode is handled here, as was seen.
-    pub(super) fn is_caught(&self) -> bool {
-        let handler = self.infos[0].handler(self.offset);
-        !self.is_inlined() && handler.is_some_and(|it| self.infos[0].was_seen(it.target))
-    }
-
     /// Whether no item above this depth of the stack is an object that was not made and whose death may be seen in parts.
     fn drops_one_by_one(&mut self, depth: usize) -> bool {
         if depth > self.frame().stack.len() {

@@ -101,8 +101,8 @@ impl Builder<'_> {
             || self.likely_kinds(item) == Kind::INT
     }
 
-    /// The index, counted from the end if it is a negative constant, or with `wraps` if it is negative; where it is out of
-    /// range exits, or raises what is handled.
+    /// The index, counted from the end if it is a negative constant, or with `wraps` if it is negative; exits where it is
+    /// out of range.
     pub(super) fn index_in_range(
         &mut self,
         object: Value,
@@ -121,7 +121,7 @@ impl Builder<'_> {
             && *constant < 0
         {
             let index = self.emit(Op::IntAddWrapping, vec![length, index], int);
-            self.in_range(index, None);
+            self.guard_int(index, Cond::Ge, 0);
             return index;
         }
         let index = if wraps {
@@ -129,28 +129,10 @@ impl Builder<'_> {
         } else {
             index
         };
-        self.in_range(index, Some(length));
+        self.guard_int(index, Cond::Ge, 0);
+        let bit = self.int_cmp(Cond::Lt, index, length);
+        self.guard(bit, true);
         index
-    }
-
-    /// Goes on where an index is not negative and less than a length, if that is given. Where an exception is handled that
-    /// it would raise, the bytecode is done in the general way otherwise.
-    fn in_range(&mut self, index: Value, length: Option<Value>) {
-        let is_caught = self.is_caught();
-        if !is_caught {
-            self.guard_int(index, Cond::Ge, 0);
-        } else if !matches!(self.func.def_op(index), Some(Op::Int(0..))) {
-            let zero = self.int(0);
-            let bit = self.int_cmp(Cond::Ge, index, zero);
-            self.or_plainly(bit);
-        }
-        if let Some(length) = length {
-            let bit = self.int_cmp(Cond::Lt, index, length);
-            match is_caught {
-                true => self.or_plainly(bit),
-                false => self.guard(bit, true),
-            }
-        }
     }
 
     /// A negative index counted from the end.

@@ -174,21 +174,6 @@ impl Builder<'_> {
         no
     }
 
-    /// Goes on where the bit is set; where it is not, on a cold path, the bytecode is done in the general way. The ways meet
-    /// behind it.
-    pub(super) fn or_plainly(&mut self, bit: Value) {
-        let code = self.frame().code;
-        let end = self.infos[code].code.at(self.start).map(|it| it.end);
-        self.returns.extend(end.map(|it| (code, it)));
-        let no = self.branch_on(bit, Some(true));
-        self.func.blocks[no].cold = true;
-        let yes = std::mem::replace(&mut self.block, no);
-        let frames = std::mem::replace(&mut self.frames, self.before.clone());
-        self.go_on(true);
-        self.frames = frames;
-        self.block = yes;
-    }
-
     /// The current bytecode will be done in the block at hand, with the frames at hand.
     pub(super) fn go_on(&mut self, plain: bool) {
         self.work.push(Work {
