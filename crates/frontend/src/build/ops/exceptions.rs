@@ -5,6 +5,8 @@
 //! *observed*, variables stand in its memory and nothing is known of them from one bytecode to the next, and only the
 //! version's assumptions are tested behind what runs. Where the last exception has been handled, the frame's object has
 //! gone with it, mostly; where it has not, the version is left.
+//!
+//! What no handler of the function is there for leaves the frame in machine code, too.
 
 use super::{Builder, Flow, Result};
 use crate::build::frame::{Item, Local, raw_kind};
