@@ -36,7 +36,7 @@ def with_iterators(n):
     return total
 
 
-print(long_call(80_000))
+print(long_call(160_000))
 print(with_iterators(3000))
 
 
