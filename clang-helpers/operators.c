@@ -3,6 +3,7 @@
 #include "inline.h"
 
 #include <internal/pycore_typeobject.h>
+#include <float.h>
 #include <opcode.h>
 
 /* floats.c and ints.c */
@@ -19,6 +20,22 @@ static bool as_small(O v, int64_t *i)
     return is_small;
 }
 
+/* An exact int of one or two digits: its value. */
+static bool as_int(O v, int64_t *i)
+{
+    if (as_small(v, i)) {
+        return true;
+    }
+    const PyLongObject *number = (const PyLongObject *)v;
+    if (!PyLong_CheckExact(v) || number->long_value.lv_tag >> NON_SIZE_BITS != 2) {
+        return false;
+    }
+    const digit *digits = number->long_value.ob_digit;
+    int64_t magnitude = (int64_t)digits[1] << PyLong_SHIFT | digits[0];
+    *i = (number->long_value.lv_tag & SIGN_MASK) == SIGN_NEGATIVE ? -magnitude : magnitude;
+    return true;
+}
+
 /* A float, or an int of one digit, as a double of the same value. */
 static bool as_real(O v, double *d)
 {
@@ -32,15 +49,33 @@ static bool as_real(O v, double *d)
     return is_small;
 }
 
-static O small_result(int64_t a, int64_t b, int32_t op)
+/* A float, or an int of one or two digits, rounded. Source: PyLong_AsDouble. */
+static bool as_rounded(O v, double *d)
 {
+    int64_t i;
+    if (as_real(v, d)) {
+        return true;
+    }
+    bool is_int = as_int(v, &i);
+    *d = is_int ? (double)i : 0.0;
+    return is_int;
+}
+
+static bool is_exact(int64_t a)
+{
+    return a >= -((int64_t)1 << DBL_MANT_DIG) && a <= (int64_t)1 << DBL_MANT_DIG;
+}
+
+static O int_result(int64_t a, int64_t b, int32_t op)
+{
+    int64_t result;
     switch (op) {
     case NB_ADD:
         return martlet_inline_int_box(a + b);
     case NB_SUBTRACT:
         return martlet_inline_int_box(a - b);
     case NB_MULTIPLY:
-        return martlet_inline_int_box(a * b);
+        return __builtin_mul_overflow(a, b, &result) ? NULL : martlet_inline_int_box(result);
     case NB_AND:
         return martlet_inline_int_box(a & b);
     case NB_OR:
@@ -52,7 +87,7 @@ static O small_result(int64_t a, int64_t b, int32_t op)
     case NB_REMAINDER:
         return b != 0 ? martlet_inline_int_box(martlet_int_mod(a, b)) : NULL;
     case NB_TRUE_DIVIDE:
-        return b != 0 ? PyFloat_FromDouble((double)a / (double)b) : NULL;
+        return b != 0 && is_exact(a) && is_exact(b) ? PyFloat_FromDouble((double)a / (double)b) : NULL;
     default:
         return NULL;
     }
@@ -78,7 +113,7 @@ static O real_result(double a, double b, int32_t op)
     }
 }
 
-/* left OP right, where op is BINARY_OP's argument, of exact ints of one digit and floats; new. NULL without an exception:
+/* left OP right, where op is BINARY_OP's argument, of exact ints of one or two digits and floats; new. NULL without an exception:
  * they are none, or the interpreter has more to say. Source: BINARY_OP. */
 MARTLET_CALL O martlet_mixed_op(O left, O right, int32_t op)
 {
@@ -86,9 +121,9 @@ MARTLET_CALL O martlet_mixed_op(O left, O right, int32_t op)
     double a, b;
     int32_t plain = op >= NB_INPLACE_ADD ? op - NB_INPLACE_ADD : op;
     O result = NULL;
-    if (as_small(left, &i) && as_small(right, &j)) {
-        result = small_result(i, j, plain);
-    } else if (as_real(left, &a) && as_real(right, &b)) {
+    if (as_int(left, &i) && as_int(right, &j)) {
+        result = int_result(i, j, plain);
+    } else if (as_rounded(left, &a) && as_rounded(right, &b)) {
         result = real_result(a, b, plain);
     }
     if (result == NULL) {

@@ -121,6 +121,53 @@ for round_number in range(60):
     late([1.25] * 20, 0.5)
 
 
+def long_way(a, b):
+    """Too long for numbers to be told apart outside of a loop."""
+    c = a * b + a - b
+    d = c / 3 if c else a + b
+    e = d * d - c * a
+    f = (a - b) * (a + b) + e
+    big = f > e
+    if a < b or d == c or e >= f:
+        f = f + a * 0.5
+    g = f - d * 2 + c * 3 - e / 7 + a * a * b
+    return c, d, e, f, g, big, a <= b, g != f, c % 7, c // 5, -g
+
+
+def with_bits(a, b):
+    c = a + b
+    d = c - a * b
+    if isinstance(d, int):
+        return d & 255, d | a, d ^ b, d << 3, d >> 2, d**2, c % 5 if b else a
+    return d**2, c // 3, d % 1.5
+
+
+def sums(values, start):
+    total = start
+    for x in values:
+        total = total * 3 + x
+        if total > 10**17:
+            total -= 10**17
+    return total
+
+
+for round_number in range(500):
+    shown = round_number in (0, 250, 499)
+    x = round_number * 2**27
+    for pair in (1.5, 2), (3, round_number), (round_number / 3, 0.25), (x, 7), (x, 0.1), (-x, x):
+        outcome = [attempt(long_way, *pair), attempt(with_bits, *pair)]
+        if shown:
+            print(pair, outcome)
+    outcome = sums([1, 2.5, x], 1), sums([x, x, 3], x), sums([0.5, 1], 2), sums(range(30), 2**40)
+    if shown:
+        print(outcome)
+    if round_number % 50 == 40:
+        for pair in (True, 2.0), (2**70, 3), (1j, 2), ("ab", 2), (1, 0.0), (2**59, 2**59), (2**53 + 1, 3):
+            outcome = [attempt(long_way, *pair), attempt(with_bits, *pair)]
+            if round_number in (40, 440):
+                print(pair, outcome)
+
+
 class Noisy:
     """Dies where the loop lets it go."""
 

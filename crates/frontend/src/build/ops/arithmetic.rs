@@ -150,7 +150,7 @@ impl Builder<'_> {
                 self.push_value(result);
                 return Ok(Flow::Next);
             }
-            if self.may_mix([x, y]) {
+            if is_mixable(operator) && self.may_mix([x, y]) {
                 let result = self.mixed_op(instr, operator, x, y);
                 self.push_value(result);
                 return Ok(Flow::Next);
@@ -370,6 +370,15 @@ impl Builder<'_> {
 
 fn int_is_known(operator: u32) -> bool {
     operator <= nb::XOR && operator != 4 // matrix multiplication
+}
+
+/// Whether the operation is one that `martlet_mixed_op` knows.
+fn is_mixable(operator: u32) -> bool {
+    is_simple(operator)
+        || matches!(
+            operator,
+            nb::AND | nb::OR | nb::XOR | nb::FLOOR_DIVIDE | nb::REMAINDER
+        )
 }
 
 /// Whether the operation on floats is one instruction.
