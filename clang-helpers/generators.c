@@ -89,16 +89,18 @@ MARTLET_CALL O martlet_get_awaitable(TS ts, O v, int32_t place)
     return iterator;
 }
 
-/* The asynchronous iterator of v; new. Source: GET_AITER. */
+/* The asynchronous iterator of v; new; steals v. Source: GET_AITER. */
 MARTLET_CALL O martlet_get_aiter(O v)
 {
     PyAsyncMethods *methods = Py_TYPE(v)->tp_as_async;
     if (methods == NULL || methods->am_aiter == NULL) {
         PyErr_Format(PyExc_TypeError, "'async for' requires an object with __aiter__ method, got %.100s",
                      Py_TYPE(v)->tp_name);
+        Py_DECREF(v);
         return NULL;
     }
     O iterator = methods->am_aiter(v);
+    Py_DECREF(v);
     if (iterator == NULL) {
         return NULL;
     }

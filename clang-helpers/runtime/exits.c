@@ -459,7 +459,7 @@ tell_operands(F frame)
 
 /* Leaves in the state that the record behind `at` describes; see martlet_exit. With `synced` the root's raw locals are in
  * its memory already, where Python code may have changed them since. With `again` the exception that is set was raised here
- * before, and its traceback has this frame. */
+ * before, its traceback has this frame, and the frame says where. */
 static O
 leave(TS ts, F root, struct martlet_unit *unit, uint32_t index, const uint32_t *at, uint32_t n_values,
       union value *values, O *boxes, uint8_t *moved, bool synced, bool raised, bool again)
@@ -485,6 +485,7 @@ leave(TS ts, F root, struct martlet_unit *unit, uint32_t index, const uint32_t *
     F frames[n_frames];
     uint32_t return_to[n_frames];
     uint32_t n_pushed = 0;
+    int root_offset = 0;
     for (uint32_t i = 0; i < n_frames; i++) {
         uint32_t code_slot = at[0], func_desc = at[1], offset = at[2];
         F frame = root;
@@ -504,7 +505,12 @@ leave(TS ts, F root, struct martlet_unit *unit, uint32_t index, const uint32_t *
         }
         frames[n_pushed] = frame;
         return_to[n_pushed++] = at[3];
-        frame->instr_ptr = _PyCode_CODE((PyCodeObject *)frame->f_executable) + offset;
+        if (i == 0) {
+            root_offset = (int)offset;
+        }
+        if (i > 0 || !again) {
+            frame->instr_ptr = _PyCode_CODE((PyCodeObject *)frame->f_executable) + offset;
+        }
         at = write_frame(&x, frame, synced && i == 0, at + 4);
         if (i > 0) {
             frame->previous = ts->current_frame;
@@ -544,7 +550,7 @@ leave(TS ts, F root, struct martlet_unit *unit, uint32_t index, const uint32_t *
     if (raised) {
         int depth, target;
         bool lasti;
-        int offset = (int)(root->instr_ptr - _PyCode_CODE(root_code));
+        int offset = again ? root_offset : (int)(root->instr_ptr - _PyCode_CODE(root_code));
         if (unit->kind == 1 && !martlet_find_handler(root_code, offset, &depth, &target, &lasti)) {
             /* Entered from a monitoring callback: the interpreter adds the traceback and unwinds. */
             answer = NULL;
@@ -553,7 +559,7 @@ leave(TS ts, F root, struct martlet_unit *unit, uint32_t index, const uint32_t *
             if (!again) {
                 martlet_traceback(ts, root);
             }
-            answer = martlet_unwind(root) ? MARTLET_SENTINEL : NULL;
+            answer = martlet_unwind_from(root, offset) ? MARTLET_SENTINEL : NULL;
         }
     }
     if (MARTLET_UNLIKELY(count % REPORT_EVERY == 0) && answer == MARTLET_SENTINEL && unit->valid) {

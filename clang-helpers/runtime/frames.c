@@ -14,7 +14,7 @@ struct martlet_sight {
     uint8_t plain;   /* an ordinary frame on a thread's stack: not a generator's */
     uint8_t observed; /* a frame object exists; of a frame that the interpreter runs: somebody has hold of it */
     uint8_t at_start; /* it has run nothing yet, or nothing since it goes on */
-    uint8_t inlined;  /* as is_inlined says */
+    uint8_t in_place; /* as is_resumed_in_place says */
 };
 
 /* Whether the next instruction is a RESUME. */
@@ -25,9 +25,10 @@ is_resumed(F frame)
     return opcode == RESUME || opcode == RESUME_CHECK;
 }
 
-/* Whether it is the frame of a generator that the interpreter runs and has gone into from the frame below. */
+/* Whether it is the frame of a generator that stands on its resumer's with nothing in between: the interpreter has gone into
+ * it from there, or it waits for the one above. No machine code runs in it. */
 static bool
-is_inlined(F frame)
+is_resumed_in_place(F frame)
 {
     F below = frame->previous;
     return frame->owner == FRAME_OWNED_BY_GENERATOR && frame->stacktop != MARTLET_AT_WORK && below != NULL
@@ -35,13 +36,13 @@ is_inlined(F frame)
 }
 
 /* Fills `sights` with the current thread's frames, innermost first; returns how many. With `responsible` it begins at the
- * first that the interpreter has not gone into from the one below. */
+ * first that is not resumed in place. */
 MARTLET_RUNTIME uint32_t
 martlet_look(struct martlet_sight *sights, uint32_t room, bool responsible)
 {
     uint32_t n = 0;
     F frame = _PyThreadState_GET()->current_frame;
-    while (responsible && frame != NULL && is_inlined(frame)) {
+    while (responsible && frame != NULL && is_resumed_in_place(frame)) {
         frame = frame->previous;
     }
     for (; frame != NULL && n < room; frame = frame->previous) {
@@ -61,7 +62,7 @@ martlet_look(struct martlet_sight *sights, uint32_t room, bool responsible)
         sight->plain = frame->owner == FRAME_OWNED_BY_THREAD;
         sight->observed = sight->mark != 0 ? frame->frame_obj != NULL : martlet_frame_seen(frame);
         sight->at_start = (int)sight->offset <= code->_co_firsttraceable || (!sight->plain && is_resumed(frame));
-        sight->inlined = is_inlined(frame);
+        sight->in_place = is_resumed_in_place(frame);
     }
     return n;
 }

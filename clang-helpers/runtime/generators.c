@@ -1,11 +1,12 @@
 /* generators.c: resuming generators and coroutines in machine code.
  *
  * Their classes have two slots by which C code, and so machine code, resumes them, and a method `send`. We stand in all
- * three, and pass on to the interpreter's own functions what has no machine code. The interpreter itself resumes a
+ * three. What has no machine code is passed on to the interpreter's own functions. The interpreter itself resumes a
  * generator by going into its frame, past the slots: there it stays interpreted.
  *
- * A generator that waits for another one, which may wait in turn, does nothing when it is resumed but to resume that. So
- * only the innermost is run; those around it are linked as if they had called it, and are run where it ends.
+ * A generator that waits for another one, which may wait in turn, does nothing when it is resumed but to resume that,
+ * whether compiled or not. So only the innermost is run; those around it are linked as if they had called it, and are run
+ * where it ends.
  */
 #include "runtime.h"
 
@@ -41,8 +42,8 @@ free_vars_taken(const _Py_CODEUNIT *at)
     return at[0].op.code == COPY_FREE_VARS && at[1].op.code == RETURN_GENERATOR ? at[0].op.arg : -1;
 }
 
-/* What calling a generator's or coroutine's function with n positional arguments gives; new. Steals the arguments, but
- * not where the general way is needed: then the answer is false. Source: RETURN_GENERATOR. */
+/* What calling a generator's or coroutine's function with n positional arguments gives; new; NULL: MemoryError. Steals
+ * the arguments, but not where the general way is needed: then the answer is false. Source: RETURN_GENERATOR. */
 bool
 martlet_make_generator(TS ts, PyFunctionObject *func, O *args, size_t n, O *result)
 {
@@ -58,7 +59,10 @@ martlet_make_generator(TS ts, PyFunctionObject *func, O *args, size_t n, O *resu
     PyGenObject *generator = (PyGenObject *)_Py_MakeCoro(func);
     *result = (O)generator;
     if (generator == NULL) {
-        return false; /* the general way will not find any memory either */
+        for (size_t i = 0; i < n; i++) {
+            Py_DECREF(args[i]);
+        }
+        return true;
     }
     F frame = (F)generator->gi_iframe;
     frame->f_executable = Py_NewRef(code);
@@ -99,12 +103,14 @@ is_free(F frame)
 /* As RESUME does in a frame that is linked, sees to pending events; behind `yield from` and `await` it does not look.
  * Then runs what the cell leads to, or leaves the frame to the interpreter. `depth` is that of the value stack. */
 static __attribute__((cold, noinline)) O
-enter_late(TS ts, F frame, const struct martlet_record *record, int depth)
+resume_late(TS ts, F frame, const struct martlet_record *record, int depth)
 {
     uint8_t opcode = frame->instr_ptr->op.code, arg = frame->instr_ptr->op.arg;
     bool is_resume = opcode == RESUME || opcode == RESUME_CHECK;
-    /* At the start a POP_TOP stands in front of it. */
-    bool looks = is_resume ? (arg & RESUME_OPARG_LOCATION_MASK) < RESUME_AFTER_YIELD_FROM : opcode == POP_TOP;
+    if (opcode == POP_TOP) {
+        return MARTLET_SENTINEL; /* at the start: the interpreter will look at its RESUME */
+    }
+    bool looks = is_resume && (arg & RESUME_OPARG_LOCATION_MASK) < RESUME_AFTER_YIELD_FROM;
     if (looks && _Py_HandlePending(ts) < 0) {
         frame->stacktop = depth;
         martlet_traceback(ts, frame);
@@ -162,7 +168,7 @@ detach(TS ts, PyGenObject *generator)
 /* Runs a linked generator until it is suspended or at its end: in machine code, or with NULL for a record in the
  * interpreter. */
 static inline PySendResult
-run(TS ts, PyGenObject *generator, const struct martlet_record *record, O *result)
+run_linked(TS ts, PyGenObject *generator, const struct martlet_record *record, O *result)
 {
     F frame = (F)generator->gi_iframe;
     O value = MARTLET_SENTINEL;
@@ -173,7 +179,7 @@ run(TS ts, PyGenObject *generator, const struct martlet_record *record, O *resul
         ts->py_recursion_remaining--;
         value = MARTLET_LIKELY(ts->eval_breaker == code->_co_instrumentation_version)
                     ? (*record->cell)(ts, frame)
-                    : enter_late(ts, frame, record, depth);
+                    : resume_late(ts, frame, record, depth);
         ts->py_recursion_remaining++;
         frame->return_offset = 0;
         if (frame->stacktop < 0) {
@@ -209,7 +215,7 @@ resume(TS ts, PyGenObject *generator, O sent, O *result)
     }
     frame->localsplus[frame->stacktop++] = Py_NewRef(sent);
     attach(ts, generator);
-    return run(ts, generator, record, result);
+    return run_linked(ts, generator, record, result);
 }
 
 static inline bool
@@ -218,8 +224,11 @@ is_generator(O v)
     return PyGen_CheckExact(v) || PyCoro_CheckExact(v);
 }
 
-/* From a SEND to the RESUME behind it: SEND, its cache, YIELD_VALUE. Behind that it jumps back. */
+/* Code units: a SEND and its cache; from a SEND to the RESUME behind it, with YIELD_VALUE in between; and from there to
+ * behind the jump back to SEND. */
+#define SEND_SIZE 2
 #define SEND_TO_RESUME 3
+#define RESUME_TO_END 2
 
 /* The generator that this one waits for and will resume when it is resumed itself, or NULL: also where somebody would be
  * told of that. */
@@ -239,17 +248,17 @@ delegate_of(TS ts, PyGenObject *generator)
     PyCodeObject *code = (PyCodeObject *)frame->f_executable;
     bool as_usual = (send == SEND || send == SEND_GEN) && at[-1].op.code == YIELD_VALUE
                     && (resume == RESUME || resume == RESUME_CHECK) && at[1].op.code == JUMP_BACKWARD_NO_INTERRUPT
-                    && at[1].op.arg == 2 + SEND_TO_RESUME
+                    && at[1].op.arg == RESUME_TO_END + SEND_TO_RESUME
                     && (ts->eval_breaker & ~_PY_EVAL_EVENTS_MASK) == code->_co_instrumentation_version;
     return as_usual ? (PyGenObject *)awaited : NULL;
 }
 
-/* Whether nobody is told that a linked generator, at its SEND, passes on what was yielded: what is told of is instrumented
- * at once where it runs. */
+/* Whether nobody is told that a linked generator, at its SEND, passes on what was yielded: where yields are told of, they
+ * are instrumented at once in all that runs. */
 static inline bool
 yields_unseen(F frame)
 {
-    return frame->instr_ptr[SEND_TO_RESUME - 1].op.code == YIELD_VALUE;
+    return frame->instr_ptr[SEND_SIZE].op.code == YIELD_VALUE;
 }
 
 /* What the current frame's generator waited for has done its part: it does its own. */
@@ -260,22 +269,24 @@ go_on_behind(TS ts, PyGenObject *generator, PySendResult status, O *result)
     const struct martlet_record *record = NULL;
     if (status == PYGEN_NEXT) {
         frame->localsplus[frame->stacktop++] = *result;
-        frame->instr_ptr += SEND_TO_RESUME - 1;
+        frame->instr_ptr += SEND_SIZE; /* YIELD_VALUE */
     }
     else if (status == PYGEN_RETURN) {
         frame->localsplus[frame->stacktop++] = *result;
-        frame->instr_ptr += 2 + frame->instr_ptr->op.arg;
+        frame->instr_ptr += SEND_SIZE + frame->instr_ptr->op.arg;
         record = enterable(ts, frame);
     }
     else {
         martlet_traceback(ts, frame);
+        /* Somebody may have come to watch meanwhile. The interpreter tells of the code unit in front. */
+        _PyEval_MonitorRaise(ts, frame, frame->instr_ptr - 1);
         if (!martlet_unwind(frame)) {
             ts->current_frame = frame->previous;
             _PyEval_FrameClearAndPop(ts, frame);
             return PYGEN_ERROR;
         }
     }
-    return run(ts, generator, record, result);
+    return run_linked(ts, generator, record, result);
 }
 
 /* Resumes a generator that waits for `delegate`. */
@@ -316,11 +327,15 @@ is_ours(TS ts, PyGenObject *generator, O sent)
     return generator->gi_frame_state < FRAME_EXECUTING && takes && martlet_enabled && ts->interp == home;
 }
 
-/* Whether those that wait may be skipped: nobody looks at what they do. */
+/* Whether those that wait may be skipped: nobody would be told of exceptions that come by them, which instruments
+ * nothing, and the interpreter runs them in no other way. */
 static inline bool
 may_skip(TS ts)
 {
-    return !ts->tracing && ts->interp->eval_frame == NULL && ts->py_recursion_remaining > 1 && !martlet_stack_low(ts);
+    const _Py_GlobalMonitors *monitors = &ts->interp->monitors;
+    return !ts->tracing && ts->interp->eval_frame == NULL && ts->py_recursion_remaining > 1 && !martlet_stack_low(ts)
+           && monitors->tools[PY_MONITORING_EVENT_RAISE] == 0
+           && monitors->tools[PY_MONITORING_EVENT_EXCEPTION_HANDLED] == 0;
 }
 
 static inline PySendResult

@@ -147,6 +147,7 @@ MARTLET_RUNTIME bool martlet_exit_due(uint32_t k);
 
 /* unwind.c */
 MARTLET_RUNTIME bool martlet_find_handler(PyCodeObject *code, int offset, int *depth, int *target, bool *lasti);
+MARTLET_RUNTIME bool martlet_unwind_from(F frame, int offset);
 MARTLET_RUNTIME bool martlet_unwind(F frame);
 MARTLET_RUNTIME void martlet_release_stack(F frame, int depth);
 

@@ -52,13 +52,14 @@ martlet_release_stack(F frame, int depth)
     }
 }
 
-/* With an exception set at frame->instr_ptr: true = the frame is ready to go on in its handler (the exception is on
- * its stack); false = no handler, the stack is empty, the exception is still set. */
+/* With an exception set that was raised at frame->instr_ptr and comes from the instruction at `offset`, which may have
+ * raised it again: true = the frame is ready to go on in its handler (the exception is on its stack); false = no handler,
+ * the stack is empty, the exception is still set. */
 bool
-martlet_unwind(F frame)
+martlet_unwind_from(F frame, int offset)
 {
     PyCodeObject *code = (PyCodeObject *)frame->f_executable;
-    int depth = 0, target = 0, offset = (int)(frame->instr_ptr - _PyCode_CODE(code));
+    int depth = 0, target = 0;
     bool lasti = false;
     if (!martlet_find_handler(code, offset, &depth, &target, &lasti)) {
         martlet_release_stack(frame, 0);
@@ -67,7 +68,7 @@ martlet_unwind(F frame)
     martlet_release_stack(frame, depth);
     O exception = PyErr_GetRaisedException();
     if (lasti) {
-        O number = PyLong_FromLong(offset);
+        O number = PyLong_FromLong((long)(frame->instr_ptr - _PyCode_CODE(code)));
         if (number == NULL) {
             Py_SETREF(exception, PyErr_GetRaisedException());
             number = Py_None; /* immortal; only the handler's own line number is lost */
@@ -77,4 +78,11 @@ martlet_unwind(F frame)
     frame->localsplus[frame->stacktop++] = exception;
     frame->instr_ptr = _PyCode_CODE(code) + target;
     return true;
+}
+
+/* The same of an exception that the instruction at frame->instr_ptr has raised. */
+bool
+martlet_unwind(F frame)
+{
+    return martlet_unwind_from(frame, (int)(frame->instr_ptr - _PyCode_CODE((PyCodeObject *)frame->f_executable)));
 }

@@ -41,8 +41,8 @@ fn is_due(gil: Gil<'_>, state: &mut State, func: Addr) -> bool {
         return false;
     }
     entry.calls += 1;
-    // The next call shall come by here, too.
-    entry.raw.set(|it| it.entered = 1);
+    // The next call shall come by here, too: that of a generator's code is where it goes on.
+    entry.raw.set(|it| it.entered = u8::from(it.resumable == 0));
     entry.raw.get().eager > 0 || entry.calls >= wanted
 }
 

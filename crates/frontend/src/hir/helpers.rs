@@ -190,7 +190,7 @@ helpers! {
     Suspend = "martlet_suspend" (frame) [Const32, Const32, Const32] -> Void ANY "";
     Send = "martlet_send" (ts) [Obj, Obj] -> Array ANY "run";
     GetYieldFromIter = "martlet_get_yield_from_iter" (frame) [Obj] -> New ANY "run";
-    GetAiter = "martlet_get_aiter" () [Obj] -> New ANY "run";
+    GetAiter = "martlet_get_aiter" () [Steal] -> New ANY "run";
     GetAnext = "martlet_get_anext" () [Obj] -> New ANY "run";
     IsAsyncStop = "martlet_is_async_stop" () [Obj] -> Bool BOOL "";
     BeforeAsyncWith = "martlet_before_async_with" (ts) [Steal] -> Array ANY "run";

@@ -4,7 +4,7 @@
 
 use super::gvn::{is_function, never_raises};
 use super::rewrite::map_slots;
-use crate::hir::{Block, Cfg, Def, Func, Inst, Op, Rep, Ret, Slot, StateId, Term, Value};
+use crate::hir::{Block, Cfg, Def, Func, Inst, Op, Raised, Rep, Ret, Slot, StateId, Term, Value};
 use cranelift_entity::SecondaryMap;
 
 /// Runs the pass.
@@ -214,7 +214,9 @@ fn before_block(
     dead: &mut dyn FnMut(Inst),
 ) -> bool {
     let data = &func.blocks[block];
-    let mut read = data.term.targets().any(|target| needed[target.block]);
+    // An exception that is raised again leaves the frame where it says that it is.
+    let is_again = matches!(&data.term, Term::Raise { raised, .. } if *raised == Raised::Again);
+    let mut read = is_again || data.term.targets().any(|target| needed[target.block]);
     for &inst in data.insts.iter().rev() {
         let op = func.insts[inst].op;
         if matches!(op, Op::SetIp(_)) {

@@ -107,7 +107,7 @@ pub(crate) struct Sight {
     pub(crate) plain: u8,
     pub(crate) observed: u8,
     pub(crate) at_start: u8,
-    pub(crate) inlined: u8,
+    pub(crate) in_place: u8,
 }
 
 unsafe extern "C" {

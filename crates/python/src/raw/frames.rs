@@ -44,9 +44,10 @@ impl Sight {
         self.0.plain != 0 && self.0.observed == 0
     }
 
-    /// Whether it is a generator's, which the interpreter has gone into from the frame below, without calling anything.
-    pub(crate) fn is_inlined(&self) -> bool {
-        self.0.inlined != 0
+    /// Whether it is a generator's that the interpreter has gone into from the frame below, without calling anything, or
+    /// that waits for another one.
+    pub(crate) fn is_resumed_in_place(&self) -> bool {
+        self.0.in_place != 0
     }
 
     /// Whether it was only just entered, or goes on.
@@ -123,7 +124,7 @@ fn look_from<const N: usize>(_gil: Gil<'_>, responsible: bool) -> Vec<Sight> {
         plain: 0,
         observed: 0,
         at_start: 0,
-        inlined: 0,
+        in_place: 0,
     }; N];
     // SAFETY: room for N sights.
     let n = unsafe { c::martlet_look(sights.as_mut_ptr(), N as u32, responsible) };

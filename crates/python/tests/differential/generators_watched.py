@@ -120,7 +120,63 @@ watch(
     lambda: sys.monitoring.set_events(tool, 0),
     lambda act: consume(6, act),
 )
+
+# Exceptions that come by those that wait instrument nothing.
+for name in ("RAISE", "EXCEPTION_HANDLED", "PY_UNWIND"):
+    event = getattr(sys.monitoring.events, name)
+    sys.monitoring.register_callback(
+        tool,
+        event,
+        lambda code, offset, error, name=name: code.co_name in NAMES
+        and events.append((name, code.co_name, offset, repr(error))),
+    )
+RAISED = sys.monitoring.events.RAISE | sys.monitoring.events.PY_UNWIND
+
+
+def fail():
+    raise KeyError("inside")
+
+
+def failing(act):
+    try:
+        return consume(6, act)
+    except KeyError as error:
+        return repr(error)
+
+
+def failing_task(act):
+    try:
+        return drive(waits(6, act))
+    except KeyError as error:
+        return repr(error)
+
+
+for call in failing, failing_task:
+    for turn in range(40):
+        call(nothing), call(fail)
+    sys.monitoring.set_events(tool, RAISED | sys.monitoring.events.EXCEPTION_HANDLED)
+    result = call(fail)
+    sys.monitoring.set_events(tool, 0)
+    print(result, events)
+    events.clear()
 sys.monitoring.free_tool_id(tool)
+
+# What left by an exception says where that was raised.
+def places(call):
+    try:
+        call()
+    except KeyError as error:
+        trace, found = error.__traceback__, []
+        while trace is not None:
+            frame = trace.tb_frame
+            found.append((frame.f_code.co_name, trace.tb_lineno, trace.tb_lasti, frame.f_lineno, frame.f_lasti))
+            trace = trace.tb_next
+        return found[1:]
+
+
+for turn in range(40):
+    left = places(lambda: consume(6, fail)), places(lambda: drive(waits(6, fail))), places(lambda: list(inner(4, fail)))
+print(left)
 
 # A generator that is suspended while tools come and go.
 suspended = [outer(12, nothing) for _ in range(4)]

@@ -226,7 +226,7 @@ impl Builder<'_> {
         }
         if self.infos[0].code.handler(self.offset).is_none() {
             // Of a loop version the interpreter unwinds the frame.
-            let is_whole = matches!(self.request.entry, EntryPoint::Start);
+            let is_whole = !matches!(self.request.entry, EntryPoint::Loop(_));
             return match is_whole && self.drops_one_by_one(0) {
                 true => Way::ToCaller,
                 false => out,

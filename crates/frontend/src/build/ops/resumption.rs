@@ -173,8 +173,8 @@ impl Builder<'_> {
         self.frames = frames;
         self.block = stopped;
         let iterator = self.pop_n(2)?.swap_remove(0);
-        self.drop_item(&Item::Val(object), instr.end)?;
         self.drop_item(&iterator, instr.end)?;
+        self.drop_item(&Item::Val(object), instr.end)?;
         Ok(Flow::Next)
     }
 
