@@ -68,13 +68,16 @@ MARTLET_CALL O martlet_get_yield_from_iter(F frame, O v)
     return PyGen_CheckExact(v) ? Py_NewRef(v) : PyObject_GetIter(v);
 }
 
-/* What `await v` waits for; new. `place` says whether v is what `__aenter__` (1) or `__aexit__` (2) gave.
+/* What `await v` waits for; new; steals v. `place` says whether v is what `__aenter__` (1) or `__aexit__` (2) gave.
  * Source: GET_AWAITABLE. */
 MARTLET_CALL O martlet_get_awaitable(TS ts, O v, int32_t place)
 {
     O iterator = _PyCoro_GetAwaitableIter(v);
     if (iterator == NULL) {
         _PyEval_FormatAwaitableError(ts, Py_TYPE(v), place);
+    }
+    Py_DECREF(v);
+    if (iterator == NULL) {
         return NULL;
     }
     if (PyCoro_CheckExact(iterator)) {

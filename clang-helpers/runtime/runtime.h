@@ -21,7 +21,7 @@ struct martlet_loop {
 struct martlet_record {
     martlet_body *cell;    /* entry of the function; NULL while it has no identity */
     PyCodeObject *code;    /* borrowed: the record dies with it */
-    uint32_t live;         /* installed versions that are entered as a function */
+    uint32_t live;         /* installed versions that are entered as a function, or where a generator goes on */
     uint32_t watched;      /* functions with this code that some version names */
     uint32_t saved_version; /* co_version from before the entry was installed */
     uint8_t entered;       /* functions with this code go through martlet_vectorcall */
@@ -36,7 +36,8 @@ struct martlet_record {
 
 /* What the C side asks of the extension. Filled once, before anything else here is used. */
 struct martlet_hooks {
-    /* First call of a function without a record, in the mode that compiles at the first call. */
+    /* First call of a function without a record, or first time that one of its generators goes on, in the mode that
+     * compiles at the first call. */
     void (*first_call)(PyFunctionObject *func, O const *args, Py_ssize_t n_args);
     /* A function that a version may name is being destroyed, or is about to get other code. */
     void (*function_died)(PyFunctionObject *func);

@@ -194,7 +194,7 @@ helpers! {
     GetAnext = "martlet_get_anext" () [Obj] -> New ANY "run";
     IsAsyncStop = "martlet_is_async_stop" () [Obj] -> Bool BOOL "";
     BeforeAsyncWith = "martlet_before_async_with" (ts) [Steal] -> Array ANY "run";
-    GetAwaitable = "martlet_get_awaitable" (ts) [Obj, Const32] -> New ANY "run";
+    GetAwaitable = "martlet_get_awaitable" (ts) [Steal, Const32] -> New ANY "run";
     // Items and slices.
     GetItem = "martlet_get_item" () [Obj, Obj] -> New ANY "run";
     SetItem = "martlet_set_item" () [Obj, Obj, Obj] -> Status ANY "run";

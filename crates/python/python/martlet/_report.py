@@ -46,6 +46,8 @@ REASONS = {
     "invalid": "something changed that the code relies on",
     "poll": "a signal, another thread, or a better version",
     "raised": "an exception",
+    "raised_again": "an exception that is raised once more",
+    "never_caught": "an exception whose handler had not run when this was compiled",
 }
 
 

@@ -12,7 +12,7 @@ use super::{Builder, Flow, Result};
 use crate::build::frame::{Item, Local, raw_kind};
 use crate::build::{Refusal, Work};
 use crate::bytecode::{Instr, Opcode};
-use crate::hir::{Block, HelperId, Kind, Op, Raised, StateId, Target, Term, Type, Value};
+use crate::hir::{Block, HelperId, Kind, Op, Raised, StateId, Term, Type, Value};
 use martlet_snapshot::EntryPoint;
 
 /// Where an exception goes.
@@ -102,19 +102,8 @@ impl Builder<'_> {
         }
         self.before_run();
         let is_again = self.helper(HelperId::Reraise, vec![]);
-        let [again, here] = [(); 2].map(|()| self.func.add_block(self.offset));
-        let to = |block| Target {
-            block,
-            args: vec![],
-        };
-        self.end(Term::Branch {
-            cond: is_again,
-            then: to(again),
-            other: to(here),
-            likely: Some(true),
-        });
+        let here = self.branch_on(is_again, Some(true));
         let frames = self.frames.clone();
-        self.block = again;
         self.leave_raised(Raised::Again)?;
         self.frames = frames;
         self.block = here;
