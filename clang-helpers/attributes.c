@@ -52,6 +52,12 @@ MARTLET_CALL struct martlet_pair martlet_load_method(TS ts, O v, O name)
     return (struct martlet_pair){method, NULL};
 }
 
+/* Whether v's attributes are its inline values. Its class has a managed dict. */
+MARTLET_INLINE bool has_inline_values(O v)
+{
+    return PyType_HasFeature(Py_TYPE(v), Py_TPFLAGS_INLINE_VALUES) && _PyObject_InlineValues(v)->valid;
+}
+
 MARTLET_INLINE bool has_type_version(O v, uint32_t type_version)
 {
     return Py_TYPE(v)->tp_version_tag == type_version;
@@ -96,12 +102,20 @@ MARTLET_HELPER O martlet_probe_slot(O v, uint32_t type_version, uint32_t offset)
     return MARTLET_LIKELY(has_type_version(v, type_version)) ? *(O *)((char *)v + offset) : NULL;
 }
 
-/* The value of `name` at entry `hint` of v's dict. Source: LOAD_ATTR_WITH_HINT. */
-MARTLET_HELPER O martlet_probe_with_hint(O v, O name, uint32_t type_version, uint32_t hint)
+/* v's own attribute `name`, where v's class has no such attribute. Objects with inline values have it at `index` of these
+ * (MARTLET_NO_INDEX: nobody knows), others probably at entry `hint` of their dict. Source: LOAD_ATTR_INSTANCE_VALUE,
+ * LOAD_ATTR_WITH_HINT. */
+MARTLET_HELPER O martlet_probe_own(O v, O name, uint32_t type_version, uint32_t index, uint32_t hint)
 {
-    PyDictObject *dict = MARTLET_LIKELY(has_type_version(v, type_version)) ? _PyObject_GetManagedDict(v) : NULL;
+    if (MARTLET_UNLIKELY(!has_type_version(v, type_version))) {
+        return NULL;
+    }
+    if (index != MARTLET_NO_INDEX && has_inline_values(v)) {
+        return _PyObject_InlineValues(v)->values[index];
+    }
+    PyDictObject *dict = _PyObject_GetManagedDict(v);
     O *entry = dict != NULL ? hinted_entry(dict, name, hint) : NULL;
-    return entry != NULL ? *entry : NULL;
+    return MARTLET_LIKELY(entry != NULL) ? *entry : martlet_probe_by_name(v, name);
 }
 
 /* The value at `index` of a module's dict. Source: LOAD_ATTR_MODULE. */

@@ -152,12 +152,12 @@ static bool own_attribute(O v, O name, O *value)
     return index >= -1;
 }
 
-/* v's own attribute `name`, borrowed, where v's class is the one with this version and has no such attribute; NULL (no
- * exception): not found. Source: _PyObject_GenericGetAttrWithDict. */
-MARTLET_CALL O martlet_probe_own(O v, O name, uint32_t type_version)
+/* v's own attribute `name`, borrowed, where v's class has no such attribute; NULL (no exception): not found.
+ * Source: _PyObject_GenericGetAttrWithDict. */
+MARTLET_CALL O martlet_probe_by_name(O v, O name)
 {
     O value;
-    return Py_TYPE(v)->tp_version_tag == type_version && own_attribute(v, name, &value) ? value : NULL;
+    return own_attribute(v, name, &value) ? value : NULL;
 }
 
 /* `of_class`, where v's class is the one with this version and has it under `name`, and v has nothing of its own there;

@@ -88,6 +88,9 @@ struct martlet_unit {
  * NULL with an exception set, or MARTLET_SENTINEL. */
 typedef O (*martlet_body)(TS ts, F frame);
 
+/* An attribute that is no inline value. */
+#define MARTLET_NO_INDEX UINT32_MAX
+
 /* A note of what was now an int and now a float: see notes.c. */
 #define MARTLET_NUMBER 17
 
@@ -108,6 +111,9 @@ struct martlet_float_ok {
 /* Calls a Python function with n arguments, the last of them named by `names`. Steals all but the names: what the frame
  * takes over dies when that drops it. New; NULL = exception. In entry.c of the runtime. */
 O martlet_call_function(TS ts, O callable, O *args, size_t n, O names);
+
+/* v's own attribute `name`, borrowed, where v's class has no such attribute; NULL (no exception): not found. In lookups.c. */
+O martlet_probe_by_name(O v, O name);
 
 /* The next item of a generator, whatever its state; new, or NULL with an exception set or not. In generators.c of the
  * runtime. */

@@ -34,6 +34,9 @@ const INLINE_FUNCTIONS: usize = 16;
 /// `LOAD_ATTR` and `STORE_ATTR` of 3.13 (`opcode_ids.h`).
 const LOAD_ATTR: u8 = 82;
 const STORE_ATTR: u8 = 108;
+/// Their specialised instructions with an entry of the object's dictionary, behind the class in the cache.
+const LOAD_ATTR_WITH_HINT: u8 = 202;
+const STORE_ATTR_WITH_HINT: u8 = 211;
 /// `BINARY_SUBSCR`, `STORE_SUBSCR` and `BINARY_OP`.
 const BINARY_SUBSCR: u8 = 5;
 const STORE_SUBSCR: u8 = 39;
@@ -45,6 +48,14 @@ fn expected_class(base: u8, units: &[u16]) -> Option<u32> {
     let is_specialised = units[0] as u8 != base;
     is_specialised.then(|| u32::from(units[2]) | u32::from(units[3]) << 16)
 }
+
+/// The class that a `LOAD_ATTR_WITH_HINT` or `STORE_ATTR_WITH_HINT` expects, and where among the entries of the objects'
+/// dictionaries.
+fn hint(units: &[u16]) -> Option<(u32, u16)> {
+    let has_hint = matches!(units[0] as u8, LOAD_ATTR_WITH_HINT | STORE_ATTR_WITH_HINT);
+    has_hint.then(|| (u32::from(units[2]) | u32::from(units[3]) << 16, units[4]))
+}
+
 /// Strings of at most so many characters are passed on with their text.
 const SHORT_TEXT: usize = 80;
 
@@ -377,6 +388,8 @@ impl<'a, 'py> Builder<'a, 'py> {
             })
             .collect();
         if let Some(entry) = self.state.codes.get_mut(&code.addr()) {
+            let hints = sites.iter().filter_map(|(at, ..)| hint(&adaptive[*at..]));
+            hints.for_each(|(class, _)| entry.classes.note_dictionary(class));
             for (at, _, _, expected) in &sites {
                 let noted = entry.notes.class_of(*at as u32, 0);
                 for version in expected.iter().chain(&noted) {
@@ -392,20 +405,29 @@ impl<'a, 'py> Builder<'a, 'py> {
             for type_version in seen {
                 let entry = self.state.codes.get(&code.addr());
                 let by_name = entry.is_some_and(|it| it.classes.have_dictionaries(type_version));
-                if let Some(place) = place_of(self.gil, type_version, name, stored)
-                    && known.len() < CodeSnapshot::MAX_CLASSES
-                    && (by_name || !matches!(place, code::Place::Own))
-                {
-                    known.extend(self.place(place)?.map(|place| SeenClass {
-                        type_version,
-                        place,
-                        by_name,
-                    }));
-                }
+                let found = place_of(self.gil, type_version, name, stored);
+                let (Some(place), true) = (found, known.len() < CodeSnapshot::MAX_CLASSES) else {
+                    continue;
+                };
+                // A dictionary that was made of inline values has their order.
+                let usual = match place {
+                    code::Place::InstanceValue(index) => index as u16,
+                    code::Place::Own if !by_name => continue,
+                    _ => 0,
+                };
+                let cached = hint(&adaptive[at..]).filter(|it| it.0 == type_version);
+                known.extend(self.place(place)?.map(|place| SeenClass {
+                    type_version,
+                    place,
+                    by_name: by_name.then_some(cached.map_or(usual, |it| it.1)),
+                }));
             }
             if !known.is_empty() {
                 all.push((at as u32, known));
             }
+        }
+        if let Some(entry) = self.state.codes.get_mut(&code.addr()) {
+            entry.classes.are_known();
         }
         Ok(all)
     }

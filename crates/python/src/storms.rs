@@ -177,11 +177,19 @@ pub(crate) enum Place {
     Local(u32),
 }
 
+/// The versions of the classes that were seen at one place.
+struct SeenAt {
+    place: Place,
+    classes: Vec<u32>,
+    /// How many of them the last version knows.
+    known: usize,
+}
+
 /// The versions of the classes that were seen. A version that nobody has any more says nothing; it is never another
 /// class's.
 #[derive(Default)]
 pub(crate) struct Classes {
-    seen: Vec<(Place, Vec<u32>)>,
+    seen: Vec<SeenAt>,
     /// Those of which objects were seen that have a dictionary of their own.
     with_dictionaries: Vec<u32>,
     /// A version was left often for an object of another class than it knew at one place: so it will be at others.
@@ -195,9 +203,9 @@ impl Classes {
         let mut all: Vec<u32> = expected.into_iter().collect();
         all.extend_from_slice(self.at(Place::Instr(offset)));
         let known = all.len();
-        for (_, seen) in &self.seen {
-            if seen.iter().any(|it| all[..known].contains(it)) {
-                all.extend_from_slice(seen);
+        for SeenAt { classes, .. } in &self.seen {
+            if classes.iter().any(|it| all[..known].contains(it)) {
+                all.extend_from_slice(classes);
             }
         }
         let mut once = std::collections::HashSet::new();
@@ -212,9 +220,17 @@ impl Classes {
         }
     }
 
-    /// Notes that versions were left often in front of an instruction, if that was for the classes of objects.
+    /// A version is made that knows all that were seen.
+    pub(crate) fn are_known(&mut self) {
+        for it in &mut self.seen {
+            it.known = it.classes.len();
+        }
+    }
+
+    /// Notes that versions were left often in front of an instruction, if that was for classes that they did not know.
     fn note_storm(&mut self, offset: u32) {
-        self.others_come |= !self.at(Place::Instr(offset)).is_empty();
+        let found = self.find(Place::Instr(offset));
+        self.others_come |= found.is_some_and(|it| it.known < it.classes.len());
     }
 
     /// Whether objects of other classes than are known must be expected.
@@ -227,19 +243,26 @@ impl Classes {
         self.with_dictionaries.contains(&type_version)
     }
 
+    fn find(&self, place: Place) -> Option<&SeenAt> {
+        self.seen.iter().find(|it| it.place == place)
+    }
+
     fn at(&self, place: Place) -> &[u32] {
-        let found = self.seen.iter().find(|it| it.0 == place);
-        found.map_or(&[], |it| &it.1)
+        self.find(place).map_or(&[], |it| &it.classes)
     }
 
     /// Notes a class.
     pub(crate) fn note(&mut self, place: Place, type_version: u32) {
-        let index = self.seen.iter().position(|it| it.0 == place);
+        let index = self.seen.iter().position(|it| it.place == place);
         let index = index.unwrap_or_else(|| {
-            self.seen.push((place, Vec::new()));
+            self.seen.push(SeenAt {
+                place,
+                classes: Vec::new(),
+                known: 0,
+            });
             self.seen.len() - 1
         });
-        let seen = &mut self.seen[index].1;
+        let seen = &mut self.seen[index].classes;
         if seen.len() < MAX_CLASSES && !seen.contains(&type_version) {
             seen.push(type_version);
         }

@@ -171,10 +171,10 @@ pub struct SeenClass {
     pub type_version: u32,
     /// Where the attribute is.
     pub place: Place,
-    /// Some of its objects have dictionaries of their own, where the attribute must be looked for by its name: what stands
-    /// in `place` of an object's own is no more than where others have it.
+    /// Some of its objects have dictionaries of their own, where the attribute must be looked for by its name, first at this
+    /// entry: an inline value is no more than where others have it.
     #[serde(default)]
-    pub by_name: bool,
+    pub by_name: Option<u16>,
 }
 
 /// Where the objects of a class have an attribute.

@@ -238,8 +238,7 @@ helpers! {
     GetAttrOwned = "martlet_get_attr_owned" () [Steal, Obj] -> New ANY "run";
     ProbeInstanceValue = "martlet_probe_instance_value" () [Obj, Const32, Const32] -> BorrowedOrNull ANY "";
     ProbeSlot = "martlet_probe_slot" () [Obj, Const32, Const32] -> BorrowedOrNull ANY "";
-    ProbeWithHint = "martlet_probe_with_hint" () [Obj, Obj, Const32, Const32] -> BorrowedOrNull ANY "";
-    ProbeOwn = "martlet_probe_own" () [Obj, Obj, Const32] -> BorrowedOrNull ANY "";
+    ProbeOwn = "martlet_probe_own" () [Obj, Obj, Const32, Const32, Const32] -> BorrowedOrNull ANY "";
     ProbeNotOwn = "martlet_probe_not_own" () [Obj, Obj, Const32, Obj] -> BorrowedOrNull ANY "";
     ProbeModuleValue = "martlet_probe_module_value" () [Obj, Const32, Const32] -> BorrowedOrNull ANY "";
     ProbeMethodWithValues = "martlet_probe_method_with_values" () [Obj, Const32, Const32, Obj] -> BorrowedOrNull ANY "";

@@ -635,7 +635,6 @@ fn reads_attribute(helper: HelperId) -> bool {
         helper,
         HelperId::ProbeInstanceValue
             | HelperId::ProbeSlot
-            | HelperId::ProbeWithHint
             | HelperId::ProbeOwn
             | HelperId::ProbeNotOwn
             | HelperId::ProbeModuleValue

@@ -17,8 +17,6 @@ use martlet_snapshot::{CodeSnapshot, Effort, ObjId, Object, Place, SeenClass, Si
 enum Case {
     /// Of objects of a class.
     Class(SeenClass),
-    /// Of objects of a class: an entry of their dictionaries.
-    Hint { type_version: u32, hint: u16 },
     /// A method of objects of a class that have no dictionary yet.
     LazyDict { type_version: u32, object: ObjId },
     /// Of a module: an entry of its dictionary, and what stands there.
@@ -35,13 +33,16 @@ impl Case {
     /// The version of the objects' class.
     fn type_version(&self) -> Option<u32> {
         match self {
-            Self::Class(SeenClass { type_version, .. })
-            | Self::Hint { type_version, .. }
-            | Self::LazyDict { type_version, .. } => Some(*type_version),
+            Self::Class(SeenClass { type_version, .. }) | Self::LazyDict { type_version, .. } => {
+                Some(*type_version)
+            }
             Self::Module { .. } | Self::Type { .. } => None,
         }
     }
 }
+
+/// `MARTLET_NO_INDEX` of the helpers: an attribute is no inline value.
+const NO_INDEX: u32 = u32::MAX;
 
 /// The versions of classes that are told apart.
 fn versions_of(cases: &[Case]) -> Vec<u32> {
@@ -87,16 +88,27 @@ impl Builder<'_> {
         }
         let next = self.func.add_block(self.offset);
         let value = self.func.add_param(next, Rep::Obj, Type::ANY);
+        let meet = |b: &mut Self, value| {
+            let args = vec![value];
+            b.end(Term::Jump(Target { block: next, args }));
+        };
         self.each_class(&versions_of(&cases), exits, object, |b, index| {
             let value = b.attr_of(cases[index], object, name);
-            b.end(Term::Jump(Target {
-                block: next,
-                args: vec![value],
-            }));
+            b.release(object);
+            meet(b, value);
             Ok(())
         })?;
+        if !exits && self.is_inlined() {
+            self.go_on_generally();
+        } else if !exits {
+            let block = self.block;
+            self.func.blocks[block].cold = self.failures() == 0;
+            if let Some(value) = self.attr_generally(instr, object, name) {
+                meet(self, value);
+            }
+            self.forget_cached();
+        }
         self.block = next;
-        self.release(object);
         self.push_value(value);
         Ok(Some(Flow::Next))
     }
@@ -124,6 +136,9 @@ impl Builder<'_> {
             b.told_apart.insert(callable);
             b.jump(instr.end)
         })?;
+        if !exits {
+            self.go_on_generally();
+        }
         Ok(Some(Flow::Ended))
     }
 
@@ -172,6 +187,9 @@ impl Builder<'_> {
                 _ => b.jump(instr.end),
             }
         })?;
+        if !exits {
+            self.go_on_generally();
+        }
         Ok(Some(Flow::Ended))
     }
 
@@ -223,7 +241,7 @@ impl Builder<'_> {
             Case::Class(SeenClass {
                 type_version,
                 place,
-                by_name: false,
+                by_name: None,
             })
         };
         Some(match instr.special? {
@@ -235,7 +253,6 @@ impl Builder<'_> {
                 type_version,
                 offset,
             } => class(type_version, Place::Slot { offset }),
-            Special::LoadAttrWithHint { type_version, hint } => Case::Hint { type_version, hint },
             Special::LoadAttrModule {
                 keys_version,
                 index,
@@ -314,7 +331,14 @@ impl Builder<'_> {
         self.snapshot().meets_other_classes && !self.is_inlined()
     }
 
-    /// Does something in a block for each class. Other classes exit, or go the general way.
+    /// The bytecode at hand is done in the general way, for the objects of other classes.
+    fn go_on_generally(&mut self) {
+        let frames = std::mem::replace(&mut self.frames, self.before.clone());
+        self.go_on(true);
+        self.frames = frames;
+    }
+
+    /// Does something in a block for each class. Other classes exit, or go on in the block that is at hand then.
     fn each_class(
         &mut self,
         versions: &[u32],
@@ -339,11 +363,6 @@ impl Builder<'_> {
                 self.block = other;
             }
         }
-        if !exits {
-            let frames = std::mem::replace(&mut self.frames, self.before.clone());
-            self.go_on(true);
-            self.frames = frames;
-        }
         Ok(())
     }
 
@@ -357,34 +376,24 @@ impl Builder<'_> {
     /// The attribute; exits where it is not there.
     fn attr_of(&mut self, case: Case, object: Value, name: Value) -> Value {
         match case {
-            Case::Class(SeenClass {
-                type_version,
-                place,
-                by_name,
-            }) => {
+            Case::Class(class) => {
+                let SeenClass {
+                    type_version,
+                    place,
+                    by_name,
+                } = class;
+                if let Some((helper, args)) = self.own_place(class, object, name) {
+                    return self.probe(helper, args, Type::ANY);
+                }
                 let version = self.number(type_version);
                 match place {
-                    Place::InstanceValue { .. } | Place::Own if by_name => {
-                        let args = vec![object, name, version];
-                        self.probe(HelperId::ProbeOwn, args, Type::ANY)
-                    }
                     Place::Method { object: id, .. } | Place::ClassValue { object: id, .. }
-                        if by_name =>
+                        if by_name.is_some() =>
                     {
                         let ty = self.type_of_known(id);
                         let of_class = self.constant(id);
                         let args = vec![object, name, version, of_class];
                         self.probe(HelperId::ProbeNotOwn, args, ty)
-                    }
-                    Place::InstanceValue { index } => {
-                        let index = self.number(index.into());
-                        let args = vec![object, version, index];
-                        self.probe(HelperId::ProbeInstanceValue, args, Type::ANY)
-                    }
-                    Place::Slot { offset } => {
-                        let offset = self.number(offset.into());
-                        let args = vec![object, version, offset];
-                        self.probe(HelperId::ProbeSlot, args, Type::ANY)
                     }
                     Place::Method {
                         keys_version,
@@ -396,11 +405,6 @@ impl Builder<'_> {
                     } => self.of_class(object, version, keys_version, of_class),
                     _ => unreachable!("every place is known"),
                 }
-            }
-            Case::Hint { type_version, hint } => {
-                let (version, hint) = (self.number(type_version), self.number(hint.into()));
-                let args = vec![object, name, version, hint];
-                self.probe(HelperId::ProbeWithHint, args, Type::ANY)
             }
             Case::LazyDict {
                 type_version,
@@ -439,23 +443,33 @@ impl Builder<'_> {
         if self.request.mode.effort != Effort::Quick || self.is_inlined() {
             return None;
         }
-        let version = self.number(class.type_version);
-        let (helper, args) = match class.place {
-            Place::InstanceValue { .. } | Place::Own if class.by_name => {
-                (HelperId::ProbeOwn, vec![object, name, version])
-            }
-            Place::InstanceValue { index } => {
-                let index = self.number(index.into());
-                (HelperId::ProbeInstanceValue, vec![object, version, index])
-            }
-            Place::Slot { offset } => {
-                let offset = self.number(offset.into());
-                (HelperId::ProbeSlot, vec![object, version, offset])
-            }
-            _ => return None,
-        };
+        let (helper, args) = self.own_place(class, object, name)?;
         let op = Op::Call { helper, outputs: 0 };
         Some(self.emit(op, args, Type::of(Kind::all())))
+    }
+
+    /// The probe of an object's own attribute; none where that is the class's.
+    fn own_place(
+        &mut self,
+        class: SeenClass,
+        object: Value,
+        name: Value,
+    ) -> Option<(HelperId, Vec<Value>)> {
+        let index = match (class.place, class.by_name) {
+            (Place::InstanceValue { index }, _) => index.into(),
+            (Place::Own, Some(_)) => NO_INDEX,
+            (Place::Slot { offset }, _) => offset.into(),
+            _ => return None,
+        };
+        let (version, index) = (self.number(class.type_version), self.number(index));
+        Some(match (class.place, class.by_name) {
+            (Place::Slot { .. }, _) => (HelperId::ProbeSlot, vec![object, version, index]),
+            (_, None) => (HelperId::ProbeInstanceValue, vec![object, version, index]),
+            (_, Some(hint)) => {
+                let hint = self.number(hint.into());
+                (HelperId::ProbeOwn, vec![object, name, version, index, hint])
+            }
+        })
     }
 
     fn type_of_known(&self, id: ObjId) -> Type {

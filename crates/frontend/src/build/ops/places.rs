@@ -47,7 +47,7 @@ impl Place {
     /// The same for a class that exits have seen.
     pub(super) fn of_class(class: &SeenClass) -> Option<(Self, u32)> {
         let (kind, index) = match class.place {
-            _ if class.by_name => return None,
+            _ if class.by_name.is_some() => return None,
             martlet_snapshot::Place::InstanceValue { index } => (PlaceKind::Value, index),
             martlet_snapshot::Place::Slot { offset } => (PlaceKind::Slot, offset),
             _ => return None,

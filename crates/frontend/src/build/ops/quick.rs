@@ -16,6 +16,16 @@ struct General {
     negates: bool,
 }
 
+impl General {
+    fn attr(object: Value, name: Value) -> Self {
+        Self {
+            helper: HelperId::GetAttrOwned,
+            args: vec![object, name],
+            negates: false,
+        }
+    }
+}
+
 type Understood = std::result::Result<Option<Flow>, Refusal>;
 
 impl Builder<'_> {
@@ -35,12 +45,21 @@ impl Builder<'_> {
 
     /// An attribute that a probe has found, or else what the general way gives.
     pub(super) fn attr_or(&mut self, instr: &Instr, object: Value, name: Value, found: Value) {
-        let general = General {
-            helper: HelperId::GetAttrOwned,
-            args: vec![object, name],
-            negates: false,
-        };
-        self.found_or(instr, found, &[object], general);
+        self.found_or(instr, found, &[object], General::attr(object, name));
+    }
+
+    /// An attribute in the general way, on the block at hand alone. The object is let go of.
+    pub(super) fn attr_generally(
+        &mut self,
+        instr: &Instr,
+        object: Value,
+        name: Value,
+    ) -> Option<Value> {
+        let (frames, boxes) = (self.frames.clone(), self.boxes.clone());
+        let general = General::attr(object, name);
+        let value = self.generally(instr, general, Type::ANY);
+        (self.frames, self.boxes) = (frames, boxes);
+        value
     }
 
     /// `container[key] = value`, probably of a dictionary.
