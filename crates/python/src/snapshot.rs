@@ -34,7 +34,10 @@ const INLINE_FUNCTIONS: usize = 16;
 /// `LOAD_ATTR` and `STORE_ATTR` of 3.13 (`opcode_ids.h`).
 const LOAD_ATTR: u8 = 82;
 const STORE_ATTR: u8 = 108;
-/// Their specialised instructions with an entry of the object's dictionary, behind the class in the cache.
+/// Those that expect a class itself, or a module.
+const LOAD_ATTR_CLASS: u8 = 191;
+const LOAD_ATTR_MODULE: u8 = 197;
+/// Those with an entry of the object's dictionary, behind the class in the cache.
 const LOAD_ATTR_WITH_HINT: u8 = 202;
 const STORE_ATTR_WITH_HINT: u8 = 211;
 /// `BINARY_SUBSCR`, `STORE_SUBSCR` and `BINARY_OP`.
@@ -42,11 +45,12 @@ const BINARY_SUBSCR: u8 = 5;
 const STORE_SUBSCR: u8 = 39;
 const BINARY_OP: u8 = 45;
 
-/// The version of the class that a specialised `LOAD_ATTR` or `STORE_ATTR` expects: the second field of its cache
-/// (`_PyAttrCache` and `_PyLoadMethodCache` of `pycore_code.h`).
+/// The version of the class of objects that a specialised `LOAD_ATTR` or `STORE_ATTR` expects: the second field of its
+/// cache (`_PyAttrCache` and `_PyLoadMethodCache` of `pycore_code.h`).
 fn expected_class(base: u8, units: &[u16]) -> Option<u32> {
-    let is_specialised = units[0] as u8 != base;
-    is_specialised.then(|| u32::from(units[2]) | u32::from(units[3]) << 16)
+    let opcode = units[0] as u8;
+    let is_of_objects = opcode != base && !matches!(opcode, LOAD_ATTR_CLASS | LOAD_ATTR_MODULE);
+    is_of_objects.then(|| u32::from(units[2]) | u32::from(units[3]) << 16)
 }
 
 /// The class that a `LOAD_ATTR_WITH_HINT` or `STORE_ATTR_WITH_HINT` expects, and where among the entries of the objects'
