@@ -143,6 +143,49 @@ MARTLET_HELPER O martlet_probe_method_no_dict(O v, uint32_t type_version, O meth
     return MARTLET_LIKELY(has_type_version(v, type_version)) ? method : NULL;
 }
 
+/* What CPython's method cache has of a class under a name, borrowed, in `found`; NULL: the class has nothing there.
+ * False: the cache does not tell. Source: _PyType_LookupRef. */
+MARTLET_INLINE bool in_method_cache(TS ts, PyTypeObject *type, O name, O *found)
+{
+    uint32_t version = type->tp_version_tag;
+    uint32_t index = (version ^ (uint32_t)((uintptr_t)name >> 3)) & ((1u << MCACHE_SIZE_EXP) - 1);
+    const struct type_cache_entry *entry = &ts->interp->types.type_cache.hashtable[index];
+    *found = entry->value;
+    return version != 0 && entry->version == version && entry->name == name;
+}
+
+/* What class v has under a name, borrowed, where that is what v.name goes by: NULL where v is no class, has nothing there,
+ * or its metaclass has a say, and where the method cache does not tell. Source: _Py_type_getattro. */
+MARTLET_INLINE O of_class(TS ts, O v, O name)
+{
+    PyTypeObject *meta = Py_TYPE(v);
+    if (MARTLET_UNLIKELY(!PyType_Check(v) || meta->tp_getattro != PyType_Type.tp_getattro)) {
+        return NULL;
+    }
+    O own;
+    O of_meta;
+    bool known = in_method_cache(ts, meta, name, &of_meta) && of_meta == NULL &&
+                 in_method_cache(ts, (PyTypeObject *)v, name, &own);
+    return known ? own : NULL;
+}
+
+/* v.name, where v is a class that has there what is no descriptor. */
+MARTLET_CALL O martlet_probe_class_value(TS ts, O v, O name)
+{
+    O own = of_class(ts, v, name);
+    return own != NULL && Py_TYPE(own)->tp_descr_get == NULL ? own : NULL;
+}
+
+/* `function`, where v is a class that has it there as a class method (as a static method with `is_static`). Source:
+ * cm_descr_get, sm_descr_get. */
+MARTLET_CALL O martlet_probe_wrapped(TS ts, O v, O name, O function, uint32_t is_static)
+{
+    PyTypeObject *wrapper = is_static ? &PyStaticMethod_Type : &PyClassMethod_Type;
+    O own = of_class(ts, v, name);
+    bool hit = own != NULL && Py_IS_TYPE(own, wrapper) && ((struct martlet_wrapper *)own)->callable == function;
+    return MARTLET_LIKELY(hit) ? function : NULL;
+}
+
 /* Whether an object whose class may give it a dict has none yet. */
 MARTLET_INLINE bool has_no_dict_yet(O v)
 {

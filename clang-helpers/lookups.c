@@ -29,7 +29,13 @@ static Py_hash_t quiet_hash(O key)
     return type->tp_hash == PyBaseObject_Type.tp_hash ? Py_HashPointer(key) : -1;
 }
 
-/* Whether two keys of the same hash are equal: 0, 1; -1 (no exception): Python code may have a say. */
+/* Whether an object is of a class whose objects are never equal to a string. */
+MARTLET_INLINE bool is_never_str(O v)
+{
+    return PyLong_CheckExact(v) || PyFloat_CheckExact(v) || PyBool_Check(v) || v == Py_None || PyTuple_CheckExact(v);
+}
+
+/* Whether two objects are equal: 0, 1; -1 (no exception): Python code may have a say. */
 static int quietly_equal(O a, O b)
 {
     if (MARTLET_LIKELY(a == b)) {
@@ -42,7 +48,8 @@ static int quietly_equal(O a, O b)
     if (ints && martlet_inline_int_is_compact(a) && martlet_inline_int_is_compact(b)) {
         return martlet_inline_int_compact_value(a) == martlet_inline_int_compact_value(b);
     }
-    return -1;
+    bool differ = (PyUnicode_CheckExact(a) && is_never_str(b)) || (PyUnicode_CheckExact(b) && is_never_str(a));
+    return differ ? 0 : -1;
 }
 
 /* Where a key is: the place of its value, or why there is none. */
@@ -232,13 +239,29 @@ static int set_has(PySetObject *set, O key)
     }
 }
 
-/* key in container, of an exact dict, set or frozenset. ok = 0: ask in the general way. Source: CONTAINS_OP_DICT,
- * CONTAINS_OP_SET. */
+/* Whether a key is one of some items: 0, 1; -1 (no exception): Python code has a say. Source: list_contains. */
+static int items_have(O const *items, Py_ssize_t n, O key)
+{
+    for (Py_ssize_t i = 0; i < n; i++) {
+        int has = quietly_equal(items[i], key);
+        if (has != 0) {
+            return has;
+        }
+    }
+    return 0;
+}
+
+/* key in container, of an exact dict, set, frozenset, list or tuple. ok = 0: ask in the general way.
+ * Source: CONTAINS_OP_DICT, CONTAINS_OP_SET, list_contains, tuplecontains. */
 MARTLET_CALL struct martlet_int_ok martlet_quick_contains(O container, O key)
 {
     if (PyDict_CheckExact(container)) {
         struct place found = find_any(container, key);
         return (struct martlet_int_ok){found.value != NULL, !found.unknown};
+    }
+    if (PyList_CheckExact(container) || PyTuple_CheckExact(container)) {
+        int is_one = items_have(PySequence_Fast_ITEMS(container), PySequence_Fast_GET_SIZE(container), key);
+        return (struct martlet_int_ok){is_one == 1, is_one >= 0};
     }
     int has = PySet_CheckExact(container) || PyFrozenSet_CheckExact(container) ? set_has((PySetObject *)container, key)
                                                                                 : -1;

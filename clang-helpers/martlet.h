@@ -88,6 +88,12 @@ struct martlet_unit {
  * NULL with an exception set, or MARTLET_SENTINEL. */
 typedef O (*martlet_body)(TS ts, F frame);
 
+/* What classmethod and staticmethod objects begin with (funcobject.c). */
+struct martlet_wrapper {
+    PyObject ob_base;
+    PyObject *callable;
+};
+
 /* An attribute that is no inline value. */
 #define MARTLET_NO_INDEX UINT32_MAX
 

@@ -3,7 +3,7 @@
  * Code that was compiled quickly notes the classes of operands wherever it does something in the general way; the next
  * version is made for them. A note is one word: how crates/snapshot's `Seen` numbers the class (of an array, 256 and its
  * typecode; of what was now an int and now a float, MARTLET_NUMBER), MARTLET_MIXED if another one was seen before, and in
- * the upper half the version of a class of Python's.
+ * the upper half the version of a class of Python's: of the value, or the value itself.
  */
 #include "inline.h"
 
@@ -19,6 +19,9 @@ MARTLET_INLINE bool is_number(uint64_t seen)
 {
     return seen == MARTLET_INT || seen == MARTLET_FLOAT || seen == MARTLET_NUMBER;
 }
+
+/* A value that is a class itself. */
+#define MARTLET_CLASS 18
 
 /* The class of a live value, numbered as crates/snapshot's `Seen`; of an array, 256 and its typecode. v may be NULL. */
 MARTLET_CALL uint32_t martlet_seen(O v)
@@ -46,14 +49,18 @@ MARTLET_CALL uint32_t martlet_seen(O v)
             return numbers[i];
         }
     }
+    if (PyType_Check(v)) {
+        return MARTLET_CLASS;
+    }
     char code = martlet_array_code(v);
     return code != 0 ? 256 + (uint8_t)code : 14;
 }
 
-/* The class of a live value as a note. */
+/* The class of a live value as a note; of a class, itself. */
 MARTLET_CALL uint64_t martlet_class_word(O v)
 {
-    uint32_t version = PyType_HasFeature(Py_TYPE(v), Py_TPFLAGS_HEAPTYPE) ? Py_TYPE(v)->tp_version_tag : 0;
+    PyTypeObject *class = PyType_Check(v) ? (PyTypeObject *)v : Py_TYPE(v);
+    uint32_t version = PyType_HasFeature(class, Py_TPFLAGS_HEAPTYPE) ? class->tp_version_tag : 0;
     return (uint64_t)version << 32 | martlet_seen(v);
 }
 

@@ -434,6 +434,29 @@ martlet_place_of(uint32_t type_version, O name, bool stored, uint32_t *detail, O
     return Py_TYPE(found)->tp_descr_get == NULL ? PLACE_CLASS_VALUE : PLACE_NONE;
 }
 
+/* The Python function that the class with this version has under a name as a class method or static method, borrowed; NULL:
+ * none. */
+MARTLET_RUNTIME O
+martlet_wrapped_function(uint32_t type_version, O name, bool *is_static)
+{
+    PyTypeObject *type = type_version != 0 ? type_with_version(type_version) : NULL;
+    O found = type != NULL ? _PyType_Lookup(type, name) : NULL;
+    if (found == NULL) {
+        return NULL;
+    }
+    PyTypeObject *wrapper = Py_TYPE(found);
+    *is_static = wrapper == &PyStaticMethod_Type;
+    if (!*is_static && wrapper != &PyClassMethod_Type) {
+        return NULL;
+    }
+    /* `__func__` stands where the helpers expect it. */
+    if (wrapper->tp_members[0].offset != offsetof(struct martlet_wrapper, callable)) {
+        return NULL;
+    }
+    O callable = ((struct martlet_wrapper *)found)->callable;
+    return callable != NULL && PyFunction_Check(callable) ? callable : NULL;
+}
+
 static O
 lookup(PyTypeObject *type, const char *name)
 {

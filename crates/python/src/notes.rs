@@ -22,7 +22,7 @@ pub(crate) struct Notes {
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Note {
     seen: Seen,
-    /// The version of its class, if that is one of Python's.
+    /// The version of its class, if that is one of Python's; of a class, its own.
     type_version: u32,
 }
 
@@ -77,7 +77,15 @@ impl Notes {
     /// The version of the only class of Python's that an operand was of.
     pub(crate) fn class_of(&self, offset: u32, operand: u32) -> Option<u32> {
         let note = self.operands.get(&(offset, operand))?;
-        (note.type_version != 0).then_some(note.type_version)
+        let is_of_python = note.type_version != 0 && note.seen != Seen::Class;
+        is_of_python.then_some(note.type_version)
+    }
+
+    /// The version of the only class of Python's that an operand was itself.
+    pub(crate) fn class_itself(&self, offset: u32, operand: u32) -> Option<u32> {
+        let note = self.operands.get(&(offset, operand))?;
+        let is_it = note.type_version != 0 && note.seen == Seen::Class;
+        is_it.then_some(note.type_version)
     }
 }
 

@@ -19,7 +19,7 @@ use crate::compiler::Source;
 use crate::notes;
 use crate::raw::code::{
     self, Code, SiteKind, begin_snapshot, instructions_with_args, operator_method, place_of,
-    special_method,
+    special_method, wrapped_function,
 };
 use crate::raw::objects::{Kind, describe, is_leaf, is_plain_constant, str_of};
 use crate::raw::{Addr, Gil, functions};
@@ -273,6 +273,7 @@ impl<'a, 'py> Builder<'a, 'py> {
             let Some((kind, object)) = code.site(&adaptive[at..], oparg, dicts) else {
                 let method = match base[2 * at] {
                     BINARY_OP => self.operator(code, at as u32, oparg)?,
+                    LOAD_ATTR if oparg & 1 != 0 => self.wrapped(code, at as u32, oparg >> 1)?,
                     opcode => self.method_of_container(code, opcode, at as u32)?,
                 };
                 sites.extend(method.map(|it| (at as u32, it)));
@@ -339,6 +340,23 @@ impl<'a, 'py> Builder<'a, 'py> {
             function,
             reflected: left == 0,
             other,
+        }))
+    }
+
+    /// The Python function behind a class method or static method, for the class that was noted.
+    fn wrapped(&mut self, code: &Code, offset: u32, name: u32) -> PyResult<Option<Site>> {
+        let entry = self.state.codes.get(&code.addr());
+        let Some(class) = entry.and_then(|it| it.notes.class_itself(offset, 0)) else {
+            return Ok(None);
+        };
+        let name = self.items(Addr::from_ptr(code.view().names))?[name as usize];
+        let Some((function, is_static)) = wrapped_function(self.gil, class, name) else {
+            return Ok(None);
+        };
+        let function = self.object(function)?;
+        Ok(self.table.nameable(function).map(|_| Site::Wrapped {
+            function,
+            is_static,
         }))
     }
 

@@ -126,6 +126,8 @@ pub enum Seen {
     Other,
     /// Exact `int` now and exact `float` then. Never of a value at hand.
     Number,
+    /// A class itself.
+    Class,
 }
 
 /// Feedback of one bytecode that needed the interpreter to resolve: what its inline cache points at.
@@ -143,6 +145,13 @@ pub enum Site {
     Descriptor(ObjId),
     /// A call: the Python function that was called last; of a class, its `__init__`.
     Callee(ObjId),
+    /// `LOAD_ATTR` of a class: the Python function behind the class method or static method that it has there.
+    Wrapped {
+        /// The function.
+        function: ObjId,
+        /// Whether the class is not passed.
+        is_static: bool,
+    },
     /// `BINARY_SUBSCR` or `STORE_SUBSCR`: the Python function that the container's class has for it.
     Method {
         /// `tp_version_tag` of the class.

@@ -66,6 +66,7 @@ impl Builder<'_> {
     ) -> Option<Value> {
         if op.effects().may_run {
             self.stored.clear();
+            self.classes.clear();
         }
         let inst = self.func.make_inst(op, args, state, ty, self.offset);
         self.func.inlined_from[inst] = self.inlined_from();
@@ -574,6 +575,7 @@ impl Builder<'_> {
     /// only lent: nothing borrowed from locals is kept.
     pub(super) fn forget_cached(&mut self) {
         self.stored.clear();
+        self.classes.clear();
         for local in &mut self.frames[0].locals {
             if let Local::Memory { cached, .. } = local {
                 *cached = None;

@@ -95,6 +95,8 @@ struct Work {
     block: Block,
     frames: Vec<Frame>,
     offset: u32,
+    /// The classes of objects on the one way that leads there.
+    classes: HashMap<Value, u32>,
     /// The bytecode that it begins with is done in the general way.
     plain: bool,
     /// The bytecode has raised an exception that this frame handles.
@@ -126,6 +128,8 @@ struct Builder<'a> {
     payloads: HashMap<Value, Value>,
     /// The raw numbers that were stored to places, valid while nothing runs in the current run of blocks.
     stored: HashMap<(Value, Place), Value>,
+    /// The versions of the classes of objects that were found out, valid while nothing runs on the way at hand.
+    classes: HashMap<Value, u32>,
     /// What a value probably is.
     hints: HashMap<Value, Kind>,
     /// Bytecodes translated before versions get scarce: about twice what there is.
@@ -191,6 +195,7 @@ impl<'a> Builder<'a> {
             boxes: HashMap::new(),
             payloads: HashMap::new(),
             stored: HashMap::new(),
+            classes: HashMap::new(),
             hints: HashMap::new(),
             affordable: 40 + request.codes[0].code.len() as u32 / 2,
             avoid: request.avoid.iter().fold(HashMap::new(), |mut failed, it| {
@@ -219,6 +224,7 @@ impl<'a> Builder<'a> {
             self.frames = work.frames;
             self.boxes.clear();
             self.stored.clear();
+            self.classes = work.classes;
             self.plain = work.plain.then(|| (self.frame().code as u32, work.offset));
             if work.caught {
                 self.catch_at(work.offset)?;

@@ -83,7 +83,8 @@ impl Builder<'_> {
     }
 
     /// Shapes do not tell apart what only multiplies versions: whether the memory of a variable agrees with its raw
-    /// value at the moment, and whether one that holds objects is still unbound.
+    /// value at the moment, and, in front of a loop that stores to it, whether one that holds objects is bound: it is
+    /// wherever it is read.
     fn forget_details(&mut self, offset: u32) {
         let info = &self.infos[0];
         let assigned = info.assigned_around(offset);
@@ -95,7 +96,9 @@ impl Builder<'_> {
             match local {
                 Local::Raw { synced, .. } => *synced = false,
                 Local::Memory { ty, .. }
-                    if in_loop && ty.kinds == Kind::NULL && !is_number(info.hints[index]) =>
+                    if in_loop
+                        && (ty.kinds == Kind::NULL || ty.kinds == Kind::ANY)
+                        && !is_number(info.hints[index]) =>
                 {
                     *ty = Type::of(Kind::all());
                 }
@@ -129,6 +132,7 @@ impl Builder<'_> {
             block,
             frames: self.frames.clone(),
             offset,
+            classes: self.classes.clone(),
             plain: false,
             caught: false,
         });
@@ -148,6 +152,7 @@ impl Builder<'_> {
             block,
             frames,
             offset,
+            classes: HashMap::new(),
             plain: false,
             caught: false,
         });

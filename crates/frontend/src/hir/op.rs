@@ -637,6 +637,8 @@ fn reads_attribute(helper: HelperId) -> bool {
             | HelperId::ProbeSlot
             | HelperId::ProbeOwn
             | HelperId::ProbeNotOwn
+            | HelperId::ProbeClassValue
+            | HelperId::ProbeWrapped
             | HelperId::ProbeModuleValue
             | HelperId::PlaceValue
     )

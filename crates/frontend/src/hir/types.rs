@@ -116,6 +116,7 @@ impl Kind {
             Seen::Bytes => Self::BYTES,
             Seen::Bytearray => Self::BYTEARRAY,
             Seen::Array(code) => Self::of_array(code),
+            Seen::Class => Self::TYPE,
             _ => Self::ANY,
         }
     }

@@ -18,6 +18,7 @@ pub fn run(func: &mut Func) {
         cfg: &cfg,
         known: HashMap::new(),
         names: SecondaryMap::new(),
+        decided: HashMap::new(),
         replacements: Replacements::default(),
     };
     for &block in &cfg.order {
@@ -33,6 +34,7 @@ pub fn run(func: &mut Func) {
             keep
         });
         func.blocks[block].insts = insts;
+        numbering.decide(func, block);
     }
     numbering.replacements.apply(func);
 }
@@ -50,6 +52,8 @@ struct Numbering<'a> {
     known: HashMap<Key, Vec<(Block, Option<Value>)>>,
     /// Of a root: the guards' results that name it, and where.
     names: SecondaryMap<Value, Vec<(Block, Value)>>,
+    /// Which way branches on a bit have gone where these blocks are reached.
+    decided: HashMap<Value, Vec<(Block, bool)>>,
     replacements: Replacements,
 }
 
@@ -77,6 +81,31 @@ impl Numbering<'_> {
             None => {
                 self.note_name(func, block, inst);
                 true
+            }
+        }
+    }
+
+    /// A branch on a bit that a dominating branch has decided becomes a jump; of others, notes how they decide.
+    fn decide(&mut self, func: &mut Func, block: Block) {
+        let Term::Branch {
+            cond, then, other, ..
+        } = &func.blocks[block].term
+        else {
+            return;
+        };
+        let bit = self.replacements.get(*cond);
+        let known = self.decided.entry(bit).or_default();
+        let before = known
+            .iter()
+            .find(|(home, _)| self.cfg.dominates(*home, block));
+        if let Some((_, way)) = before {
+            let target = if *way { then } else { other };
+            func.blocks[block].term = Term::Jump(target.clone());
+            return;
+        }
+        for (target, way) in [(then, true), (other, false)] {
+            if self.cfg.preds(target.block).len() == 1 {
+                known.push((target.block, way));
             }
         }
     }

@@ -240,3 +240,53 @@ bb6 @6:
         "#]],
     );
 }
+
+#[test]
+fn a_branch_that_another_has_decided_is_a_jump() {
+    check(
+        gvn::run,
+        r#"
+func "f" start entry bb0 bytecodes 3
+bb0 @0:
+  v0: obj any = load_local(0)
+  v1: i64 int = int(131160)
+  v2: i1 bool = call.martlet_has_class v0, v1
+  branch v2, bb1, bb2
+bb1 @2:
+  v3: i1 bool = call.martlet_has_class v0, v1
+  branch v3, bb3, bb4
+bb2 @2:
+  branch v2, bb3, bb4
+bb3 @4:
+  return v0
+bb4 @6:
+  branch v2, bb5, bb6
+bb5 @8:
+  return v0
+bb6 @9:
+  return v0
+states:
+  fs0: code 0 at 2 locals [] stack []
+"#,
+        expect![[r#"
+            func "f" start entry bb0 bytecodes 3
+            bb0 @0:
+              v0: obj any = load_local(0)
+              v1: i64 int = int(131160)
+              v2: i1 bool = call.martlet_has_class v0, v1
+              branch v2, bb1, bb2
+            bb2 @2:
+              jump bb4
+            bb4 @6:
+              branch v2, bb5, bb6
+            bb6 @9:
+              return v0
+            bb5 @8:
+              return v0
+            bb1 @2:
+              jump bb3
+            bb3 @4:
+              return v0
+        "#]],
+    );
+}

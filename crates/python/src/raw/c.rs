@@ -164,6 +164,11 @@ unsafe extern "C" {
         detail: *mut u32,
         object: *mut *mut PyObject,
     ) -> u32;
+    pub(crate) fn martlet_wrapped_function(
+        type_version: u32,
+        name: *mut PyObject,
+        is_static: *mut bool,
+    ) -> *mut PyObject;
     pub(crate) fn martlet_special_method(type_version: u32, name: *const c_char) -> *mut PyObject;
     pub(crate) fn martlet_operator_method(left: u32, right: u32, number: u32) -> *mut PyObject;
     pub(crate) fn martlet_specialise_global(

@@ -211,6 +211,19 @@ pub(crate) fn place_of(
     }
 }
 
+/// The Python function that the live class with this version has under a name as a class method, or as a static method.
+pub(crate) fn wrapped_function(
+    _gil: Gil<'_>,
+    type_version: u32,
+    name: Addr,
+) -> Option<(Addr, bool)> {
+    let mut is_static = false;
+    // SAFETY: a live string; the place is written.
+    let function =
+        unsafe { c::martlet_wrapped_function(type_version, name.as_ptr(), &mut is_static) };
+    (!function.is_null()).then(|| (Addr::from_ptr(function), is_static))
+}
+
 /// The Python function that the live class with this version has for a special method.
 pub(crate) fn special_method(_gil: Gil<'_>, type_version: u32, name: &CStr) -> Option<Addr> {
     // SAFETY: a C string.

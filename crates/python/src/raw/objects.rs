@@ -149,6 +149,7 @@ pub(crate) fn seen_of(number: u32) -> Seen {
         15 => Seen::Bytes,
         16 => Seen::Bytearray,
         17 => Seen::Number,
+        18 => Seen::Class,
         code @ 0x100..0x200 => Seen::Array(code as u8),
         _ => Seen::Other,
     }

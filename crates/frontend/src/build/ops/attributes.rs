@@ -37,6 +37,15 @@ impl Builder<'_> {
         if let Some(flow) = self.property(instr, object)? {
             return Ok(flow);
         }
+        if self.is_class(&item) {
+            let op = Op::Call {
+                helper: HelperId::ProbeClassValue,
+                outputs: 0,
+            };
+            let found = self.emit(op, vec![object, name], Type::of(Kind::all()));
+            self.attr_or(instr, object, name, found);
+            return Ok(Flow::Next);
+        }
         let (helper, args) = match instr.special {
             Some(Special::LoadAttrInstanceValue {
                 type_version,
@@ -135,6 +144,9 @@ impl Builder<'_> {
         if let Some(flow) = self.place_of_method(instr, object, name)? {
             return Ok(flow);
         }
+        if self.wrapped_function(instr, object, name) {
+            return Ok(Flow::Next);
+        }
         let descriptor = self.descriptor(instr);
         let (helper, args) = match (instr.special, descriptor) {
             (
@@ -167,6 +179,41 @@ impl Builder<'_> {
             _ => (HelperId::LoadMethod, vec![object, name]),
         };
         self.push_pair(instr, helper, args)
+    }
+
+    /// Whether an object is probably a class, and nothing has failed here yet.
+    fn is_class(&self, item: &Item) -> bool {
+        self.failures() == 0 && self.likely_kinds(item) == Kind::TYPE
+    }
+
+    /// Pushes the function behind a class method, and the class; or the function of a static method, and NULL. False where
+    /// it is not known.
+    fn wrapped_function(&mut self, instr: &Instr, class: Value, name: Value) -> bool {
+        let Some(Site::Wrapped {
+            function,
+            is_static,
+        }) = self.site(instr).cloned()
+        else {
+            return false;
+        };
+        if !self.may_speculate() || self.failures() > 0 {
+            return false;
+        }
+        let function = self.constant(function);
+        let ty = self.func.ty(function);
+        let is_static_number = self.number(is_static.into());
+        let args = vec![class, name, function, is_static_number];
+        let found = self.probe(HelperId::ProbeWrapped, args, ty);
+        let callable = self.with_code(found);
+        if is_static {
+            self.release(class);
+        }
+        self.push_value(callable);
+        self.push(match is_static {
+            true => Item::Null,
+            false => Item::Val(class),
+        });
+        true
     }
 
     /// Calls a helper that gives a callable and the object it is bound to, or NULL.

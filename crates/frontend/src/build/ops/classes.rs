@@ -57,7 +57,7 @@ impl Builder<'_> {
         object: Value,
         name: Value,
     ) -> Result<Option<Flow>, Refusal> {
-        let mut cases = self.cases(instr);
+        let mut cases = self.cases(instr, object);
         cases.retain(|it| {
             !matches!(
                 it,
@@ -70,18 +70,20 @@ impl Builder<'_> {
         if cases.is_empty() || !self.may_tell_apart(&cases) {
             return Ok(None);
         }
-        let exits = self.leaves_for_other_classes(&cases);
+        let exits = self.leaves_for_other_classes(&cases, object);
         if let [case] = cases[..]
             && exits
         {
             // What else comes is noted where code is compiled quickly, and does not leave it.
             if let Case::Class(class) = case
+                && self.class_of(object).is_none()
                 && let Some(found) = self.found_in_place(class, object, name)
             {
                 self.attr_or(instr, object, name, found);
                 return Ok(Some(Flow::Next));
             }
             let value = self.attr_of(case, object, name);
+            self.note_class(object, case.type_version());
             self.release(object);
             self.push_value(value);
             return Ok(Some(Flow::Next));
@@ -120,19 +122,21 @@ impl Builder<'_> {
         object: Value,
         name: Value,
     ) -> Result<Option<Flow>, Refusal> {
-        let cases = self.cases(instr);
+        let cases = self.cases(instr, object);
         if cases.is_empty() || !self.may_tell_apart(&cases) {
             return Ok(None);
         }
-        let exits = self.leaves_for_other_classes(&cases);
+        let exits = self.leaves_for_other_classes(&cases, object);
         if let [case] = cases[..]
             && exits
         {
             self.push_method(case, object, name);
+            self.note_class(object, case.type_version());
             return Ok(Some(Flow::Next));
         }
         self.each_class(&versions_of(&cases), exits, object, |b, index| {
             let callable = b.push_method(cases[index], object, name);
+            b.note_class(object, cases[index].type_version());
             b.told_apart.insert(callable);
             b.jump(instr.end)
         })?;
@@ -162,7 +166,14 @@ impl Builder<'_> {
             }
         }
         let failed = self.failures();
-        let exits = failed == 0 && !self.meets_other_classes();
+        let known = match owner {
+            Item::Val(object) => self.class_of(*object),
+            _ => None,
+        };
+        if places.iter().any(|it| Some(it.1) == known) {
+            places.retain(|it| Some(it.1) == known);
+        }
+        let exits = failed == 0 && (known.is_some() || !self.meets_other_classes());
         if let [(place, version)] = places[..]
             && exits
             && !self.is_plain()
@@ -211,8 +222,30 @@ impl Builder<'_> {
         self.func.bytecodes <= 2 * self.affordable
     }
 
+    /// The version of the class that an object was found to be of.
+    fn class_of(&self, object: Value) -> Option<u32> {
+        self.classes.get(&self.func.root(object)).copied()
+    }
+
+    /// From here on an object is of the class with this version.
+    pub(super) fn note_class(&mut self, object: Value, version: Option<u32>) {
+        if let Some(version) = version {
+            self.classes.insert(self.func.root(object), version);
+        }
+    }
+
     /// What is known of an instruction's attribute: what the inline cache says first.
-    fn cases(&mut self, instr: &Instr) -> Vec<Case> {
+    fn cases(&mut self, instr: &Instr, object: Value) -> Vec<Case> {
+        let mut cases = self.all_cases(instr);
+        if let known @ Some(_) = self.class_of(object)
+            && cases.iter().any(|it| it.type_version() == known)
+        {
+            cases.retain(|it| it.type_version() == known);
+        }
+        cases
+    }
+
+    fn all_cases(&mut self, instr: &Instr) -> Vec<Case> {
         let mut cases: Vec<Case> = self.cached_case(instr).into_iter().collect();
         let seen = self.seen_classes(instr).to_vec();
         // The cache may be of the time before objects of the class got another attribute.
@@ -320,9 +353,10 @@ impl Builder<'_> {
 
     /// Whether objects of other classes than are known at the bytecode at hand leave the code, or go the general way: where
     /// that has happened often, and in code that has been left for any such object.
-    fn leaves_for_other_classes(&self, cases: &[Case]) -> bool {
+    fn leaves_for_other_classes(&self, cases: &[Case], object: Value) -> bool {
         let are_classes = cases.iter().all(|it| it.type_version().is_some());
-        self.failures() == 0 && !(are_classes && self.meets_other_classes())
+        let others_come = || self.class_of(object).is_none() && self.meets_other_classes();
+        self.failures() == 0 && !(are_classes && others_come())
     }
 
     /// Whether objects of other classes than are known are to be expected. An inlined function is left for them: nothing
@@ -351,10 +385,14 @@ impl Builder<'_> {
             let is_last = exits && index + 1 == versions.len();
             let other = (!is_last).then(|| self.branch_on_class(object, *version));
             let (frames, boxes) = (self.frames.clone(), self.boxes.clone());
-            let stored = self.stored.clone();
+            let (stored, classes) = (self.stored.clone(), self.classes.clone());
             let before = self.before.clone();
+            if !is_last {
+                self.note_class(object, Some(*version));
+            }
             then(self, index)?;
-            (self.frames, self.boxes, self.stored) = (frames, boxes, stored);
+            (self.frames, self.boxes) = (frames, boxes);
+            (self.stored, self.classes) = (stored, classes);
             self.start = start;
             self.offset = offset;
             self.before = before;
@@ -492,18 +530,21 @@ impl Builder<'_> {
         self.probe(HelperId::ProbeMethodWithValues, args, ty)
     }
 
+    /// A callable, which has the code that it is known with, if it is a Python function that is called directly.
+    pub(super) fn with_code(&mut self, callable: Value) -> Value {
+        let ty = self.func.ty(callable);
+        match ty.object.and_then(|id| self.object(id)) {
+            Some(Object::Function(info)) if info.simple => self
+                .emit_exiting(Op::GuardCode(info.code), vec![callable], ty)
+                .expect("the same reference"),
+            _ => callable,
+        }
+    }
+
     /// Pushes the callable, and the object it is bound to or NULL; answers the callable.
     fn push_method(&mut self, case: Case, object: Value, name: Value) -> Value {
-        let mut callable = self.attr_of(case, object, name);
-        let id = self.func.ty(callable).object;
-        if let Some(Object::Function(info)) = id.and_then(|id| self.object(id))
-            && info.simple
-        {
-            let ty = self.func.ty(callable);
-            callable = self
-                .emit_exiting(Op::GuardCode(info.code), vec![callable], ty)
-                .expect("the same reference");
-        }
+        let callable = self.attr_of(case, object, name);
+        let callable = self.with_code(callable);
         let is_method = matches!(
             case,
             Case::LazyDict { .. }

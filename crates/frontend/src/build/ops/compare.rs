@@ -222,6 +222,9 @@ impl Builder<'_> {
             Some(Special::ToBoolStr) => Kind::STR,
             _ => self.likely_kinds(item),
         };
+        if self.is_contradicted(instr, kind) {
+            return Ok(None);
+        }
         let length = match kind {
             Kind::BOOL => return Ok(Some(self.unboxed(value, kind))),
             Kind::INT => self.unboxed(value, kind),

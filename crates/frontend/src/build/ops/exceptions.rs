@@ -14,6 +14,7 @@ use crate::build::{Refusal, Work};
 use crate::bytecode::{Instr, Opcode};
 use crate::hir::{Block, HelperId, Kind, Op, Raised, StateId, Term, Type, Value};
 use martlet_snapshot::EntryPoint;
+use std::collections::HashMap;
 
 /// Where an exception goes.
 enum Way {
@@ -192,6 +193,7 @@ impl Builder<'_> {
                 block,
                 frames: self.frames.clone(),
                 offset: self.offset,
+                classes: HashMap::new(),
                 plain: false,
                 caught: true,
             }),

@@ -409,7 +409,9 @@ impl Builder<'_> {
     fn loaded_by(&self, index: usize, instr: &Instr) -> Option<ObjId> {
         match (instr.opcode, self.site_in(index, instr)?) {
             (Opcode::LoadGlobal, Site::Global { object, .. }) => Some(*object),
-            (Opcode::LoadAttr, Site::Descriptor(id)) => Some(*id),
+            (Opcode::LoadAttr, Site::Descriptor(id) | Site::Wrapped { function: id, .. }) => {
+                Some(*id)
+            }
             _ => None,
         }
     }

@@ -73,10 +73,14 @@ impl Builder<'_> {
             return self.kinds(item);
         }
         let next = self.infos[self.frame().code].code.at(instr.end);
-        match next.and_then(|next| next.special) {
+        let kind = match next.and_then(|next| next.special) {
             Some(Special::ForIterList) => Kind::LIST,
             Some(Special::ForIterTuple) => Kind::TUPLE,
             _ => self.likely_kinds(item),
+        };
+        match self.is_contradicted(instr, kind) {
+            true => Kind::ANY,
+            false => kind,
         }
     }
 

@@ -331,6 +331,7 @@ impl Builder<'_> {
             block: self.block,
             frames: self.frames.clone(),
             offset: self.start,
+            classes: self.classes.clone(),
             plain,
             caught: false,
         });

@@ -15,7 +15,8 @@ impl<'a> Builder<'a> {
             return;
         }
         let n_operands = noted_operands(instr.opcode);
-        // Of what an item is asked is noted even where it is known: who inlines the code does not know it.
+        // Of what an item is asked is noted even where it is known: who inlines the code does not know it. Of a class, which.
+        let is_attr = instr.opcode == Opcode::LoadAttr;
         let is_subscript = matches!(instr.opcode, Opcode::BinarySubscr | Opcode::StoreSubscr);
         let Some(before) = self.before.last() else {
             return;
@@ -30,7 +31,9 @@ impl<'a> Builder<'a> {
             .collect();
         for (operand, item) in operands.iter().enumerate() {
             let Item::Val(value) = *item else { continue };
-            let is_wanted = (is_subscript && operand == 1) || !is_known(self.func.ty(value).kinds);
+            let kinds = self.func.ty(value).kinds;
+            let is_class = is_attr && kinds == Kind::TYPE;
+            let is_wanted = (is_subscript && operand == 1) || is_class || !is_known(kinds);
             if self.func.rep(value) != Rep::Obj || !is_wanted {
                 continue;
             }
@@ -63,6 +66,15 @@ impl<'a> Builder<'a> {
                 self.hints.insert(value, kind);
             }
         }
+    }
+
+    /// Whether the operand on top of the stack is known to have been of another kind than is guessed of it.
+    pub(super) fn is_contradicted(&self, instr: &Instr, kind: Kind) -> bool {
+        let seen = self.noted(instr).and_then(|it| it.first());
+        let is_known = |item: Option<&Item>| item.is_some_and(|it| self.kinds(it).is_single());
+        let item = self.before.last().and_then(|it| it.stack.last());
+        seen.is_some_and(|it| *it != Seen::Nothing && Kind::from_seen(*it) != kind)
+            && !is_known(item)
     }
 
     /// What earlier versions have noted of the operands of an instruction.

@@ -88,6 +88,7 @@ impl Builder<'_> {
         };
         let holds = self.helper(helper, args);
         self.guard(holds, true);
+        self.note_class(object, Some(version));
         let test = Op::Call {
             helper: HelperId::PlaceQuiet,
             outputs: 0,

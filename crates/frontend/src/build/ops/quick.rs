@@ -83,7 +83,7 @@ impl Builder<'_> {
         Ok(Flow::Next)
     }
 
-    /// `item in container`, probably a dictionary or set.
+    /// `item in container`, probably a dictionary, set, list or tuple.
     pub(super) fn contains_quickly(
         &mut self,
         instr: &Instr,
@@ -275,14 +275,15 @@ impl Builder<'_> {
         self.may_speculate() && (seen || self.likely_kinds(container) == Kind::DICT)
     }
 
-    /// The same for a dictionary or set on the right of `in`.
+    /// The same for a dictionary, set, list or tuple on the right of `in`.
     pub(super) fn is_in_table(&self, instr: &Instr, container: &Item) -> bool {
         let seen = matches!(
             instr.special,
             Some(Special::ContainsDict | Special::ContainsSet)
         );
         let likely = self.likely_kinds(container);
-        self.may_speculate() && (seen || likely == Kind::DICT || likely == Kind::SET)
+        let is_table = [Kind::DICT, Kind::SET, Kind::LIST, Kind::TUPLE].contains(&likely);
+        self.may_speculate() && (seen || is_table)
     }
 
     /// A call in the general way. It takes the operands over, so that they cost nothing on the quick way.
