@@ -51,6 +51,20 @@ MARTLET_CALL int martlet_compare_bool(O left, O right, int32_t op)
     return truth;
 }
 
+/* The same; steals left and right, which go before the truth of the result is asked for. */
+MARTLET_CALL int martlet_compare_owned(O left, O right, int32_t op)
+{
+    O result = PyObject_RichCompare(left, right, op);
+    Py_DECREF(left);
+    Py_DECREF(right);
+    if (result == NULL) {
+        return -1;
+    }
+    int truth = is_true(result);
+    Py_DECREF(result);
+    return truth;
+}
+
 /* -v; new. Source: UNARY_NEGATIVE. */
 MARTLET_HELPER O martlet_negative(O v)
 {

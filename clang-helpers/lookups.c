@@ -239,6 +239,19 @@ static int set_has(PySetObject *set, O key)
     }
 }
 
+/* a == b. ok = 0: ask in the general way. Source: do_richcompare, object_richcompare. */
+MARTLET_CALL struct martlet_int_ok martlet_quick_equal(O a, O b)
+{
+    richcmpfunc by_identity = PyBaseObject_Type.tp_richcompare;
+    if (Py_TYPE(a)->tp_richcompare == by_identity && Py_TYPE(b)->tp_richcompare == by_identity) {
+        return (struct martlet_int_ok){a == b, true};
+    }
+    /* Other objects may differ from themselves. */
+    bool is_told = a != b || PyUnicode_CheckExact(a) || PyLong_CheckExact(a);
+    int equal = is_told ? quietly_equal(a, b) : -1;
+    return (struct martlet_int_ok){equal == 1, equal >= 0};
+}
+
 /* Whether a key is one of some items: 0, 1; -1 (no exception): Python code has a say. Source: list_contains. */
 static int items_have(O const *items, Py_ssize_t n, O key)
 {

@@ -311,6 +311,7 @@ helpers! {
     // Lookups that run nothing, and what else is found out that way; NULL or not ok: the general way is needed.
     QuickDictGet = "martlet_quick_dict_get" () [Obj, Obj, Obj] -> NewOrNull ANY "";
     QuickDictItem = "martlet_quick_dict_item" () [Obj, Obj] -> NewOrNull ANY "";
+    QuickEqual = "martlet_quick_equal" () [Obj, Obj] -> IntOk INT "";
     QuickContains = "martlet_quick_contains" () [Obj, Obj] -> IntOk INT "";
     // Releases what was there: nothing that a dictionary lent outlives it.
     QuickDictStore = "martlet_quick_dict_store" (ts) [Obj, Obj, Obj] -> BoolOrError BOOL "run";
@@ -327,6 +328,7 @@ helpers! {
     ListPop = "martlet_list_pop" () [Obj] -> New ANY "";
     GetItemOwned = "martlet_get_item_owned" () [Steal, Steal] -> New ANY "run";
     SetItemOwned = "martlet_set_item_owned" () [Steal, Steal, Steal] -> Status ANY "run";
+    CompareOwned = "martlet_compare_owned" () [Steal, Steal, Const32] -> BoolOrError BOOL "run";
     ContainsOwned = "martlet_contains_owned" () [Steal, Steal] -> BoolOrError BOOL "run";
     IsTrueOwned = "martlet_is_true_owned" () [Steal] -> BoolOrError BOOL "run";
     // Strings and the rest.

@@ -617,6 +617,7 @@ fn helper_effects(helper: HelperId) -> Effects {
         | HelperId::QuickDictGet
         | HelperId::QuickDictItem
         | HelperId::QuickContains
+        | HelperId::QuickEqual
         | HelperId::QuickIsInstance
         | HelperId::TypeOf
         | HelperId::IsClass => effects.reads = Memory::OTHER,

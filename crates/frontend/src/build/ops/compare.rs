@@ -83,6 +83,14 @@ impl Builder<'_> {
             return Ok(Flow::Next);
         }
         let (left, right) = (self.obj(&left)?, self.obj(&right)?);
+        let is_equality = matches!(cond, Cond::Eq | Cond::Ne);
+        if is_equality && instr.arg & TO_BOOL != 0 && self.failures() == 0 {
+            if self.left_head()? {
+                return Ok(Flow::Ended);
+            }
+            self.equal_quickly(instr, cond, [left, right]);
+            return Ok(Flow::Next);
+        }
         let constant = self.number(number);
         let helper = if instr.arg & TO_BOOL != 0 {
             HelperId::CompareBool
@@ -177,11 +185,14 @@ impl Builder<'_> {
         } else {
             HelperId::Contains
         };
+        if quickly && !is_text {
+            if self.left_head()? {
+                return Ok(Flow::Ended);
+            }
+            return self.contains_quickly(instr, container, item);
+        }
         if !is_text && !self.may_call_out()? {
             return Ok(Flow::Ended);
-        }
-        if quickly && !is_text {
-            return self.contains_quickly(instr, container, item);
         }
         let mut bit = self
             .call_helper(helper, vec![container, item])

@@ -109,8 +109,7 @@ impl Builder<'_> {
     /// Whether Python code may run here: not in an inlined frame, which nobody could see. Otherwise ends the block:
     /// a head is left for the call, anything else exits.
     fn may_call_out(&mut self) -> std::result::Result<bool, Refusal> {
-        if self.frame().head.is_some() {
-            self.leave_head()?;
+        if self.left_head()? {
             return Ok(false);
         }
         if self.is_inlined() {
@@ -119,6 +118,15 @@ impl Builder<'_> {
             return Ok(false);
         }
         Ok(true)
+    }
+
+    /// In an inlined head, leaves it for the call. Whether it did.
+    fn left_head(&mut self) -> std::result::Result<bool, Refusal> {
+        let is_head = self.frame().head.is_some();
+        if is_head {
+            self.leave_head()?;
+        }
+        Ok(is_head)
     }
 
     /// Calls a helper that does the whole bytecode: operands are off the stack, the result is pushed.

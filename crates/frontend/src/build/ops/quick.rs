@@ -102,10 +102,25 @@ impl Builder<'_> {
         Ok(Flow::Next)
     }
 
+    /// `a == b` or `a != b` as a bit, probably of objects that no Python code compares.
+    pub(super) fn equal_quickly(&mut self, instr: &Instr, cond: Cond, operands: [Value; 2]) {
+        let (bit, ok) = self.bit_and_ok(
+            HelperId::QuickEqual,
+            operands.to_vec(),
+            matches!(cond, Cond::Ne),
+        );
+        let number = self.number(cond.number());
+        let general = General {
+            helper: HelperId::CompareOwned,
+            args: vec![operands[0], operands[1], number],
+            negates: false,
+        };
+        self.either(instr, ok, general, |b| b.letting_go(&operands, bit));
+    }
+
     /// The truth of an object, probably one that needs no Python code to tell.
     pub(super) fn truth_quickly(&mut self, instr: &Instr, value: Value) -> Result {
-        if self.frame().head.is_some() {
-            self.leave_head()?;
+        if self.left_head()? {
             return Ok(Flow::Ended);
         }
         let (bit, ok) = self.bit_and_ok(HelperId::QuickTruth, vec![value], false);
@@ -133,8 +148,7 @@ impl Builder<'_> {
         if !known {
             return Ok(None);
         }
-        if self.frame().head.is_some() {
-            self.leave_head()?;
+        if self.left_head()? {
             return Ok(Some(Flow::Ended));
         }
         let mut values = Vec::new();
@@ -183,8 +197,7 @@ impl Builder<'_> {
         function: ObjId,
         args: &[Item],
     ) -> Understood {
-        if self.frame().head.is_some() {
-            self.leave_head()?;
+        if self.left_head()? {
             return Ok(Some(Flow::Ended));
         }
         let values = [self.obj(&args[0])?, self.obj(&args[1])?];
@@ -212,8 +225,7 @@ impl Builder<'_> {
         helper: HelperId,
         args: &[Item],
     ) -> Understood {
-        if self.frame().head.is_some() {
-            self.leave_head()?;
+        if self.left_head()? {
             return Ok(Some(Flow::Ended));
         }
         let value = self.obj(&args[0])?;
@@ -230,8 +242,7 @@ impl Builder<'_> {
 
     /// `id(value)`.
     pub(super) fn identity(&mut self, instr: &Instr, function: ObjId, args: &[Item]) -> Understood {
-        if self.frame().head.is_some() {
-            self.leave_head()?;
+        if self.left_head()? {
             return Ok(Some(Flow::Ended));
         }
         let value = self.obj(&args[0])?;
