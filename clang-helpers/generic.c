@@ -51,12 +51,19 @@ MARTLET_CALL int martlet_compare_bool(O left, O right, int32_t op)
     return truth;
 }
 
-/* The same; steals left and right, which go before the truth of the result is asked for. */
-MARTLET_CALL int martlet_compare_owned(O left, O right, int32_t op)
+/* The rich comparison `op`; new; steals left and right. Source: COMPARE_OP. */
+MARTLET_CALL O martlet_compare_owned(O left, O right, int32_t op)
 {
     O result = PyObject_RichCompare(left, right, op);
     Py_DECREF(left);
     Py_DECREF(right);
+    return result;
+}
+
+/* Its truth: 0, 1, or -1; asked for when left and right are gone. Source: COMPARE_OP with its bool bit. */
+MARTLET_CALL int martlet_compare_bool_owned(O left, O right, int32_t op)
+{
+    O result = martlet_compare_owned(left, right, op);
     if (result == NULL) {
         return -1;
     }

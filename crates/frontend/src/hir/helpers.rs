@@ -328,7 +328,8 @@ helpers! {
     ListPop = "martlet_list_pop" () [Obj] -> New ANY "";
     GetItemOwned = "martlet_get_item_owned" () [Steal, Steal] -> New ANY "run";
     SetItemOwned = "martlet_set_item_owned" () [Steal, Steal, Steal] -> Status ANY "run";
-    CompareOwned = "martlet_compare_owned" () [Steal, Steal, Const32] -> BoolOrError BOOL "run";
+    CompareOwned = "martlet_compare_owned" () [Steal, Steal, Const32] -> New ANY "run";
+    CompareBoolOwned = "martlet_compare_bool_owned" () [Steal, Steal, Const32] -> BoolOrError BOOL "run";
     ContainsOwned = "martlet_contains_owned" () [Steal, Steal] -> BoolOrError BOOL "run";
     IsTrueOwned = "martlet_is_true_owned" () [Steal] -> BoolOrError BOOL "run";
     // Strings and the rest.

@@ -59,6 +59,11 @@ def compare(a, b):
     return count
 
 
+def results_of(a, b):
+    same = a == b
+    return same, a != b, a == b and 1, a != b or 2
+
+
 def is_in(items, x):
     return (x in items) + 2 * (x not in items)
 
@@ -93,6 +98,11 @@ def main():
         results = [[compare(a, b) for a in operands] for b in operands]
     for row in results:
         print(row)
+    print(len(log), log[-5:])
+    log.clear()
+    for _ in range(30):
+        results = [results_of(a, b) for a in operands for b in operands]
+    print([[it if isinstance(it, (bool, int)) else it.name for it in row] for row in results])
     print(len(log), log[-5:])
     log.clear()
     for _ in range(200):

@@ -84,15 +84,16 @@ impl Builder<'_> {
         }
         let (left, right) = (self.obj(&left)?, self.obj(&right)?);
         let is_equality = matches!(cond, Cond::Eq | Cond::Ne);
-        if is_equality && instr.arg & TO_BOOL != 0 && self.failures() == 0 {
+        let as_bit = instr.arg & TO_BOOL != 0;
+        if is_equality && self.failures() == 0 {
             if self.left_head()? {
                 return Ok(Flow::Ended);
             }
-            self.equal_quickly(instr, cond, [left, right]);
+            self.equal_quickly(instr, cond, [left, right], as_bit);
             return Ok(Flow::Next);
         }
         let constant = self.number(number);
-        let helper = if instr.arg & TO_BOOL != 0 {
+        let helper = if as_bit {
             HelperId::CompareBool
         } else {
             HelperId::Compare

@@ -102,8 +102,14 @@ impl Builder<'_> {
         Ok(Flow::Next)
     }
 
-    /// `a == b` or `a != b` as a bit, probably of objects that no Python code compares.
-    pub(super) fn equal_quickly(&mut self, instr: &Instr, cond: Cond, operands: [Value; 2]) {
+    /// `a == b` or `a != b`, probably of objects that no Python code compares: as a bit, or what they compare to.
+    pub(super) fn equal_quickly(
+        &mut self,
+        instr: &Instr,
+        cond: Cond,
+        operands: [Value; 2],
+        as_bit: bool,
+    ) {
         let (bit, ok) = self.bit_and_ok(
             HelperId::QuickEqual,
             operands.to_vec(),
@@ -111,11 +117,23 @@ impl Builder<'_> {
         );
         let number = self.number(cond.number());
         let general = General {
-            helper: HelperId::CompareOwned,
+            helper: match as_bit {
+                true => HelperId::CompareBoolOwned,
+                false => HelperId::CompareOwned,
+            },
             args: vec![operands[0], operands[1], number],
             negates: false,
         };
-        self.either(instr, ok, general, |b| b.letting_go(&operands, bit));
+        self.either(instr, ok, general, |b| {
+            let result = match as_bit {
+                true => bit,
+                false => b.emit(Op::BoxBool, vec![bit], Type::ANY),
+            };
+            b.letting_go(&operands, result)
+        });
+        if let Some(Item::Val(result)) = self.frame().stack.last() {
+            self.hints.insert(*result, Kind::BOOL);
+        }
     }
 
     /// The truth of an object, probably one that needs no Python code to tell.
