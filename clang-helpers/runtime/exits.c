@@ -419,12 +419,12 @@ expected_number(uint8_t opcode)
     }
 }
 
-/* Tells of an operand of an operator or comparison: of a number only that it is not of the kind that was expected. */
+/* Tells of an operand of an operator or comparison: of a number, where one of a kind was expected, only that it is none. */
 static void
 tell_operand(PyCodeObject *code, uint32_t offset, uint32_t operand, O object, PyTypeObject *expected)
 {
     bool is_number = object == NULL || PyLong_CheckExact(object) || PyFloat_CheckExact(object);
-    if (!is_number) {
+    if (!is_number || (object != NULL && expected == NULL)) {
         martlet_hooks.operand_seen(code, offset, operand, martlet_class_word(object));
     }
     else if (object != NULL && expected != NULL && !Py_IS_TYPE(object, expected)) {

@@ -370,6 +370,8 @@ pub(crate) fn exits_often(gil: Gil<'_>, header: u64, index: usize) {
         if state.options.always == 0 && count < worth {
             return;
         }
+        // What was lost here would have paid for it.
+        let is_due = count * EXIT_COST > price;
         let place = match meta.exit_sites[index] {
             (None, offset) => (addr, offset),
             (Some(code), offset) => match state.tables.nameable(table, code) {
@@ -383,7 +385,7 @@ pub(crate) fn exits_often(gil: Gil<'_>, header: u64, index: usize) {
         }
         learn_of_others(state, addr, table, meta, index, worth / 4);
         if is_bearable && reaction == Reaction::IsMadeAnew {
-            let asked = succeed(gil, state, addr, door);
+            let asked = succeed(gil, state, addr, door, is_due);
             meta.succeeded.store(asked, Ordering::Relaxed);
             return;
         }
@@ -393,7 +395,7 @@ pub(crate) fn exits_often(gil: Gil<'_>, header: u64, index: usize) {
             .break_assumption(key, format!("exits: {reason}"));
         state.refresh(gil, addr);
         if reaction == Reaction::IsMadeAnew {
-            ask_again(gil, state, addr, door);
+            ask_again(gil, state, addr, door, is_due);
         }
     });
 }
@@ -502,7 +504,7 @@ fn react(
         (Cure::Whole, Some(_)) => {
             let raw = entry.raw.get();
             if raw.live == 0 && raw.refused == 0 && !entry.storms.whole {
-                let asked = ask_for_whole(gil, state, addr);
+                let asked = ask_for_whole(gil, state, addr, false);
                 if let Some(entry) = state.codes.get_mut(&addr) {
                     entry.storms.whole = asked;
                 }
@@ -584,24 +586,24 @@ pub(crate) fn avoid(
     places.extend((named..wanted).map(|_| place));
 }
 
-/// Asks for a version in place of one that runs until then, if that can be paid. A loop is looked at when the interpreter
-/// is at its back edge the next time.
-fn succeed(gil: Gil<'_>, state: &mut State, addr: Addr, door: Option<u32>) -> bool {
+/// Asks for a version in place of one that runs until then, if it is due or can be paid. A loop is looked at when the
+/// interpreter is at its back edge the next time.
+fn succeed(gil: Gil<'_>, state: &mut State, addr: Addr, door: Option<u32>, is_due: bool) -> bool {
     let entry = door.map_or(EntryPoint::Start, EntryPoint::Loop);
-    let can_pay = can_pay(gil, state, addr, entry, Effort::Quick);
-    if can_pay {
-        ask_again(gil, state, addr, door);
+    let may_ask = is_due || can_pay(gil, state, addr, entry, Effort::Quick);
+    if may_ask {
+        ask_again(gil, state, addr, door, is_due);
     }
-    can_pay
+    may_ask
 }
 
 /// Asks for a version in place of one that fell. A loop is looked at when it runs the next time.
-fn ask_again(gil: Gil<'_>, state: &mut State, addr: Addr, door: Option<u32>) {
+fn ask_again(gil: Gil<'_>, state: &mut State, addr: Addr, door: Option<u32>, is_due: bool) {
     let Some(header) = door else {
-        ask_for_whole(gil, state, addr);
+        ask_for_whole(gil, state, addr, is_due);
         return;
     };
-    if !can_pay(gil, state, addr, EntryPoint::Loop(header), Effort::Quick) {
+    if !is_due && !can_pay(gil, state, addr, EntryPoint::Loop(header), Effort::Quick) {
         return calls::postpone_loop(state, addr, header);
     }
     if let Some(entry) = state.codes.get_mut(&addr) {
@@ -615,7 +617,7 @@ fn ask_again(gil: Gil<'_>, state: &mut State, addr: Addr, door: Option<u32>) {
 
 /// Asks for a version that is entered at the function's start. The current frame is one of the function.
 /// Answers whether it did.
-fn ask_for_whole(gil: Gil<'_>, state: &mut State, addr: Addr) -> bool {
+fn ask_for_whole(gil: Gil<'_>, state: &mut State, addr: Addr, is_due: bool) -> bool {
     let Some(sight) = frames::look::<1>(gil).first().copied() else {
         return false;
     };
@@ -623,7 +625,7 @@ fn ask_for_whole(gil: Gil<'_>, state: &mut State, addr: Addr) -> bool {
     if sight.code() != addr || !code.is_function() {
         return false;
     }
-    if !can_pay(gil, state, addr, EntryPoint::Start, Effort::Quick) {
+    if !is_due && !can_pay(gil, state, addr, EntryPoint::Start, Effort::Quick) {
         if let Some(entry) = state.codes.get_mut(&addr) {
             entry.heat.wants_more(None);
         }

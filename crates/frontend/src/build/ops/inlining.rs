@@ -7,7 +7,7 @@ use crate::build::Refusal;
 use crate::build::frame::{Exceptions, Frame, Head, Item, Local, Pending};
 use crate::bytecode::{CallKind, Code, Instr, Opcode, Special};
 use crate::hir::{HelperId, Kind, Op, Rep, Target, Term, Type, Value};
-use martlet_snapshot::{Effort, FunctionInfo, ObjId, Object, Returned, Site};
+use martlet_snapshot::{Effort, FunctionInfo, ObjId, Object, Returned, Seen, Site};
 
 /// Instructions of a function that is inlined where code is made as well as can be, and where it is made quickly.
 const INLINE_INSTRUCTIONS: usize = 100;
@@ -342,7 +342,8 @@ impl Builder<'_> {
             && !recursive
             && self.frames.len() < INLINE_DEPTH
             && size <= self.inline_limit()
-            && self.func.bytecodes <= MAX_INLINED + 2 * self.affordable
+            // Who has begun to inline goes on.
+            && (self.is_inlined() || self.func.bytecodes <= MAX_INLINED + 2 * self.affordable)
             && !self.avoid_codes.contains(index))
         .then_some(*index as usize)
     }
@@ -373,12 +374,28 @@ impl Builder<'_> {
                     let method = self.loaded_by(index, instr);
                     method.is_some_and(|it| self.is_leaf_callee(it, index, depth))
                 }
-                Opcode::BinarySubscr | Opcode::StoreSubscr => self.knows_container(index, instr),
+                Opcode::BinarySubscr | Opcode::StoreSubscr | Opcode::BinaryOp => {
+                    match self.site_in(index, instr) {
+                        Some(Site::Method { function, .. } | Site::Operator { function, .. }) => {
+                            self.is_leaf_callee(*function, index, depth)
+                        }
+                        _ if instr.opcode == Opcode::BinaryOp => self.may_compute(index, instr),
+                        _ => self.knows_container(index, instr),
+                    }
+                }
                 _ => may_be_in_leaf(instr),
             } || (instr.never_ran && !self.request.mode.generic_unknown);
             self.track_known(index, instr, &mut known);
             may_be
         })
+    }
+
+    /// Whether an operator may be one of numbers or texts: on other objects it would leave an inlined function each time.
+    fn may_compute(&self, index: usize, instr: &Instr) -> bool {
+        let noted = &self.request.codes[index].noted;
+        let at = noted.binary_search_by_key(&instr.offset, |(offset, _)| *offset);
+        let is_other = |it: &Seen| *it == Seen::Other;
+        instr.special.is_some() || !at.is_ok_and(|at| noted[at].1.iter().any(is_other))
     }
 
     /// Whether it is known what an instruction gets or sets an item of: what is done in the general way would leave an
