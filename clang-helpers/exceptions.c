@@ -28,9 +28,13 @@ static void add_to_traceback(TS ts, F frame)
 }
 
 /* Adds the frame, which is the current one, to the traceback of the exception that is set, and tells those who listen,
- * who may set another one. Source: the label `error` of _PyEval_EvalFrameDefault. */
+ * who may set another one. Where C code has failed without saying why, that is the exception. Source: the label `error` of
+ * _PyEval_EvalFrameDefault. */
 MARTLET_CALL void martlet_traceback(TS ts, F frame)
 {
+    if (MARTLET_UNLIKELY(ts->current_exception == NULL)) {
+        PyErr_SetString(PyExc_SystemError, "error return without exception set");
+    }
     /* Where a callee has raised it, the interpreter says the code unit in front of the call. */
     bool is_callees = ((PyBaseExceptionObject *)ts->current_exception)->traceback != NULL;
     if (!_PyFrame_IsIncomplete(frame)) {
