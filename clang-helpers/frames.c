@@ -266,8 +266,8 @@ MARTLET_HELPER void martlet_frame_arg(F callee, uint32_t i, O v)
     callee->localsplus[i] = v;
 }
 
-/* Unlinks and clears the topmost frame, whose value stack is empty, and which an exception that is set leaves. Locals are
- * released first, as the interpreter does; their destructors see the caller's frame on top. Source: clear_thread_frame. */
+/* Unlinks and clears the topmost frame, whose value stack is empty; with an exception set that leaves it. Locals are released
+ * first, as the interpreter does; their destructors see the caller's frame on top. Source: clear_thread_frame. */
 MARTLET_CALL void martlet_frame_pop(TS ts, F frame)
 {
     PyCodeObject *code = (PyCodeObject *)frame->f_executable;
