@@ -287,7 +287,7 @@ impl Builder<'_> {
         let helper = match raised {
             Raised::Again => HelperId::TakeRaised,
             _ => {
-                self.leave_if_watched();
+                self.leave_if_watched(None);
                 HelperId::Catch
             }
         };
@@ -296,12 +296,16 @@ impl Builder<'_> {
         self.go_to_handler(Item::Val(exception), Item::Val(lasti))
     }
 
-    /// Somebody may have come to listen to what becomes of exceptions: the version is left with the one that is set.
-    fn leave_if_watched(&mut self) {
+    /// Somebody may have come to listen to what becomes of exceptions: the version is left with the one that is set, or with
+    /// this one, which was set before.
+    fn leave_if_watched(&mut self, caught: Option<Value>) {
         let watched = self.helper(HelperId::ExceptionsWatched, vec![]);
         let unseen = self.branch_on(watched, Some(false));
+        if let Some(exception) = caught {
+            self.helper_unit(HelperId::RaiseAgain, vec![exception]);
+        }
+        let raised = caught.map_or(Raised::Here, |_| Raised::Again);
         let state = self.make_state(&self.frames.clone(), self.offset);
-        let raised = Raised::Here;
         self.end(Term::Raise { state, raised });
         self.block = unseen;
     }
@@ -313,6 +317,11 @@ impl Builder<'_> {
         let depth = handler.depth as usize;
         self.show_floats();
         let dropped = self.frame_mut().stack.split_off(depth);
+        if !dropped.is_empty() {
+            self.drop_all(&dropped);
+            let exception = self.obj(&exception)?;
+            self.leave_if_watched(Some(exception));
+        }
         if handler.lasti {
             self.push(lasti);
         }
@@ -330,7 +339,6 @@ impl Builder<'_> {
         exceptions.handled.push(place);
         self.push(exception);
         self.forget_observed();
-        self.drop_all(&dropped);
         self.after_run(handler.target);
         self.jump_to_join(handler.target)
     }
