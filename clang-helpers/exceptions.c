@@ -5,13 +5,9 @@
  */
 #include "inline.h"
 
-/* Adds the frame, which is the current one, to the traceback of the exception that is set. Source: the label `error` of
- * _PyEval_EvalFrameDefault, PyTraceBack_Here. */
-MARTLET_CALL void martlet_traceback(TS ts, F frame)
+/* Adds the frame, which is the current one, to the traceback of the exception that is set. Source: PyTraceBack_Here. */
+static void add_to_traceback(TS ts, F frame)
 {
-    if (_PyFrame_IsIncomplete(frame)) {
-        return;
-    }
     O exception = ts->current_exception;
     ts->current_exception = NULL;
     PyFrameObject *object = PyThreadState_GetFrame(ts);
@@ -29,6 +25,38 @@ MARTLET_CALL void martlet_traceback(TS ts, F frame)
     fields->traceback = (O)entry;
     PyObject_GC_Track(entry);
     ts->current_exception = exception;
+}
+
+/* Adds the frame, which is the current one, to the traceback of the exception that is set, and tells those who listen,
+ * who may set another one. Where C code has failed without saying why, that is the exception. Source: the label `error` of
+ * _PyEval_EvalFrameDefault. */
+MARTLET_CALL void martlet_traceback(TS ts, F frame)
+{
+    if (MARTLET_UNLIKELY(ts->current_exception == NULL)) {
+        PyErr_SetString(PyExc_SystemError, "error return without exception set");
+    }
+    /* Where a callee has raised it, the interpreter says the code unit in front of the call. */
+    bool is_callees = ((PyBaseExceptionObject *)ts->current_exception)->traceback != NULL;
+    if (!_PyFrame_IsIncomplete(frame)) {
+        add_to_traceback(ts, frame);
+    }
+    _PyEval_MonitorRaise(ts, frame, frame->instr_ptr - is_callees);
+}
+
+/* Whether somebody listens to what becomes of exceptions. */
+MARTLET_CALL bool martlet_exceptions_watched(TS ts)
+{
+    const uint8_t *tools = ts->interp->monitors.tools;
+    return (tools[PY_MONITORING_EVENT_RAISE] | tools[PY_MONITORING_EVENT_EXCEPTION_HANDLED]) != 0;
+}
+
+/* Tells those who listen, who may set another one, that the exception that is set leaves the current frame. Source:
+ * monitor_unwind. */
+MARTLET_COLD void martlet_tell_unwind(TS ts, F frame)
+{
+    PyMonitoringState state = {ts->tracing ? 0 : ts->interp->monitors.tools[PY_MONITORING_EVENT_PY_UNWIND], 0};
+    int offset = (int)(frame->instr_ptr - _PyCode_CODE((PyCodeObject *)frame->f_executable));
+    (void)PyMonitoring_FirePyUnwindEvent(&state, frame->f_executable, offset * (int)sizeof(_Py_CODEUNIT));
 }
 
 /* The words that a frame's object needs room for, to be all that is left of the frame. */

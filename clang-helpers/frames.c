@@ -7,6 +7,9 @@
 
 #include <pystate.h>
 
+/* exceptions.c */
+void martlet_tell_unwind(TS ts, F frame);
+
 /* Marks the frame as run by this version. frame->return_offset is free while a frame calls nobody through the
  * interpreter. */
 MARTLET_HELPER void martlet_enter(F frame, struct martlet_unit *unit)
@@ -263,12 +266,15 @@ MARTLET_HELPER void martlet_frame_arg(F callee, uint32_t i, O v)
     callee->localsplus[i] = v;
 }
 
-/* Unlinks and clears the topmost frame, whose value stack is empty. Locals are released first, as the interpreter
- * does; their destructors see the caller's frame on top. Source: clear_thread_frame. */
+/* Unlinks and clears the topmost frame, whose value stack is empty; with an exception set that leaves it. Locals are released
+ * first, as the interpreter does; their destructors see the caller's frame on top. Source: clear_thread_frame. */
 MARTLET_CALL void martlet_frame_pop(TS ts, F frame)
 {
     PyCodeObject *code = (PyCodeObject *)frame->f_executable;
     int n_locals = code->co_nlocalsplus;
+    if (MARTLET_UNLIKELY(ts->current_exception != NULL)) {
+        martlet_tell_unwind(ts, frame);
+    }
     ts->current_frame = frame->previous;
     frame->stacktop = n_locals;
     if (MARTLET_UNLIKELY(frame->frame_obj != NULL || frame->f_locals != NULL)) {

@@ -264,7 +264,8 @@ finish_inlined(TS ts, F frame, bool raised)
 {
     if (raised) {
         martlet_traceback(ts, frame);
-        if (!martlet_unwind(frame)) {
+        if (!martlet_unwind(ts, frame)) {
+            martlet_tell_unwind(ts, frame);
             ts->current_frame = frame->previous;
             _PyEval_FrameClearAndPop(ts, frame);
             return NULL;
@@ -489,6 +490,7 @@ leave(TS ts, F root, struct martlet_unit *unit, uint32_t index, const uint32_t *
     uint32_t return_to[n_frames];
     uint32_t n_pushed = 0;
     int root_offset = 0;
+    const _Py_CODEUNIT *from = root->instr_ptr;
     for (uint32_t i = 0; i < n_frames; i++) {
         uint32_t code_slot = at[0], func_desc = at[1], offset = at[2];
         F frame = root;
@@ -549,6 +551,9 @@ leave(TS ts, F root, struct martlet_unit *unit, uint32_t index, const uint32_t *
         raised = result == NULL || !return_to_caller(frames[n_pushed - 1], result, return_to[n_pushed - 1]);
     }
 
+    if (!raised && martlet_tell_line(ts, root, from) < 0) {
+        raised = true;
+    }
     O answer = MARTLET_SENTINEL;
     if (raised) {
         int depth, target;
@@ -562,7 +567,7 @@ leave(TS ts, F root, struct martlet_unit *unit, uint32_t index, const uint32_t *
             if (!again) {
                 martlet_traceback(ts, root);
             }
-            answer = martlet_unwind_from(root, offset) ? MARTLET_SENTINEL : NULL;
+            answer = martlet_unwind_from(ts, root, offset) ? MARTLET_SENTINEL : NULL;
         }
     }
     if (MARTLET_UNLIKELY(count % REPORT_EVERY == 0) && answer == MARTLET_SENTINEL && unit->valid) {

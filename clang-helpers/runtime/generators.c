@@ -114,7 +114,7 @@ resume_late(TS ts, F frame, const struct martlet_record *record, int depth)
     if (looks && _Py_HandlePending(ts) < 0) {
         frame->stacktop = depth;
         martlet_traceback(ts, frame);
-        return martlet_unwind(frame) ? MARTLET_SENTINEL : NULL;
+        return martlet_unwind(ts, frame) ? MARTLET_SENTINEL : NULL;
     }
     PyCodeObject *code = (PyCodeObject *)frame->f_executable;
     bool may = martlet_may_enter(ts, record, code) && is_free(frame);
@@ -186,6 +186,9 @@ run_linked(TS ts, PyGenObject *generator, const struct martlet_record *record, O
             /* Where it has ended, nothing is on its stack. */
             frame->stacktop = value == MARTLET_SENTINEL ? depth : code->co_nlocalsplus;
         }
+    }
+    if (value == NULL) {
+        martlet_tell_unwind(ts, frame);
     }
     ts->current_frame = frame->previous;
     if (MARTLET_UNLIKELY(value == MARTLET_SENTINEL)) {
@@ -278,9 +281,8 @@ go_on_behind(TS ts, PyGenObject *generator, PySendResult status, O *result)
     }
     else {
         martlet_traceback(ts, frame);
-        /* Somebody may have come to watch meanwhile. The interpreter tells of the code unit in front. */
-        _PyEval_MonitorRaise(ts, frame, frame->instr_ptr - 1);
-        if (!martlet_unwind(frame)) {
+        if (!martlet_unwind(ts, frame)) {
+            martlet_tell_unwind(ts, frame);
             ts->current_frame = frame->previous;
             _PyEval_FrameClearAndPop(ts, frame);
             return PYGEN_ERROR;
@@ -332,10 +334,8 @@ is_ours(TS ts, PyGenObject *generator, O sent)
 static inline bool
 may_skip(TS ts)
 {
-    const _Py_GlobalMonitors *monitors = &ts->interp->monitors;
     return !ts->tracing && ts->interp->eval_frame == NULL && ts->py_recursion_remaining > 1 && !martlet_stack_low(ts)
-           && monitors->tools[PY_MONITORING_EVENT_RAISE] == 0
-           && monitors->tools[PY_MONITORING_EVENT_EXCEPTION_HANDLED] == 0;
+           && !martlet_exceptions_watched(ts);
 }
 
 static inline PySendResult

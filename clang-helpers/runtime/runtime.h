@@ -148,12 +148,15 @@ MARTLET_RUNTIME bool martlet_exit_due(uint32_t k);
 
 /* unwind.c */
 MARTLET_RUNTIME bool martlet_find_handler(PyCodeObject *code, int offset, int *depth, int *target, bool *lasti);
-MARTLET_RUNTIME bool martlet_unwind_from(F frame, int offset);
-MARTLET_RUNTIME bool martlet_unwind(F frame);
+MARTLET_RUNTIME int martlet_tell_line(TS ts, F frame, const _Py_CODEUNIT *from);
+MARTLET_RUNTIME bool martlet_unwind_from(TS ts, F frame, int offset);
+MARTLET_RUNTIME bool martlet_unwind(TS ts, F frame);
 MARTLET_RUNTIME void martlet_release_stack(F frame, int depth);
 
 /* exceptions.c of the helpers */
 void martlet_traceback(TS ts, F frame);
+bool martlet_exceptions_watched(TS ts);
+void martlet_tell_unwind(TS ts, F frame);
 bool martlet_frame_seen(F frame);
 void martlet_frame_forget(F frame);
 

@@ -347,6 +347,7 @@ helpers! {
     RaiseAgain = "martlet_raise_again" () [Obj] -> Raises ANY "";
     SetLasti = "martlet_set_lasti" (frame) [I64] -> Void ANY "";
     Traceback = "martlet_traceback" (ts frame) [] -> Void ANY "run";
+    ExceptionsWatched = "martlet_exceptions_watched" (ts) [] -> Bool BOOL "";
     Catch = "martlet_catch" (ts frame) [] -> Owned ANY "run";
     TakeRaised = "martlet_take_raised" () [] -> Owned ANY "";
     PushExcInfo = "martlet_push_exc_info" (ts) [Obj] -> Owned ANY "";

@@ -621,7 +621,9 @@ fn helper_effects(helper: HelperId) -> Effects {
         | HelperId::QuickIsInstance
         | HelperId::TypeOf
         | HelperId::IsClass => effects.reads = Memory::OTHER,
-        HelperId::LoadDeref | HelperId::LoadLocals => effects.reads = Memory::OTHER,
+        HelperId::LoadDeref | HelperId::LoadLocals | HelperId::ExceptionsWatched => {
+            effects.reads = Memory::OTHER
+        }
         HelperId::CopyFreeVars | HelperId::Suspend => effects.writes = Memory::FRAME,
         HelperId::ResumeOffset => effects.reads = Memory::FRAME,
         HelperId::PushExcInfo | HelperId::TakeRaised => effects.writes = Memory::OTHER,

@@ -4,7 +4,8 @@
 //! traceback then has the frame, and who is given the exception may write to the frame's variables. So while the frame is
 //! *observed*, variables stand in its memory and nothing is known of them from one bytecode to the next, and only the
 //! version's assumptions are tested behind what runs. Where the last exception has been handled, the frame's object has
-//! gone with it, mostly; where it has not, the version is left.
+//! gone with it, mostly; where it has not, the version is left. So it is where somebody listens to what becomes of exceptions:
+//! they are told of it where frames are left.
 //!
 //! What no handler of the function is there for leaves the frame in machine code, too.
 
@@ -287,11 +288,28 @@ impl Builder<'_> {
     fn catch(&mut self, raised: Raised) -> std::result::Result<(), Refusal> {
         let helper = match raised {
             Raised::Again => HelperId::TakeRaised,
-            _ => HelperId::Catch,
+            _ => {
+                self.leave_if_watched(None);
+                HelperId::Catch
+            }
         };
         let exception = self.helper(helper, vec![]);
         let lasti = self.int(i64::from(self.offset));
         self.go_to_handler(Item::Val(exception), Item::Val(lasti))
+    }
+
+    /// Somebody may have come to listen to what becomes of exceptions: the version is left with the one that is set, or with
+    /// this one, which was set before.
+    fn leave_if_watched(&mut self, caught: Option<Value>) {
+        let watched = self.helper(HelperId::ExceptionsWatched, vec![]);
+        let unseen = self.branch_on(watched, Some(false));
+        if let Some(exception) = caught {
+            self.helper_unit(HelperId::RaiseAgain, vec![exception]);
+        }
+        let raised = caught.map_or(Raised::Here, |_| Raised::Again);
+        let state = self.make_state(&self.frames.clone(), self.offset);
+        self.end(Term::Raise { state, raised });
+        self.block = unseen;
     }
 
     /// Goes on in the handler of the current bytecode with an exception in hand.
@@ -301,6 +319,11 @@ impl Builder<'_> {
         let depth = handler.depth as usize;
         self.show_floats();
         let dropped = self.frame_mut().stack.split_off(depth);
+        if !dropped.is_empty() {
+            self.drop_all(&dropped);
+            let exception = self.obj(&exception)?;
+            self.leave_if_watched(Some(exception));
+        }
         if handler.lasti {
             self.push(lasti);
         }
@@ -318,7 +341,6 @@ impl Builder<'_> {
         exceptions.handled.push(place);
         self.push(exception);
         self.forget_observed();
-        self.drop_all(&dropped);
         self.after_run(handler.target);
         self.jump_to_join(handler.target)
     }
