@@ -450,7 +450,7 @@ tell_operands(F frame)
     if ((base == LOAD_ATTR || base == STORE_ATTR) && depth > 0) {
         tell_class(code, offset, *top);
     }
-    if ((base == GET_ITER || base == TO_BOOL) && depth > 0 && *top != NULL) {
+    if ((base == GET_ITER || base == FOR_ITER || base == TO_BOOL) && depth > 0 && *top != NULL) {
         martlet_hooks.operand_seen(code, offset, 0, martlet_class_word(*top));
     }
     if ((base != BINARY_OP && base != COMPARE_OP) || depth < 2) {

@@ -2,11 +2,12 @@
 //! and whatever becomes of what was compiled for it, compiling never makes it slower by more than that share.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use martlet_snapshot::{Costs, Effort, NO_GAIN};
 
 use crate::compiler::Remote;
-use crate::raw::dl;
+use crate::raw::{Addr, dl};
 use crate::state::State;
 
 /// One part in so many of the program's time may go to compiling at first,
@@ -17,6 +18,9 @@ const SHARE: u64 = 48;
 /// Of the time in machine code that does nothing in the general way, one part in so many more: it would have taken
 /// longer in the interpreter. The more general calls, the less.
 const SHARE_OF_GAIN: u64 = 3;
+
+/// What waits is forgotten when it was not seen for so long: it runs no more.
+const PATIENCE: Duration = Duration::from_millis(200);
 
 /// What it costs to open the compiler, in microseconds.
 const OPENING: u64 = 20_000;
@@ -129,6 +133,42 @@ impl Funds {
         let share = (program / FIRST_SHARE).min(ADVANCE + program / SHARE);
         let allowed = share + self.gained;
         spent + PENDING.load(Ordering::Relaxed) + microseconds <= allowed
+    }
+}
+
+/// What waits to be paid and is worth the most: cheaper code that is worth less does not take what is saved for it.
+#[derive(Default)]
+pub(crate) struct Waiting {
+    best: Option<Wish>,
+}
+
+struct Wish {
+    code: Addr,
+    /// The time that code has taken in sixteenths of what compiling it costs.
+    worth: u64,
+    seen: Duration,
+}
+
+impl Waiting {
+    /// Whether a code object on which so much time was spent, and that costs so much, may be compiled now, if `may` says
+    /// that it can be paid. If not, it waits.
+    pub(crate) fn may(&mut self, code: Addr, spent: u64, price: u64, may: bool) -> bool {
+        let worth = spent * 16 / price.max(1);
+        let now = dl::process_time();
+        let best = self
+            .best
+            .take_if(|it| it.code == code || now - it.seen > PATIENCE);
+        let others = self.best.as_ref().map_or(0, |it| it.worth);
+        drop(best);
+        let is_next = worth >= others;
+        if is_next && !may {
+            self.best = Some(Wish {
+                code,
+                worth,
+                seen: now,
+            });
+        }
+        is_next && may
     }
 }
 

@@ -72,7 +72,8 @@ const JUMP_BACKWARD: u8 = 77;
 pub(crate) struct Heat {
     function: u32,
     attempts: u32,
-    activation: usize,
+    /// The activation that was looked at last, and how often the function's version had been left then.
+    activation: (usize, u64),
     loops: Option<Vec<LoopHeat>>,
 }
 
@@ -270,7 +271,10 @@ fn look_at(gil: Gil<'_>, state: &mut State, sight: &Sight, innermost: bool, spen
     }
     let function = state.codes.get(&addr).and_then(|it| it.function.as_ref());
     let current = function.and_then(Function::current);
-    let effort = current.map_or(Effort::Quick, |it| it.meta().effort);
+    let (effort, n_exits) = current.map_or((Effort::Quick, 0), |it| {
+        (it.meta().effort, it.meta().header.counts().sum())
+    });
+    let price = calls::estimate(gil, state, addr, EntryPoint::Start, effort);
     let can_pay_whole = can_pay(gil, state, addr, EntryPoint::Start, effort);
     let can_pay_loop = can_pay(gil, state, addr, EntryPoint::Start, Effort::Quick);
     let Ok(entry) = state.entry(gil, addr) else {
@@ -282,10 +286,11 @@ fn look_at(gil: Gil<'_>, state: &mut State, sight: &Sight, innermost: bool, spen
     if in_machine_code && has_version {
         return;
     }
-    if !has_version || heat.activation != sight.activation() {
+    let activation = (sight.activation(), n_exits);
+    if !has_version || heat.activation != activation {
         heat.function = heat.function.saturating_add(spent);
     }
-    heat.activation = sight.activation();
+    heat.activation = activation;
     // A loop that is entered in the middle stands in for the function; if it does so often, the function is worth it.
     let limit = if has_version || in_machine_code {
         AGAIN_HEAT
@@ -293,15 +298,24 @@ fn look_at(gil: Gil<'_>, state: &mut State, sight: &Sight, innermost: bool, spen
         FUNCTION_HEAT
     }
     .max(code.view().n_units.saturating_mul(UNIT_HEAT));
-    let wants_function = code.is_function()
+    // What was lost by leaving a version would have paid for another one.
+    let is_due = has_version && u64::from(heat.function) > price;
+    let is_wanted = code.is_function()
         && heat.function >= limit
         && entry.raw.get().refused == 0
         && (has_version || entry.raw.get().asked == 0)
-        && heat.attempts < MAX_ATTEMPTS
-        && can_pay_whole;
+        && heat.attempts < MAX_ATTEMPTS;
+    let spent_in_all = u64::from(heat.function);
+    let wants_function = is_wanted
+        && state
+            .waiting
+            .may(addr, spent_in_all, price, can_pay_whole || is_due);
+    let Some(entry) = state.codes.get_mut(&addr) else {
+        return;
+    };
     if wants_function {
-        heat.attempts += 1;
-        heat.function = 0;
+        entry.heat.attempts += 1;
+        entry.heat.function = 0;
     }
     let wants_loop = (!in_machine_code)
         .then(|| heat_loop(gil, &mut entry.heat, &code, sight, spent, can_pay_loop))

@@ -13,6 +13,7 @@ use martlet_engine::{Door, Engine, EntryPoint, Function, FunctionId, Refusal};
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
+use crate::budget::Waiting;
 use crate::compiler::{Meta, Remote};
 use crate::hotness::Heat;
 use crate::notes::Notes;
@@ -66,6 +67,8 @@ pub(crate) struct State {
     pub(crate) to_arm: Vec<(Addr, bool)>,
     /// What may be spent on compiling because of the time in machine code, in microseconds.
     pub(crate) gained: u64,
+    /// What waits until it can be paid.
+    pub(crate) waiting: Waiting,
     /// Samples that fell into machine code, and all.
     pub(crate) samples: (u64, u64),
     /// Where time is spent, if a report is wanted.
@@ -148,6 +151,7 @@ pub(crate) fn initialise(gil: Gil<'_>) -> PyResult<()> {
         graveyard: Vec::new(),
         to_arm: Vec::new(),
         gained: 0,
+        waiting: Waiting::default(),
         samples: (0, 0),
         profile: None,
         entries_changed: false,

@@ -59,6 +59,10 @@ impl Builder<'_> {
             Some(Special::ForIterTuple) => Kind::TUPLE_ITER,
             _ => return,
         };
+        let seen = self.noted_at(next.map_or(0, |next| next.offset));
+        if seen.is_some_and(|it| it.iter().any(|it| Kind::from_seen(*it) != kind)) {
+            return;
+        }
         let top = self.frame().stack.len() - 1;
         if let Item::Val(value) = self.frame().stack[top] {
             self.hint(value, kind);
