@@ -105,6 +105,11 @@ impl Heat {
         }
     }
 
+    /// The time that was spent in the interpreter since a version came or was asked for, in microseconds.
+    pub(crate) fn spent(&self) -> u64 {
+        self.function.into()
+    }
+
     /// The loop will not be asked for again.
     pub(crate) fn refuse_loop(&mut self, header: u32) {
         for it in self

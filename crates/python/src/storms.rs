@@ -365,13 +365,13 @@ pub(crate) fn exits_often(gil: Gil<'_>, header: u64, index: usize) {
         let door = header_of(version.point());
         let entry = door.map_or(EntryPoint::Start, EntryPoint::Loop);
         let price = calls::estimate(gil, state, addr, entry, Effort::Quick);
-        let worth = price / (SHARE_OF_PRICE * EXIT_COST);
         let count = meta.header.counts().nth(index).unwrap_or(0);
-        if state.options.always == 0 && count < worth {
+        let lost = lost_at(state, addr, meta, count);
+        if state.options.always == 0 && lost * SHARE_OF_PRICE < price {
             return;
         }
         // What was lost here would have paid for it.
-        let is_due = count * EXIT_COST > price;
+        let is_due = lost > price;
         let place = match meta.exit_sites[index] {
             (None, offset) => (addr, offset),
             (Some(code), offset) => match state.tables.nameable(table, code) {
@@ -383,7 +383,7 @@ pub(crate) fn exits_often(gil: Gil<'_>, header: u64, index: usize) {
         if reaction == Reaction::Stays {
             return;
         }
-        learn_of_others(state, addr, table, meta, index, worth / 4);
+        learn_of_others(state, addr, table, meta, index, count / 4);
         if is_bearable && reaction == Reaction::IsMadeAnew {
             let asked = succeed(gil, state, addr, door, is_due);
             meta.succeeded.store(asked, Ordering::Relaxed);
@@ -398,6 +398,14 @@ pub(crate) fn exits_often(gil: Gil<'_>, header: u64, index: usize) {
             ask_again(gil, state, addr, door, is_due);
         }
     });
+}
+
+/// What exits of a version at one place have cost, in microseconds: their share of the time that the function was seen in the
+/// interpreter since, and no less than the ways out and back.
+fn lost_at(state: &State, addr: Addr, meta: &Meta, count: u64) -> u64 {
+    let interpreted = state.codes.get(&addr).map_or(0, |it| it.heat.spent());
+    let all: u64 = meta.header.counts().sum();
+    (count * EXIT_COST).max(interpreted * count / all.max(1))
 }
 
 /// Whether exits that no other version would do without have cost more than the time that was seen to be spent in a
