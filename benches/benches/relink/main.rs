@@ -16,7 +16,7 @@ use arc_swap::ArcSwap;
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use elf::Call;
 use martlet_machine_code::{
-    Code, CodeId, DefaultTarget, Entry, EntryKey, Object, Runtime, Strategy,
+    Code, CodeId, DefaultTarget, Entry, EntryKey, Object, Runtime, Source, Strategy,
 };
 
 /// The body: `x + 1`.
@@ -49,15 +49,15 @@ fn entry(runtime: &Runtime, identity: u64, strategy: Strategy) -> Entry {
 
 fn publish(runtime: &Runtime, identity: u64, bytes: &[u8], callee: Option<usize>) -> Code {
     let object = Object {
-        id: CodeId {
-            identity,
-            version: 0,
-        },
-        name: "bench",
-        bytes,
-        entry_symbol: elf::ENTRY,
-        tables: &[],
         resolve: &|_| callee,
+        ..Object::new(
+            CodeId {
+                identity,
+                version: 0,
+            },
+            Source::Elf(bytes),
+            elf::ENTRY,
+        )
     };
     runtime.publish(&object).expect("a good object")
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::CodeId;
+use crate::arena::Block;
 use crate::shared::{RETIRED, Shared, UnitNo};
 
 /// What a collection did. See [`Runtime::collect`](crate::Runtime::collect).
@@ -40,7 +41,8 @@ pub(crate) fn collect(shared: &Shared, is_inside: &dyn Fn(CodeId) -> bool) -> Co
         .iter()
         .map(|&unit_no| {
             let unit = &state.units[unit_no];
-            (unit_no, unit.id, unit.body)
+            let ids: Vec<_> = unit.bodies.iter().map(|body| body.version.id).collect();
+            (unit_no, unit.code, ids)
         })
         .collect();
     // A thread that attaches after this finds no entry that leads to one of them: they were unlinked under this lock.
@@ -56,10 +58,14 @@ pub(crate) fn collect(shared: &Shared, is_inside: &dyn Fn(CodeId) -> bool) -> Co
         .flat_map(|record| record.protected())
         .collect();
     protected.sort_unstable();
-    let is_quiescent = |id, body| protected.binary_search(&body).is_err() && !is_inside(id);
+    let is_protected = |code: Block| {
+        let first = protected.partition_point(|&body| body < code.start);
+        protected.get(first).is_some_and(|&body| body < code.end())
+    };
     let mut quiescent: Vec<UnitNo> = candidates
         .into_iter()
-        .filter_map(|(unit_no, id, body)| is_quiescent(id, body).then_some(unit_no))
+        .filter(|(_, code, ids)| !is_protected(*code) && !ids.iter().any(|&id| is_inside(id)))
+        .map(|(unit_no, ..)| unit_no)
         .collect();
     quiescent.sort_unstable();
 
@@ -76,7 +82,10 @@ pub(crate) fn collect(shared: &Shared, is_inside: &dyn Fn(CodeId) -> bool) -> Co
     drop(taken);
     // The units' entries are dropped here, without the lock.
     Collected {
-        freed: units.into_iter().map(|unit| unit.id).collect(),
+        freed: units
+            .iter()
+            .flat_map(|unit| unit.bodies.iter().map(|body| body.version.id))
+            .collect(),
         still_inside,
     }
 }

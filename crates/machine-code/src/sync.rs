@@ -1,11 +1,11 @@
-//! Atomics from std, or from loom when the protocol is being explored (`--cfg loom`).
+//! Atomics from std, or from loom when a protocol is being explored (`--cfg loom`).
 //!
-//! Only the protocol of readers and reclaimers goes through here: see `hazard`.
+//! The protocols of readers and reclaimers go through here: see `hazard` and `index`.
 
 #[cfg(loom)]
-pub(crate) use loom::sync::atomic::{AtomicUsize, Ordering, fence};
+pub(crate) use loom::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering, fence};
 #[cfg(not(loom))]
-pub(crate) use std::sync::atomic::{AtomicUsize, Ordering, fence};
+pub(crate) use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering, fence};
 
 /// Where a reader looks for what it is about to enter. An entry's cell is one.
 pub(crate) trait Word {

@@ -28,9 +28,12 @@ const UNSAFE_FILES: &[&str] = &[
     "crates/machine-code/src/code.rs",
     "crates/machine-code/src/entry.rs",
     "crates/machine-code/src/fork.rs",
+    "crates/machine-code/src/index.rs",
     "crates/machine-code/src/os/",
     "crates/machine-code/src/raw.rs",
     "crates/machine-code/src/shared.rs",
+    "crates/machine-code/src/trap.rs",
+    "crates/machine-code/src/unwind.rs",
     "crates/python/src/raw/",
 ];
 

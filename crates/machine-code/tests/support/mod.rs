@@ -4,7 +4,7 @@
 pub(crate) mod process;
 
 use martlet_machine_code::{
-    Code, CodeId, DefaultTarget, Entry, EntryKey, Object, Runtime, Strategy, Table,
+    Code, CodeId, DefaultTarget, Entry, EntryKey, Object, Runtime, Source, Strategy, Table,
 };
 use object::elf::RelocationType;
 use object::write::{self, Relocation, Symbol, SymbolSection};
@@ -128,9 +128,22 @@ pub(crate) extern "C" fn nothing() -> u64 {
     0
 }
 
+/// A runtime in which memory is used again as soon as it is free.
+pub(crate) fn thrifty_runtime() -> Runtime {
+    Runtime::builder()
+        .reserve(16 << 20)
+        .build()
+        .expect("executable memory")
+}
+
+/// A runtime with all aids: whoever enters freed code is told of.
 pub(crate) fn runtime() -> Runtime {
     Runtime::builder()
         .reserve(16 << 20)
+        .quarantine(64 << 10)
+        .trap_handler(true)
+        .unwind_tables(true)
+        .events(1_000)
         .build()
         .expect("executable memory")
 }
@@ -163,12 +176,10 @@ pub(crate) fn object<'a>(
     resolve: &'a dyn Fn(&str) -> Option<usize>,
 ) -> Object<'a> {
     Object {
-        id,
         name: "test",
-        bytes,
-        entry_symbol: ENTRY,
         tables,
         resolve,
+        ..Object::new(id, Source::Elf(bytes), ENTRY)
     }
 }
 

@@ -1,0 +1,86 @@
+//! What profilers and debuggers are told.
+
+mod support;
+
+use martlet_machine_code::{Object, Runtime, Strategy};
+use support::*;
+
+#[test]
+fn perf_map_has_a_line_for_each_unit() {
+    let runtime = Runtime::builder()
+        .perf_map(true)
+        .build()
+        .expect("executable memory");
+    let entry = entry(&runtime, 1, Strategy::IndirectCell);
+    let bytes = where_am_i();
+    let object = Object {
+        name: "odd\nname",
+        ..object(id(1, 1), &bytes, &[], &|_| None)
+    };
+    let code = runtime.publish(&object).expect("a good object");
+    entry.relink(&code).expect("the same identity");
+    let path = format!("/tmp/perf-{}.map", std::process::id());
+    let map = std::fs::read_to_string(&path).expect("the map");
+    std::fs::remove_file(&path).expect("it is ours");
+    assert_eq!(map, format!("{:x} 8 odd?name\n", call(&entry)));
+}
+
+/// The file, read as the format's specification has it.
+#[test]
+fn jitdump_has_a_record_for_each_unit() {
+    let folder = std::env::temp_dir();
+    let pid = std::process::id();
+    let path = folder.join(format!("jit-{pid}.dump"));
+    let runtime = Runtime::builder()
+        .jitdump(&folder)
+        .build()
+        .expect("executable memory");
+    let entry = entry(&runtime, 1, Strategy::IndirectCell);
+    let bodies = [where_am_i(), returns(5)];
+    let mut codes = Vec::new();
+    for (version, bytes) in (1..).zip(&bodies) {
+        let code = publish(&runtime, id(1, version), bytes);
+        entry.relink(&code).expect("the same identity");
+        codes.push(code);
+        if version == 1 {
+            assert!(
+                std::fs::read_to_string("/proc/self/maps")
+                    .expect("Linux")
+                    .contains(&path.display().to_string())
+            );
+        }
+    }
+    entry.relink(&codes[0]).expect("the same identity");
+    let start = call(&entry);
+    drop((codes, entry));
+    runtime.collect(&|_| false);
+    drop(runtime);
+    let dump = std::fs::read(&path).expect("the dump");
+    std::fs::remove_file(&path).expect("it is ours");
+    let word = |at: usize| u32::from_ne_bytes(dump[at..at + 4].try_into().expect("4 bytes"));
+    let long = |at: usize| u64::from_ne_bytes(dump[at..at + 8].try_into().expect("8 bytes"));
+    assert_eq!(&dump[..4], &0x4A69_5444u32.to_ne_bytes());
+    assert_eq!((word(4), word(8), word(12), word(20)), (1, 40, 62, pid));
+    let mut at = 40;
+    let mut last = long(24);
+    for (no, len) in [8, 6].into_iter().enumerate() {
+        assert_eq!(word(at), 0, "a load of code");
+        assert!(long(at + 8) >= last, "the clock goes forward");
+        last = long(at + 8);
+        assert_eq!(word(at + 16), pid);
+        assert_eq!((long(at + 40), long(at + 48)), (len, no as u64));
+        assert_eq!(&dump[at + 56..at + 61], b"test\0");
+        let code = &dump[at + 61..at + word(at + 4) as usize];
+        assert_eq!(code.len() as u64, len);
+        if no == 0 {
+            assert_eq!((long(at + 24), long(at + 32)), (start, start));
+            assert_eq!(code, [0x48, 0x8d, 0x05, 0xf9, 0xff, 0xff, 0xff, 0xc3]);
+        }
+        at += word(at + 4) as usize;
+    }
+    assert_eq!(
+        (word(at), word(at + 4) as usize),
+        (3, dump.len() - at),
+        "the end"
+    );
+}
