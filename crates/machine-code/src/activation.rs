@@ -1,9 +1,10 @@
 //! Activations: how threads enter code when nobody but this library can say who is inside.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::fmt;
 use std::marker::PhantomData;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, OnceLock};
+use std::thread::ThreadId;
 
 use crate::entry::{Callable, Entry};
 use crate::hazard::Slots;
@@ -11,21 +12,47 @@ use crate::shared::Shared;
 
 /// What reclaimers see of a thread. The protocol is in `hazard`.
 pub(crate) struct Record {
-    pieces: Mutex<Vec<Arc<Slots>>>,
+    thread: ThreadId,
+    first: Piece,
+}
+
+/// Some of a thread's slots, and the next ones: a chain that only grows, so that no lock guards it.
+struct Piece {
+    slots: Slots,
+    next: OnceLock<Box<Piece>>,
+}
+
+impl Piece {
+    fn new() -> Self {
+        Self {
+            slots: Slots::new(),
+            next: OnceLock::new(),
+        }
+    }
 }
 
 impl Record {
     /// The bodies that the thread is in. The caller has executed a full barrier since it unlinked what it looks for.
-    pub(crate) fn protected(&self) -> Vec<usize> {
-        let pieces = self.pieces.lock().unwrap_or_else(PoisonError::into_inner);
-        pieces.iter().flat_map(|slots| slots.protected()).collect()
+    pub(crate) fn protected(&self) -> impl Iterator<Item = usize> + '_ {
+        std::iter::successors(Some(&self.first), |piece| {
+            piece.next.get().map(|next| &**next)
+        })
+        .flat_map(|piece| piece.slots.protected())
     }
 
-    fn add(&self, slots: Arc<Slots>) {
-        self.pieces
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(slots);
+    /// Whether it is the calling thread's.
+    pub(crate) fn is_own(&self) -> bool {
+        self.thread == std::thread::current().id()
+    }
+
+    /// The slots that this one is among, which are added if need be. Only the owner's thread calls this.
+    #[cold]
+    fn slots(&self, slot: usize) -> &Slots {
+        let mut piece = &self.first;
+        for _ in 0..slot / Slots::LEN {
+            piece = piece.next.get_or_init(|| Box::new(Piece::new()));
+        }
+        &piece.slots
     }
 }
 
@@ -36,10 +63,6 @@ impl Record {
 pub struct Thread {
     shared: Arc<Shared>,
     record: Arc<Record>,
-    /// The first piece, by which most activations do.
-    first: Arc<Slots>,
-    /// All pieces.
-    pieces: RefCell<Vec<Arc<Slots>>>,
     /// The slots from this one on are clear.
     depth: Cell<usize>,
     /// Whether slots below the depth may be clear, because activations did not end in order.
@@ -49,16 +72,14 @@ pub struct Thread {
 
 impl Thread {
     pub(crate) fn attach(shared: &Arc<Shared>) -> Self {
-        let first = Arc::new(Slots::new());
         let record = Arc::new(Record {
-            pieces: Mutex::new(vec![Arc::clone(&first)]),
+            thread: std::thread::current().id(),
+            first: Piece::new(),
         });
         shared.lock().records.push(Arc::clone(&record));
         Self {
             shared: Arc::clone(shared),
             record,
-            pieces: RefCell::new(vec![Arc::clone(&first)]),
-            first,
             depth: Cell::new(0),
             has_holes: Cell::new(false),
             not_send: PhantomData,
@@ -79,9 +100,9 @@ impl Thread {
         let protect =
             |slots: &Slots| slots.protect(slot % Slots::LEN, entry.word(), self.shared.barriers);
         let body = if slot < Slots::LEN {
-            protect(&self.first)
+            protect(&self.record.first.slots)
         } else {
-            protect(&self.piece(slot))
+            protect(self.record.slots(slot))
         };
         self.depth.set(slot + 1);
         Activation {
@@ -91,24 +112,12 @@ impl Thread {
         }
     }
 
-    /// The piece with this slot, which is added if it is the next one.
-    #[cold]
-    fn piece(&self, slot: usize) -> Arc<Slots> {
-        let mut pieces = self.pieces.borrow_mut();
-        if slot / Slots::LEN == pieces.len() {
-            let slots = Arc::new(Slots::new());
-            self.record.add(Arc::clone(&slots));
-            pieces.push(slots);
-        }
-        Arc::clone(&pieces[slot / Slots::LEN])
-    }
-
     #[inline]
     fn leave(&self, slot: usize) {
         if slot < Slots::LEN {
-            self.first.clear(slot);
+            self.record.first.slots.clear(slot);
         } else {
-            self.piece(slot).clear(slot % Slots::LEN);
+            self.record.slots(slot).clear(slot % Slots::LEN);
         }
         if slot + 1 == self.depth.get() && !self.has_holes.get() {
             self.depth.set(slot);
@@ -120,7 +129,7 @@ impl Thread {
     /// Sets the depth to that of the last activation left.
     #[cold]
     fn leave_out_of_order(&self) {
-        let is_clear = |slot: usize| self.piece(slot).is_clear(slot % Slots::LEN);
+        let is_clear = |slot: usize| self.record.slots(slot).is_clear(slot % Slots::LEN);
         let last = (0..self.depth.get()).rev().find(|&slot| !is_clear(slot));
         let depth = last.map_or(0, |slot| slot + 1);
         self.depth.set(depth);

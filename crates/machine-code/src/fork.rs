@@ -15,10 +15,16 @@ use crate::os::Os;
 use crate::shared::{Shared, State, Stub};
 use crate::{Error, raw, trap};
 
-/// In a child, whose only thread this is: maps the patched stubs and points them where their entries lead.
+/// In a child, whose only thread this is: forgets the other threads, and maps the patched stubs and points them where their entries lead.
 pub(crate) fn repair(state: &mut State, os: &dyn Os) -> Result<(), Error> {
     state.index.forget_readers();
     trap::forget_readers();
+    // Who was inside on another thread, or looking whether somebody is, does not exist here.
+    state.records.retain(|record| record.is_own());
+    let State {
+        retired, examined, ..
+    } = state;
+    retired.append(examined);
     let remapped = state.arena.remap_stubs();
     for (_, line) in state.lines.iter() {
         if let Stub::Patched(stub) = line.stub {

@@ -249,7 +249,8 @@ impl Runtime {
     }
 
     /// Repairs the runtime in a child of a fork, on the thread that forked, before it or anything made from it is used
-    /// or dropped there: until then patched stubs lead where the parent relinks them. Cells and code need no repair.
+    /// or dropped there: until then patched stubs lead where the parent relinks them, and what other threads were in
+    /// counts as entered. Cells and code need no repair.
     ///
     /// With [`Builder::atfork`] this happens by itself. Without it, no other thread may be inside a function of this
     /// crate while the process forks.

@@ -9,7 +9,7 @@
 //!
 //! Lock order: this lock is a leaf. Nothing that it protects is dropped or called under it that takes it again.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Instant;
 
@@ -49,7 +49,9 @@ pub(crate) struct State {
     pub(crate) replaced: Replaced,
     pub(crate) quarantine: Quarantine,
     /// Units that are to be freed as soon as nobody is inside.
-    pub(crate) retired: Vec<UnitNo>,
+    pub(crate) retired: BTreeSet<UnitNo>,
+    /// Those of them that a collection is looking at now.
+    pub(crate) examined: BTreeSet<UnitNo>,
     pub(crate) entries: HashMap<EntryKey, Weak<EntryInner>>,
     pub(crate) lines: Slab<Line>,
     /// Jumps to default targets, which may be far away.
@@ -214,7 +216,8 @@ impl Shared {
             index: Arc::clone(&index),
             replaced: Replaced::default(),
             quarantine: Quarantine::new(options.quarantine),
-            retired: Vec::new(),
+            retired: BTreeSet::new(),
+            examined: BTreeSet::new(),
             entries: HashMap::new(),
             lines: Slab::default(),
             defaults: HashMap::new(),
@@ -287,7 +290,7 @@ impl Shared {
             Ok(Vec::new())
         };
         if !at_once || freed.is_err() {
-            state.retired.push(unit_no);
+            state.retired.insert(unit_no);
         }
         drop(state);
         if was_patched {

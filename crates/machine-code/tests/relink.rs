@@ -242,21 +242,3 @@ fn report_names_the_living() {
         "{text}"
     );
 }
-
-/// Lets the other threads go, also when an assertion fails.
-struct StopOnDrop<'a>(&'a AtomicBool);
-
-impl Drop for StopOnDrop<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-}
-
-fn resident_pages() -> u64 {
-    let statm = std::fs::read_to_string("/proc/self/statm").expect("Linux");
-    statm
-        .split(' ')
-        .nth(1)
-        .and_then(|it| it.parse().ok())
-        .expect("a number of pages")
-}

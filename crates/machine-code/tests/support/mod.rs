@@ -3,6 +3,8 @@
 
 pub(crate) mod process;
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use martlet_machine_code::{
     Code, CodeId, DefaultTarget, Entry, EntryKey, Object, Runtime, Source, Strategy, Table,
 };
@@ -209,3 +211,22 @@ pub(crate) fn peek(address: usize, len: usize) -> Vec<u8> {
 }
 
 pub(crate) const STRATEGIES: [Strategy; 2] = [Strategy::IndirectCell, Strategy::PatchedStub];
+
+/// Lets the other threads go, also when an assertion fails.
+pub(crate) struct StopOnDrop<'a>(pub(crate) &'a AtomicBool);
+
+impl Drop for StopOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Pages of memory that this process has.
+pub(crate) fn resident_pages() -> u64 {
+    let statm = std::fs::read_to_string("/proc/self/statm").expect("Linux");
+    statm
+        .split(' ')
+        .nth(1)
+        .and_then(|it| it.parse().ok())
+        .expect("a number of pages")
+}
