@@ -5,7 +5,7 @@ mod support;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Barrier, mpsc};
 
-use martlet_machine_code::{CodeId, Runtime, Strategy};
+use martlet_machine_code::{Bytes, CodeId, Member, Object, Runtime, Source, Strategy, Symbol};
 use support::process::{fork, pipe};
 use support::*;
 
@@ -293,5 +293,119 @@ fn find_while_others_publish_and_free() {
         }
         stop.store(true, Ordering::Relaxed);
         assert!(seen.join().expect("its assertions hold") > 0);
+    });
+}
+
+/// Two functions that are always made together, under callers: whoever is in the new first one never reaches the old
+/// second one, nor the other way round, whatever the entries lead to meanwhile.
+#[test]
+fn a_new_member_never_reaches_an_old_one() {
+    for strategy in STRATEGIES {
+        let runtime = runtime();
+        let entries = [1, 2].map(|it| entry(&runtime, it, strategy));
+        // The first answers its own number, which is in its upper half, and what the second answers.
+        let code = |version: u8| {
+            let mut code = vec![
+                0x48, 0x83, 0xec, 8, 0xe8, 11, 0, 0, 0, 0x48, 0x83, 0xc4, 8, 0x0d, 0, 0, version,
+                0, 0xc3, 0xcc,
+            ];
+            code.extend([0xb8, version, 0, 0, 0, 0xc3]);
+            code
+        };
+        let publish = |version: u8| {
+            let code = code(version);
+            let symbols = [Symbol {
+                name: "second",
+                offset: 20,
+            }];
+            let bytes = Bytes {
+                code: &code,
+                symbols: &symbols,
+                ..Bytes::default()
+            };
+            let second = Member {
+                id: id(2, version.into()),
+                entry_symbol: "second",
+            };
+            let object = Object {
+                members: &[second],
+                ..Object::new(id(1, version.into()), Source::Bytes(bytes), ENTRY)
+            };
+            let code = runtime.publish(&object).expect("good bytes");
+            runtime
+                .relink(&[(&entries[0], &code), (&entries[1], &code)])
+                .expect("the same identities");
+            code
+        };
+        let stop = AtomicBool::new(false);
+        let mut current = publish(0);
+        std::thread::scope(|scope| {
+            let _stop = StopOnDrop(&stop);
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    let thread = runtime.attach();
+                    while !stop.load(Ordering::Relaxed) {
+                        let activation = thread.enter(&entries[0]);
+                        // SAFETY: all versions are functions without arguments.
+                        let seen = unsafe { activation.as_fn::<Returns>() }();
+                        assert_eq!(seen >> 16, seen & 0xffff, "{seen:#x}");
+                    }
+                });
+            }
+            for n in 0..3_000u32 {
+                current = publish((n % 250) as u8);
+                runtime.collect(&nobody);
+            }
+        });
+        drop(current);
+    }
+}
+
+/// A signal handler asks who owns the interrupted instruction, and whatever else, while its own thread publishes and
+/// frees: it would wait for itself if that took a lock.
+#[test]
+fn find_in_a_signal_handler() {
+    static RUNTIME: std::sync::OnceLock<Runtime> = std::sync::OnceLock::new();
+    static ASKED: AtomicU64 = AtomicU64::new(0);
+    static FOUND: AtomicU64 = AtomicU64::new(0);
+    static BODY: AtomicU64 = AtomicU64::new(0);
+    extern "C" fn on_alarm(_: libc::c_int) {
+        let body = usize::try_from(BODY.load(Ordering::Relaxed)).expect("an address");
+        if let Some(found) = RUNTIME.get().and_then(|it| it.find(body)) {
+            assert_eq!(found.id.identity, 1);
+            FOUND.fetch_add(1, Ordering::Relaxed);
+        }
+        ASKED.fetch_add(1, Ordering::Relaxed);
+    }
+    let runtime = RUNTIME.get_or_init(thrifty_runtime);
+    let entry = entry(runtime, 1, Strategy::IndirectCell);
+    let (stop, pthread) = (AtomicBool::new(false), AtomicU64::new(0));
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            // SAFETY: it takes nothing.
+            pthread.store(unsafe { libc::pthread_self() }, Ordering::Relaxed);
+            // SAFETY: the handler is async-signal-safe, and nobody else here uses the signal.
+            unsafe { libc::signal(libc::SIGUSR1, on_alarm as *const () as usize) };
+            for n in 1.. {
+                let code = publish(runtime, id(1, n), &where_am_i());
+                entry.relink(&code).expect("the same identity");
+                BODY.store(call(&entry), Ordering::Relaxed);
+                drop(code);
+                runtime.collect(&nobody);
+                if stop.load(Ordering::Relaxed) {
+                    break;
+                }
+            }
+        });
+        let _stop = StopOnDrop(&stop);
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+        while FOUND.load(Ordering::Relaxed) < 1_000 {
+            assert!(std::time::Instant::now() < deadline, "{ASKED:?} asked");
+            if BODY.load(Ordering::Relaxed) != 0 {
+                // SAFETY: the thread runs until it is told to stop.
+                unsafe { libc::pthread_kill(pthread.load(Ordering::Relaxed), libc::SIGUSR1) };
+            }
+            std::thread::yield_now();
+        }
     });
 }
