@@ -7,6 +7,7 @@ use anyhow::{Result, bail};
 use crate::bench;
 use crate::package;
 use crate::process;
+use crate::protocols;
 use crate::python::Python;
 use crate::test::{self, Steps};
 use crate::tidy;
@@ -54,6 +55,14 @@ pub(crate) fn ci(workspace: &Workspace) -> Result<ExitCode> {
     steps.run("documentation", || {
         cargo(&["doc", "--no-deps", "--workspace"])
     });
+    steps.run("models of machine-code's protocols", || {
+        protocols::loom(workspace)
+    });
+    if cfg!(all(target_os = "linux", target_arch = "x86_64")) {
+        steps.run("machine-code's protocols under ThreadSanitizer", || {
+            protocols::sanitize(workspace)
+        });
+    }
     steps.run("benchmark smoke run", || {
         succeeds(bench::python::smoke(workspace)?)
     });

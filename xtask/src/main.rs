@@ -16,6 +16,7 @@ mod dump;
 mod env;
 mod package;
 mod process;
+mod protocols;
 mod python;
 mod run;
 mod stats;

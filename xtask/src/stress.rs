@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 
 use crate::process;
+use crate::protocols;
 use crate::workspace::Workspace;
 
 /// Arguments of `stress`.
@@ -22,11 +23,20 @@ enum What {
         #[arg(long, default_value_t = 10_000_000)]
         relinks: u64,
     },
+    /// The protocols of machine-code under loom and ThreadSanitizer, as continuous integration runs them
+    Protocols,
 }
 
 /// Runs one of them, in release mode.
 pub(crate) fn stress(workspace: &Workspace, args: &Args) -> Result<ExitCode> {
-    let What::MachineCode { relinks } = args.what;
+    let relinks = match args.what {
+        What::MachineCode { relinks } => relinks,
+        What::Protocols => {
+            protocols::loom(workspace)?;
+            protocols::sanitize(workspace)?;
+            return Ok(ExitCode::SUCCESS);
+        }
+    };
     let mut command = workspace.cargo();
     command
         .args(["test", "--release", "-p", "martlet-machine-code"])

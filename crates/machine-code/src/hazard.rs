@@ -104,7 +104,7 @@ impl Slots {
 }
 
 #[cfg(all(test, loom))]
-mod tests {
+mod model {
     //! All interleavings of readers, a relinker and a reclaimer over two bodies, one of which is freed.
 
     use loom::sync::Arc;
@@ -167,3 +167,6 @@ mod tests {
         explore(2, true);
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests;

@@ -9,13 +9,13 @@
 //! - If the reader's announcement comes first, the writer sees it and keeps the table for later.
 //! - If the writer's look at the counter comes first, so did its replacement, and the reader finds the new table.
 //!
-//! Both are sequentially consistent, so there is no third case. A reader does nothing else: it takes no lock, allocates
+//! A full barrier stands between the two steps of either, so there is no third case. A reader does nothing else: it takes no lock, allocates
 //! nothing, and is done after a few dozen instructions, which is why one counter for everybody is enough.
 
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::sync::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
+use crate::sync::{AtomicBool, AtomicPtr, AtomicUsize, Ordering, fence};
 use crate::{CodeId, EntryKey, PcValue};
 
 /// Bytes of the range that one table is for.
@@ -176,8 +176,11 @@ impl Readers {
 
     /// Shows what `place` points at.
     pub(crate) fn read<T, R>(&self, place: &AtomicPtr<T>, look: impl FnOnce(&T) -> R) -> Option<R> {
-        self.0.fetch_add(1, Ordering::SeqCst);
-        let pointer = place.load(Ordering::SeqCst);
+        self.0.fetch_add(1, Ordering::Relaxed);
+        // Pairs with the fence of `replace`: see the two cases in the module.
+        fence(Ordering::SeqCst);
+        // Acquire: the table was written before it was put there.
+        let pointer = place.load(Ordering::Acquire);
         // SAFETY: it came out of a box, and is freed only after the counter was seen at zero since it was replaced.
         let result = unsafe { pointer.as_ref() }.map(look);
         // Release: what was read here was read before a writer that sees the counter at zero frees it.
@@ -188,19 +191,23 @@ impl Readers {
     /// Puts something else there. What stood there may be freed when the readers are gone.
     pub(crate) fn replace<T>(&self, place: &AtomicPtr<T>, new: Option<Box<T>>) -> Option<Box<T>> {
         let new = new.map_or(std::ptr::null_mut(), Box::into_raw);
-        let old = place.swap(new, Ordering::SeqCst);
+        let old = place.swap(new, Ordering::AcqRel);
+        // Pairs with the fence of `read`, and stands before every look at the counter.
+        fence(Ordering::SeqCst);
         // SAFETY: it came out of a box, and is in no place any more.
         (!old.is_null()).then(|| unsafe { Box::from_raw(old) })
     }
 
     /// In a child of a fork, where the threads that were reading do not exist.
     pub(crate) fn forget(&self) {
-        self.0.store(0, Ordering::SeqCst);
+        // Relaxed: there is no other thread.
+        self.0.store(0, Ordering::Relaxed);
     }
 
     /// Whether nobody reads what was replaced before this call.
     pub(crate) fn are_gone(&self) -> bool {
-        self.0.load(Ordering::SeqCst) == 0
+        // Acquire: pairs with the end of `read`.
+        self.0.load(Ordering::Acquire) == 0
     }
 }
 
@@ -318,5 +325,33 @@ mod tests {
         });
         index.insert(&span(16, 16, 2), &mut replaced);
         assert!(replaced.0.is_empty());
+    }
+    /// On real threads: a sanitizer sees who reads a table that is freed.
+    #[test]
+    fn readers_under_a_writer() {
+        let index = Index::new(0, 2 * PAGE);
+        let stop = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    let mut last = 0;
+                    while !stop.load(Ordering::Relaxed) {
+                        for pc in [PAGE - 8, PAGE + 8] {
+                            if let Some(version) = owner_of(&index, pc) {
+                                assert!(version >= last, "{version} after {last}");
+                                last = version;
+                            }
+                        }
+                    }
+                });
+            }
+            let mut replaced = Replaced::default();
+            for version in 0..10_000 {
+                let span = span(PAGE - 16, 32, version);
+                index.insert(&span, &mut replaced);
+                index.remove(span.start, span.end, &mut replaced);
+            }
+            stop.store(true, Ordering::Relaxed);
+        });
     }
 }
