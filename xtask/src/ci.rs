@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 
 use crate::bench;
+use crate::consumers;
 use crate::package;
 use crate::process;
 use crate::protocols;
@@ -55,6 +56,11 @@ pub(crate) fn ci(workspace: &Workspace) -> Result<ExitCode> {
     steps.run("documentation", || {
         cargo(&["doc", "--no-deps", "--workspace"])
     });
+    for name in consumers::WITH_RUST_ALONE {
+        steps.run(&format!("consumer {name}"), || {
+            consumers::run(workspace, name)
+        });
+    }
     steps.run("models of machine-code's protocols", || {
         protocols::loom(workspace)
     });

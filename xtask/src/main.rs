@@ -10,6 +10,7 @@
 mod bench;
 mod bitcode;
 mod ci;
+mod consumers;
 mod cpython_tests;
 mod differential;
 mod dump;

@@ -44,10 +44,8 @@ fn stepping<R>(at_step: &dyn Fn(usize, usize) -> bool, work: impl FnOnce() -> R)
     action.sa_sigaction = on_trap as *const () as usize;
     action.sa_flags = libc::SA_SIGINFO;
     // SAFETY: nobody else in this test binary handles the signal.
-    assert_eq!(
-        unsafe { libc::sigaction(libc::SIGTRAP, &raw const action, std::ptr::null_mut()) },
-        0
-    );
+    let set = unsafe { libc::sigaction(libc::SIGTRAP, &raw const action, std::ptr::null_mut()) };
+    assert_eq!(set, 0);
     STEP.set(0);
     // SAFETY: only the lifetime changes, and the pointer is withdrawn below.
     let at_step = unsafe {
