@@ -58,7 +58,10 @@ pub(super) fn patch_instruction(patch: Patch, at: &mut [u8], here: i64, target: 
         Patch::Branch19 => (0x00ff_ffe0, words << 5),
         Patch::Page21 => {
             let pages = ((target >> 12) - (here >> 12)) as u32;
-            (0x60ff_ffe0, (pages & 3) << 29 | (pages >> 2) << 5)
+            (
+                0x60ff_ffe0,
+                (pages & 3) << 29 | (pages >> 2 & 0x7_ffff) << 5,
+            )
         }
         Patch::PageOffset12 { scale } => (0x003f_fc00, ((target as u32 & 0xfff) >> scale) << 10),
         Patch::Absolute64 | Patch::Relative32 | Patch::Relative64 => {

@@ -453,3 +453,6 @@ fn check_pc_values(object: &Object<'_>) -> Result<(), Error> {
 fn bad(cause: impl std::fmt::Display) -> Error {
     Error::BadObject(cause.to_string())
 }
+
+#[cfg(all(test, unix, not(loom)))]
+mod tests;
