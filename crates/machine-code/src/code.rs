@@ -218,11 +218,23 @@ impl Written<'_> {
                 .map(|offset| unsafe { Frames::register(code.start + offset) }),
         };
         let size = unit.size();
+        let data = data.map_or(0, |data| data.start);
+        #[cfg(feature = "gdb")]
+        let (sections, functions) = plan.debug(object, code.start, data);
         let published = Published {
             name: object.name,
             start: code.start,
             code: &bytes,
             instructions: plan.instructions,
+            #[cfg(feature = "gdb")]
+            elf: match object.source {
+                crate::Source::Elf(elf) => Some(elf),
+                crate::Source::Bytes(_) => None,
+            },
+            #[cfg(feature = "gdb")]
+            sections: &sections,
+            #[cfg(feature = "gdb")]
+            functions: &functions,
         };
         let unit_no = shared.lock().add_unit(unit, &published);
         Code {
@@ -230,7 +242,7 @@ impl Written<'_> {
             unit_no,
             ids,
             size,
-            data: data.map_or(0, |data| data.start),
+            data,
             tables: plan.tables.into(),
         }
     }

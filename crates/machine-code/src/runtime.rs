@@ -30,6 +30,8 @@ pub struct Builder {
     events: usize,
     perf_map: bool,
     jitdump: Option<PathBuf>,
+    #[cfg(feature = "gdb")]
+    gdb: bool,
     atfork: bool,
     unwind_tables: bool,
     trap_handler: bool,
@@ -72,6 +74,14 @@ impl Builder {
     /// its instructions, whatever stood at the same address before and after. Default: none.
     pub fn jitdump(mut self, folder: impl Into<PathBuf>) -> Self {
         self.jitdump = Some(folder.into());
+        self
+    }
+
+    /// Whether to tell GDB of functions and of their line tables, by its JIT interface. A process that is not debugged
+    /// pays a copy of each object. Default: no.
+    #[cfg(feature = "gdb")]
+    pub fn gdb(mut self, on: bool) -> Self {
+        self.gdb = on;
         self
     }
 
@@ -122,6 +132,10 @@ impl Builder {
         if let Some(folder) = &self.jitdump {
             observers.push(Box::new(JitDump::open(folder)?));
         }
+        #[cfg(feature = "gdb")]
+        if self.gdb {
+            observers.push(Box::new(crate::observe::Gdb::new()));
+        }
         let mut arena = Arena::new(Arc::clone(&os), self.reserve, self.limit)?;
         // A refusal of executable memory shows now, not at the first publication.
         let probe = arena.take(Part::Code, 1, 16)?;
@@ -154,6 +168,8 @@ impl Runtime {
             events: 0,
             perf_map: false,
             jitdump: None,
+            #[cfg(feature = "gdb")]
+            gdb: false,
             atfork: false,
             unwind_tables: false,
             trap_handler: false,

@@ -84,3 +84,109 @@ fn jitdump_has_a_record_for_each_unit() {
         "the end"
     );
 }
+
+/// A debugger that stops in a function called by generated code shows the caller by its name, and the line of its
+/// source; of code that is freed it knows nothing any more.
+#[cfg(feature = "gdb")]
+#[test]
+fn gdb_knows_functions_and_lines() {
+    use martlet_machine_code::{Bytes, DefaultTarget, EntryKey, Source};
+    use std::process::Command;
+
+    type CallsBack = extern "C" fn(extern "C" fn()) -> u64;
+    #[unsafe(no_mangle)]
+    extern "C" fn martlet_debugger_stops_here() {
+        std::hint::black_box(());
+    }
+    extern "C" fn not_compiled(_: extern "C" fn()) -> u64 {
+        0
+    }
+
+    let source = std::env::temp_dir().join("martlet_lines.c");
+    if std::env::var_os("MARTLET_DEBUGGED").is_none() {
+        let text =
+            "int body(void (*stop)(void)) {\n    int x = 1;\n    stop();\n    return x;\n}\n";
+        std::fs::write(&source, text).expect("a temporary file");
+        let debugger = Command::new("gdb")
+            .args(["-batch", "-nx", "-ex", "set breakpoint pending on"])
+            .args(["-ex", "break martlet_debugger_stops_here", "-ex", "run"])
+            .args(["-ex", "bt 3", "-ex", "continue", "-ex", "bt 3"])
+            .args([
+                "-ex",
+                "continue",
+                "-ex",
+                "info function plain_bytes",
+                "--args",
+            ])
+            .arg(std::env::current_exe().expect("this program"))
+            .args([
+                "--exact",
+                "gdb_knows_functions_and_lines",
+                "--test-threads=1",
+            ])
+            .env("MARTLET_DEBUGGED", "1")
+            .output();
+        let Ok(output) = debugger else {
+            eprintln!("not tested: there is no gdb");
+            return;
+        };
+        let text = String::from_utf8_lossy(&output.stdout);
+        if text.contains("ptrace") && !text.contains("Breakpoint 1, ") {
+            eprintln!("not tested: this system lets nobody debug");
+            return;
+        }
+        assert!(text.contains("in plain_bytes ()"), "{text}");
+        assert!(text.contains("martlet_lines.c:3"), "{text}");
+        let (_, after) = text
+            .split_once("matching regular expression \"plain_bytes\":")
+            .expect("the last command's answer");
+        assert!(!after.contains("plain_bytes"), "{text}");
+        return;
+    }
+
+    let runtime = Runtime::builder()
+        .gdb(true)
+        .build()
+        .expect("executable memory");
+    // SAFETY: a function of this test, called as `CallsBack`.
+    let default = unsafe { DefaultTarget::new(not_compiled as *const ()) };
+    let key = EntryKey {
+        identity: 1,
+        signature: 0,
+    };
+    let entry = runtime
+        .entry(key, Strategy::IndirectCell, default)
+        .expect("a new entry");
+    // push rbp; mov rbp, rsp; call rdi; pop rbp; ret
+    let code = [0x55, 0x48, 0x89, 0xe5, 0xff, 0xd7, 0x5d, 0xc3];
+    let bytes = Bytes {
+        code: &code,
+        ..Bytes::default()
+    };
+    let object = source.with_extension("o");
+    let compiled = Command::new("cc")
+        .args(["-g", "-O0", "-fPIC", "-fno-omit-frame-pointer", "-c"])
+        .arg(&source)
+        .arg("-o")
+        .arg(&object)
+        .status();
+    assert!(compiled.expect("a C compiler").success());
+    let elf = std::fs::read(&object).expect("the object");
+    for (version, (source, name)) in (0..).zip([
+        (Source::Bytes(bytes), "plain_bytes"),
+        (Source::Elf(&elf), "body"),
+    ]) {
+        let object = Object {
+            name,
+            ..Object::new(id(1, version), source, ENTRY)
+        };
+        let code = runtime.publish(&object).expect("a good object");
+        entry.relink(&code).expect("the same identity");
+        // SAFETY: all versions are `CallsBack`, and none is freed during the call.
+        let function = unsafe { entry.as_fn::<CallsBack>() };
+        function(martlet_debugger_stops_here);
+        drop(code);
+        runtime.collect(&|_| false);
+    }
+    martlet_debugger_stops_here();
+}

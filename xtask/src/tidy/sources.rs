@@ -30,6 +30,7 @@ const UNSAFE_FILES: &[&str] = &[
     "crates/machine-code/src/entry.rs",
     "crates/machine-code/src/fork.rs",
     "crates/machine-code/src/index.rs",
+    "crates/machine-code/src/observe/gdb.rs",
     "crates/machine-code/src/os/",
     "crates/machine-code/src/raw.rs",
     "crates/machine-code/src/shared.rs",

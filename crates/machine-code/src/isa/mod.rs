@@ -123,6 +123,14 @@ impl Isa {
         }
     }
 
+    #[cfg(feature = "gdb")]
+    pub(crate) fn architecture(self) -> Architecture {
+        match self {
+            Self::X86_64 => Architecture::X86_64,
+            Self::Aarch64 => Architecture::Aarch64,
+        }
+    }
+
     /// An instruction of 4 bytes, or four of one byte, that trap.
     pub(crate) const fn trap(self) -> [u8; 4] {
         match self {

@@ -10,6 +10,9 @@ pub(super) fn lay_out<'d>(bytes: &Bytes<'d>, planner: &mut Planner<'_, 'd>) -> R
     let place = planner.extend(Part::Code, bytes.code.len() as u64, bytes.align as u64)?;
     planner.plan.sections.push((place, bytes.code));
     planner.plan.instructions = planner.plan.code.len;
+    // In the file that is made of it for a debugger.
+    #[cfg(feature = "gdb")]
+    planner.plan.numbers.push((1, place));
     Ok(())
 }
 

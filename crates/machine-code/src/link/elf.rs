@@ -74,6 +74,8 @@ impl<'d> File<'d> {
                 };
                 let place = planner.extend(part, section.size(), section.align())?;
                 self.places.insert(section.index(), place);
+                #[cfg(feature = "gdb")]
+                planner.plan.numbers.push((section.index().0, place));
                 if round != Keep::Zeroes {
                     let bytes = section.data().map_err(bad)?;
                     planner.plan.sections.push((place, bytes));

@@ -78,6 +78,9 @@ pub(crate) struct Plan<'d> {
     pub(crate) tables: Vec<PlacedTable>,
     isa: Isa,
     sections: Vec<(Place, &'d [u8])>,
+    /// The file's numbers of its sections that are kept.
+    #[cfg(feature = "gdb")]
+    numbers: Vec<(usize, Place)>,
     fixups: Vec<Fixup>,
     /// Opcodes at which a load of an address became its computation.
     relaxed: Vec<Place>,
@@ -123,6 +126,29 @@ impl<'d> Plan<'d> {
         }
         check_pc_values(object)?;
         Ok(planner.plan)
+    }
+
+    /// Where sections, by their numbers in the file, and functions lie when the blocks start at these addresses.
+    #[cfg(feature = "gdb")]
+    pub(crate) fn debug<'o>(
+        &self,
+        object: &Object<'o>,
+        code: usize,
+        data: usize,
+    ) -> (Vec<(usize, usize)>, Vec<(usize, &'o str)>) {
+        let sections = self.numbers.iter().map(|&(number, place)| {
+            let start = match place.part {
+                Part::Code => code,
+                Part::Data => data,
+            };
+            (number, start + place.offset)
+        });
+        let names =
+            std::iter::once(object.name).chain(object.members.iter().map(|it| it.entry_symbol));
+        let addresses = self.members.iter().map(|&(_, offset)| code + offset);
+        let mut functions: Vec<_> = addresses.zip(names).collect();
+        functions.sort_unstable();
+        (sections.collect(), functions)
     }
 
     /// The unit's bytes when its blocks start at these addresses.
@@ -205,6 +231,8 @@ impl<'a, 'd> Planner<'a, 'd> {
                 tables: Vec::new(),
                 isa,
                 sections: Vec::new(),
+                #[cfg(feature = "gdb")]
+                numbers: Vec::new(),
                 fixups: Vec::new(),
                 relaxed: Vec::new(),
                 far_jumps: Vec::new(),

@@ -1,8 +1,12 @@
 //! Who is told of code that comes and goes: profilers and debuggers.
 
+#[cfg(feature = "gdb")]
+mod gdb;
 mod jitdump;
 mod perf;
 
+#[cfg(feature = "gdb")]
+pub(crate) use gdb::Gdb;
 pub(crate) use jitdump::JitDump;
 pub(crate) use perf::PerfMap;
 
@@ -15,6 +19,15 @@ pub(crate) struct Published<'a> {
     pub(crate) code: &'a [u8],
     /// How many of the bytes are instructions.
     pub(crate) instructions: usize,
+    /// The object file, if it came as one.
+    #[cfg(feature = "gdb")]
+    pub(crate) elf: Option<&'a [u8]>,
+    /// The numbers of the object file's sections, and where they lie. That of plain bytes would be the first.
+    #[cfg(feature = "gdb")]
+    pub(crate) sections: &'a [(usize, usize)],
+    /// Where functions are entered, by rising address, and their names.
+    #[cfg(feature = "gdb")]
+    pub(crate) functions: &'a [(usize, &'a str)],
 }
 
 /// Somebody to be told. Called under the runtime's lock, and in no case a reason to fail.
