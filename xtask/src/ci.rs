@@ -56,6 +56,24 @@ pub(crate) fn ci(workspace: &Workspace) -> Result<ExitCode> {
     steps.run("documentation", || {
         cargo(&["doc", "--no-deps", "--workspace"])
     });
+    steps.run("machine-code with all features", || {
+        let package = ["-p", "martlet-machine-code", "--all-features"];
+        cargo(
+            &[
+                &["clippy", "--all-targets"][..],
+                &package,
+                &["--", "-D", "warnings"],
+            ]
+            .concat(),
+        )?;
+        cargo(
+            &[
+                &["test", "--test", "ledger", "--test", "observers"][..],
+                &package,
+            ]
+            .concat(),
+        )
+    });
     for name in consumers::WITH_RUST_ALONE {
         steps.run(&format!("consumer {name}"), || {
             consumers::run(workspace, name)

@@ -219,8 +219,6 @@ impl Written<'_> {
         };
         let size = unit.size();
         let data = data.map_or(0, |data| data.start);
-        #[cfg(feature = "gdb")]
-        let (sections, functions) = plan.debug(object, code.start, data);
         let published = Published {
             name: object.name,
             start: code.start,
@@ -232,9 +230,9 @@ impl Written<'_> {
                 crate::Source::Bytes(_) => None,
             },
             #[cfg(feature = "gdb")]
-            sections: &sections,
+            sections: &plan.section_addresses(code.start, data),
             #[cfg(feature = "gdb")]
-            functions: &functions,
+            functions: &plan.functions(object, code.start),
         };
         let unit_no = shared.lock().add_unit(unit, &published);
         Code {

@@ -156,7 +156,7 @@ fn the_report_is_data() {
     let owner = |at: usize| &blocks[at]["owner"];
     assert_eq!(owner(0)["Stub"]["entry"]["identity"], 4);
     assert_eq!(owner(1)["Code"]["ids"][0]["version"], 1);
-    let event = serde_json::to_value(&runtime.take_events()).expect("plain data");
+    let event = serde_json::to_value(runtime.take_events()).expect("plain data");
     assert_eq!(event[0]["kind"]["Published"]["identity"], 4);
     drop(code);
 }

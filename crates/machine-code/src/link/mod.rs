@@ -128,14 +128,9 @@ impl<'d> Plan<'d> {
         Ok(planner.plan)
     }
 
-    /// Where sections, by their numbers in the file, and functions lie when the blocks start at these addresses.
+    /// Where the file's sections lie, by their numbers, when the blocks start at these addresses.
     #[cfg(feature = "gdb")]
-    pub(crate) fn debug<'o>(
-        &self,
-        object: &Object<'o>,
-        code: usize,
-        data: usize,
-    ) -> (Vec<(usize, usize)>, Vec<(usize, &'o str)>) {
+    pub(crate) fn section_addresses(&self, code: usize, data: usize) -> Vec<(usize, usize)> {
         let sections = self.numbers.iter().map(|&(number, place)| {
             let start = match place.part {
                 Part::Code => code,
@@ -143,12 +138,18 @@ impl<'d> Plan<'d> {
             };
             (number, start + place.offset)
         });
-        let names =
-            std::iter::once(object.name).chain(object.members.iter().map(|it| it.entry_symbol));
+        sections.collect()
+    }
+
+    /// Where functions lie, by rising address, and their names.
+    #[cfg(feature = "gdb")]
+    pub(crate) fn functions<'o>(&self, object: &Object<'o>, code: usize) -> Vec<(usize, &'o str)> {
+        let others = object.members.iter().map(|it| it.entry_symbol);
+        let names = std::iter::once(object.name).chain(others);
         let addresses = self.members.iter().map(|&(_, offset)| code + offset);
         let mut functions: Vec<_> = addresses.zip(names).collect();
         functions.sort_unstable();
-        (sections.collect(), functions)
+        functions
     }
 
     /// The unit's bytes when its blocks start at these addresses.

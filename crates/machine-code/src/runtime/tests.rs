@@ -67,7 +67,17 @@ fn life(runtime: &Runtime, elf: &[u8]) -> Result<(), Error> {
 
 #[test]
 fn every_failure_is_an_error_and_leaves_nothing() {
+    fail_everything(&builder());
+}
+
+#[test]
+fn every_failure_is_an_error_under_quarantine_too() {
+    fail_everything(&builder().quarantine(256).events(10));
+}
+
+fn fail_everything(builder: &Builder) {
     let elf = elf();
+    let builder = || builder.clone();
     // What the life leaves behind when nothing fails: the jump to the default.
     let runtime = builder()
         .build_on(Arc::new(Fake::default()))
