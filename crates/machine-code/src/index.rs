@@ -80,7 +80,8 @@ pub(crate) struct Index {
     readers: Readers,
 }
 
-/// What the writer keeps between its steps: tables that were replaced while somebody was reading.
+/// What the writer keeps between its steps: tables that were replaced while somebody was reading. It is dropped when
+/// nobody reads any more.
 #[derive(Default)]
 pub(crate) struct Replaced(
     #[expect(clippy::vec_box, reason = "readers hold their addresses")] Vec<Box<Table>>,
@@ -331,6 +332,8 @@ mod tests {
     fn readers_under_a_writer() {
         let index = Index::new(0, 2 * PAGE);
         let stop = AtomicBool::new(false);
+        // It outlives the readers.
+        let mut replaced = Replaced::default();
         std::thread::scope(|scope| {
             for _ in 0..2 {
                 scope.spawn(|| {
@@ -345,7 +348,6 @@ mod tests {
                     }
                 });
             }
-            let mut replaced = Replaced::default();
             for version in 0..10_000 {
                 let span = span(PAGE - 16, 32, version);
                 index.insert(&span, &mut replaced);
