@@ -134,7 +134,7 @@ impl Entry {
 
     /// An address that foreign code may keep and call for as long as the pin lives. The ledger lists it.
     pub fn pin(&self) -> EntryPtr {
-        self.0.shared.lock().lines[self.0.line_no].pins += 1;
+        self.0.shared.lock().pin(self.0.line_no);
         EntryPtr(self.clone())
     }
 
@@ -189,7 +189,7 @@ impl EntryPtr {
 
 impl Drop for EntryPtr {
     fn drop(&mut self) {
-        self.0.0.shared.lock().lines[self.0.0.line_no].pins -= 1;
+        self.0.0.shared.lock().unpin(self.0.0.line_no);
     }
 }
 

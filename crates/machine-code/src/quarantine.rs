@@ -26,6 +26,13 @@ impl Resting {
         }
     }
 
+    fn code_len(&self) -> usize {
+        match self {
+            Self::Code(block) => block.len,
+            Self::Stub(_) => 0,
+        }
+    }
+
     /// Gives it back to the arena.
     fn free(self, arena: &mut Arena) {
         match self {
@@ -40,6 +47,8 @@ pub(crate) struct Quarantine {
     /// The most bytes that wait. 0: nothing does.
     limit: usize,
     bytes: usize,
+    /// Those of them that are in the code part.
+    code_bytes: usize,
     queue: VecDeque<(Resting, Arc<Grave>)>,
 }
 
@@ -48,6 +57,7 @@ impl Quarantine {
         Self {
             limit,
             bytes: 0,
+            code_bytes: 0,
             queue: VecDeque::new(),
         }
     }
@@ -55,6 +65,11 @@ impl Quarantine {
     /// Bytes that wait.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// Bytes of the code part that wait.
+    pub(crate) fn code_bytes(&self) -> usize {
+        self.code_bytes
     }
 
     /// What waits.
@@ -84,6 +99,7 @@ impl Quarantine {
         };
         index.insert(&span, replaced);
         self.bytes += block.len;
+        self.code_bytes += resting.code_len();
         self.queue.push_back((resting, grave));
         self.shrink(self.limit, arena, index, replaced);
     }
@@ -103,6 +119,7 @@ impl Quarantine {
             };
             let block = resting.block();
             self.bytes -= block.len;
+            self.code_bytes -= resting.code_len();
             index.remove(block.start, block.end(), replaced);
             resting.free(arena);
         }

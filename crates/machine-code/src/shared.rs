@@ -62,6 +62,8 @@ pub(crate) struct State {
     /// Code that is nobody's any more, but that the system did not let us fill with traps yet, and what it was.
     pub(crate) untrapped: Vec<(Block, Option<Buried>)>,
     pub(crate) tallies: [Tally; 3],
+    /// Pins of all entries.
+    pub(crate) pins: u64,
     pub(crate) relinks: u64,
 }
 
@@ -226,6 +228,7 @@ impl Shared {
             events: Events::new(options.events),
             untrapped: Vec::new(),
             tallies: [Tally::default(); 3],
+            pins: 0,
             relinks: 0,
         };
         Self {
@@ -494,21 +497,29 @@ impl State {
         }
     }
 
+    /// Counts an address that is handed to foreign code.
+    pub(crate) fn pin(&mut self, line_no: LineNo) {
+        self.lines[line_no].pins += 1;
+        self.pins += 1;
+    }
+
+    /// Counts one that is given back.
+    pub(crate) fn unpin(&mut self, line_no: LineNo) {
+        self.lines[line_no].pins -= 1;
+        self.pins -= 1;
+    }
+
     pub(crate) fn ledger(&self) -> Ledger {
         let (committed, peak) = self.arena.committed();
-        let quarantined = self.quarantine.iter().map(|(resting, _)| match resting {
-            Resting::Code(block) => block.len,
-            Resting::Stub(_) => 0,
-        });
         Ledger {
             live: self.tallies[LIVE],
             retired: self.tallies[RETIRED],
             freed: self.tallies[FREED],
             entries: self.lines.len() as u64,
             stubs: self.lines.len() as u64,
-            pins: self.lines.iter().map(|(_, line)| line.pins).sum(),
+            pins: self.pins,
             relinks: self.relinks,
-            code_bytes: (self.arena.used(Part::Code) - quarantined.sum::<usize>()) as u64,
+            code_bytes: (self.arena.used(Part::Code) - self.quarantine.code_bytes()) as u64,
             quarantined_bytes: self.quarantine.bytes() as u64,
             data_bytes: self.arena.used(Part::Data) as u64,
             committed_bytes: committed as u64,
