@@ -1,6 +1,6 @@
 //! Activations: how threads enter code when nobody but this library can say who is inside.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::{Arc, OnceLock};
@@ -19,7 +19,7 @@ pub(crate) struct Record {
 /// Some of a thread's slots, and the next ones: a chain that only grows, so that no lock guards it.
 struct Piece {
     slots: Slots,
-    next: OnceLock<Box<Piece>>,
+    next: OnceLock<Arc<Piece>>,
 }
 
 impl Piece {
@@ -44,16 +44,6 @@ impl Record {
     pub(crate) fn is_own(&self) -> bool {
         self.thread == std::thread::current().id()
     }
-
-    /// The slots that this one is among, which are added if need be. Only the owner's thread calls this.
-    #[cold]
-    fn slots(&self, slot: usize) -> &Slots {
-        let mut piece = &self.first;
-        for _ in 0..slot / Slots::LEN {
-            piece = piece.next.get_or_init(|| Box::new(Piece::new()));
-        }
-        &piece.slots
-    }
 }
 
 /// A thread that may enter code. Made by [`Runtime::attach`](crate::Runtime::attach), and stays on its thread.
@@ -63,6 +53,8 @@ impl Record {
 pub struct Thread {
     shared: Arc<Shared>,
     record: Arc<Record>,
+    /// The pieces of the record but for the first, by which most activations do.
+    more: RefCell<Vec<Arc<Piece>>>,
     /// The slots from this one on are clear.
     depth: Cell<usize>,
     /// Whether slots below the depth may be clear, because activations did not end in order.
@@ -80,6 +72,7 @@ impl Thread {
         Self {
             shared: Arc::clone(shared),
             record,
+            more: RefCell::default(),
             depth: Cell::new(0),
             has_holes: Cell::new(false),
             not_send: PhantomData,
@@ -102,7 +95,7 @@ impl Thread {
         let body = if slot < Slots::LEN {
             protect(&self.record.first.slots)
         } else {
-            protect(self.record.slots(slot))
+            protect(&self.piece(slot).slots)
         };
         self.depth.set(slot + 1);
         Activation {
@@ -112,12 +105,25 @@ impl Thread {
         }
     }
 
+    /// The piece with this slot, which is not in the first. It is added if need be.
+    #[cold]
+    fn piece(&self, slot: usize) -> Arc<Piece> {
+        let mut more = self.more.borrow_mut();
+        let no = slot / Slots::LEN - 1;
+        while more.len() <= no {
+            let last = more.last().map_or(&self.record.first, |piece| &**piece);
+            let next = Arc::clone(last.next.get_or_init(|| Arc::new(Piece::new())));
+            more.push(next);
+        }
+        Arc::clone(&more[no])
+    }
+
     #[inline]
     fn leave(&self, slot: usize) {
         if slot < Slots::LEN {
             self.record.first.slots.clear(slot);
         } else {
-            self.record.slots(slot).clear(slot % Slots::LEN);
+            self.piece(slot).slots.clear(slot % Slots::LEN);
         }
         if slot + 1 == self.depth.get() && !self.has_holes.get() {
             self.depth.set(slot);
@@ -129,7 +135,10 @@ impl Thread {
     /// Sets the depth to that of the last activation left.
     #[cold]
     fn leave_out_of_order(&self) {
-        let is_clear = |slot: usize| self.record.slots(slot).is_clear(slot % Slots::LEN);
+        let is_clear = |slot: usize| match slot.checked_sub(Slots::LEN) {
+            None => self.record.first.slots.is_clear(slot),
+            Some(_) => self.piece(slot).slots.is_clear(slot % Slots::LEN),
+        };
         let last = (0..self.depth.get()).rev().find(|&slot| !is_clear(slot));
         let depth = last.map_or(0, |slot| slot + 1);
         self.depth.set(depth);

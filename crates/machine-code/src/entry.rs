@@ -146,16 +146,19 @@ impl Entry {
     /// - A caller inside a version is known to whoever collects: during a call, `is_inside` of every
     ///   [`collect`](crate::Runtime::collect) answers `true` for the version that was entered. (Calls through
     ///   [`Thread::enter`](crate::Thread::enter) need no such care.)
+    #[inline]
     pub unsafe fn as_fn<F: Copy>(&self) -> Callable<'_, F> {
         // SAFETY: the stub is executable as long as the entry lives; `F` is the caller's promise.
         unsafe { Callable::new(self.0.stub) }
     }
 
+    #[inline]
     pub(crate) fn shared(&self) -> &Arc<Shared> {
         &self.0.shared
     }
 
     /// The word that holds the address of the current body, or of the way to the default.
+    #[inline]
     pub(crate) fn word(&self) -> &AtomicU64 {
         // SAFETY: the cell is committed data of the arena as long as the entry lives.
         unsafe { raw::word(self.0.cell) }
@@ -203,6 +206,7 @@ pub struct Callable<'a, F> {
 impl<F: Copy> Callable<'_, F> {
     /// # Safety
     /// `F` is a function pointer type, and `address` can be called as such while the lifetime lasts.
+    #[inline]
     pub(crate) unsafe fn new(address: usize) -> Self {
         const {
             assert!(
@@ -223,6 +227,7 @@ impl<F: Copy> Callable<'_, F> {
 impl<F> Deref for Callable<'_, F> {
     type Target = F;
 
+    #[inline]
     fn deref(&self) -> &F {
         &self.function
     }

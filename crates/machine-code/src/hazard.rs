@@ -44,6 +44,7 @@ pub(crate) enum Barriers {
 }
 
 impl Barriers {
+    #[inline]
     fn reader(self) {
         match self {
             // In a model there is no membarrier: loom knows fences only.

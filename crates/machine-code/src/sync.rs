@@ -15,6 +15,7 @@ pub(crate) trait Word {
 
 /// A cell in the arena's data, which generated code reads too.
 impl Word for std::sync::atomic::AtomicU64 {
+    #[inline]
     fn load(&self) -> usize {
         self.load(std::sync::atomic::Ordering::Acquire) as usize
     }
