@@ -16,8 +16,6 @@ const FUNCTIONS: usize = 20_000;
 const TEXT: usize = 200;
 /// How many functions live one after the other.
 const LIVES: u64 = 1_000_000;
-/// The same of those that take a thousand times longer.
-pub(crate) const LIVES_OF_PEERS: u64 = 20_000;
 
 /// Measures, prints, and writes the file.
 pub(crate) fn measure() {

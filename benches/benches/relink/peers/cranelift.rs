@@ -6,9 +6,10 @@ use cranelift_module::{Linkage, Module as _, default_libcall_names};
 use criterion::BenchmarkGroup;
 use criterion::measurement::WallTime;
 
+use super::LIVES;
 use crate::elf;
 use crate::lives::time;
-use crate::memory::{LIVES_OF_PEERS, resident_bytes};
+use crate::memory::resident_bytes;
 
 fn module() -> JITModule {
     let builder = JITBuilder::new(default_libcall_names()).expect("a supported processor");
@@ -76,7 +77,7 @@ pub(crate) fn memory(functions: usize, text: usize) -> (&'static str, f64, f64) 
     };
     (0..100).for_each(|_| live());
     let before = resident_bytes();
-    (0..LIVES_OF_PEERS).for_each(|_| live());
+    (0..LIVES).for_each(|_| live());
     (
         "cranelift-jit",
         over_text,

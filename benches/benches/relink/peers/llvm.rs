@@ -18,9 +18,10 @@ use llvm_sys::orc2::{
 };
 use llvm_sys::target::{LLVM_InitializeNativeAsmPrinter, LLVM_InitializeNativeTarget};
 
+use super::LIVES;
 use crate::elf;
 use crate::lives::time;
-use crate::memory::{LIVES_OF_PEERS, resident_bytes};
+use crate::memory::resident_bytes;
 
 pub(crate) struct Jit(LLVMOrcLLJITRef);
 
@@ -133,6 +134,6 @@ pub(crate) fn memory(function: &[u8], functions: usize, text: usize) -> (&'stati
     };
     (0..100).for_each(|_| live());
     let before = resident_bytes();
-    (0..LIVES_OF_PEERS).for_each(|_| live());
+    (0..LIVES).for_each(|_| live());
     ("LLJIT", over_text, (resident_bytes() - before) / 1024.0)
 }

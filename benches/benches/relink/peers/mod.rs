@@ -8,6 +8,10 @@ mod llvm;
 use criterion::BenchmarkGroup;
 use criterion::measurement::WallTime;
 
+/// How many functions of a peer's live one after the other: each takes longer, and leaves enough behind to be seen.
+#[cfg(any(feature = "llvm", feature = "cranelift"))]
+const LIVES: u64 = 20_000;
+
 /// The body as each peer linked it.
 pub(crate) fn bodies(function: &[u8]) -> Vec<(&'static str, usize)> {
     let _ = function;
