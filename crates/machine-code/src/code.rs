@@ -8,8 +8,9 @@ use crate::arena::{Block, Part};
 use crate::index::Version;
 use crate::link::Plan;
 use crate::observe::Published;
-use crate::shared::{Body, Shared, Unit, UnitNo};
+use crate::shared::{Shared, UnitNo};
 use crate::sync::AtomicBool;
+use crate::unit::{Body, Unit};
 use crate::unwind::Frames;
 use crate::{CodeId, CodeSize, Entry, Error, Object, isa, raw};
 

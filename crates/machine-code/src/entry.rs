@@ -8,7 +8,8 @@ use std::sync::{Arc, Weak};
 
 use crate::arena::Part;
 use crate::os::Os;
-use crate::shared::{Line, LineNo, Shared, State, Stub, UnitNo};
+use crate::shared::{LineNo, Shared, State, UnitNo};
+use crate::unit::{Line, Stub};
 use crate::{Code, Error, isa, raw};
 
 /// What an entry is the address of: one identity, called in one way.

@@ -12,7 +12,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::os::Os;
-use crate::shared::{Shared, State, Stub};
+use crate::shared::{Shared, State};
+use crate::unit::Stub;
 use crate::{Error, raw, trap};
 
 /// In a child, whose only thread this is: forgets the other threads, and maps the patched stubs and points them where their entries lead.

@@ -22,8 +22,10 @@ mod reclaim;
 mod report;
 mod runtime;
 mod shared;
+mod slab;
 mod sync;
 mod trap;
+mod unit;
 mod unwind;
 
 pub use activation::{Activation, Thread};

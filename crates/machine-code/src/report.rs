@@ -6,7 +6,8 @@ use crate::arena::Block;
 use crate::events::Target;
 use crate::index::Buried;
 use crate::quarantine::Resting;
-use crate::shared::{State, Stub};
+use crate::shared::State;
+use crate::unit::Stub;
 use crate::{CodeId, EntryKey, Ledger};
 
 /// What the runtime holds, for people and, with the feature `serde`, for programs.

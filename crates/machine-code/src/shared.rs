@@ -14,18 +14,19 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Instant;
 
 use crate::activation::Record;
-use crate::arena::{Arena, Block, Part, STUB_SIZE};
+use crate::arena::{Arena, Block, Part};
 use crate::entry::{EntryInner, EntryKey};
 use crate::events::{EventKind, Events};
 use crate::hazard::Barriers;
-use crate::index::{Buried, BuriedVersion, Grave, Index, Owner, Replaced, Span, Version};
+use crate::index::{Buried, Grave, Index, Owner, Replaced, Span};
 use crate::ledger::{Ledger, Tally};
 use crate::observe::{Observers, Published};
 use crate::os::Os;
 use crate::quarantine::{Quarantine, Resting};
+use crate::slab::Slab;
 use crate::sync::Ordering;
-use crate::unwind::Frames;
-use crate::{CodeId, CodeSize, Entry, Error, raw, trap};
+use crate::unit::{Line, Stub, Unit};
+use crate::{CodeId, Error, raw, trap};
 
 /// The runtime behind its handles.
 pub(crate) struct Shared {
@@ -76,121 +77,6 @@ pub(crate) const FREED: usize = 2;
 pub(crate) type UnitNo = usize;
 /// A place in a slab.
 pub(crate) type LineNo = usize;
-
-/// The bytes of one object.
-pub(crate) struct Unit {
-    /// The versions, the object's own first.
-    pub(crate) bodies: Box<[Body]>,
-    pub(crate) name: Arc<str>,
-    pub(crate) code: Block,
-    pub(crate) data: Option<Block>,
-    /// The entries that lead to it.
-    pub(crate) incoming: Vec<LineNo>,
-    pub(crate) was_linked: bool,
-    pub(crate) is_retired: bool,
-    /// Entries whose cells or stubs its code names.
-    pub(crate) holds: Vec<Entry>,
-    pub(crate) frames: Option<Frames>,
-}
-
-/// The code of one version.
-pub(crate) struct Body {
-    pub(crate) version: Arc<Version>,
-    /// The address at which it is entered.
-    pub(crate) address: usize,
-    /// Where the last entry that led here leads now. `None`: to its default.
-    pub(crate) replaced_by: Option<CodeId>,
-}
-
-impl Unit {
-    pub(crate) fn size(&self) -> CodeSize {
-        CodeSize {
-            text: self.code.len,
-            data: self.data.map_or(0, |block| block.len),
-        }
-    }
-
-    /// Whose the pieces of the code block are, by rising address: each version's code ends where the next one's is
-    /// entered.
-    fn pieces(&self) -> Vec<(&Body, Block)> {
-        let mut bodies: Vec<_> = self.bodies.iter().collect();
-        bodies.sort_by_key(|body| body.address);
-        let ends = bodies.iter().skip(1).map(|body| body.address);
-        let ends = ends.chain([self.code.end()]);
-        let mut start = self.code.start;
-        let pieces = bodies.iter().zip(ends).map(|(&body, end)| {
-            let len = end - start;
-            (
-                body,
-                Block {
-                    start: std::mem::replace(&mut start, end),
-                    len,
-                },
-            )
-        });
-        pieces.filter(|(_, piece)| piece.len > 0).collect()
-    }
-
-    fn buried(&self) -> Buried {
-        let pieces = self.pieces();
-        let versions = pieces.iter().map(|(body, piece)| BuriedVersion {
-            start: piece.start,
-            id: body.version.id,
-            replaced_by: body.replaced_by,
-        });
-        Buried::Unit {
-            name: Arc::clone(&self.name),
-            versions: versions.collect(),
-        }
-    }
-
-    fn body_of(&mut self, identity: u64) -> Option<&mut Body> {
-        let mut bodies = self.bodies.iter_mut();
-        bodies.find(|body| body.version.id.identity == identity)
-    }
-}
-
-/// The state's side of an entry: where its line leads.
-pub(crate) struct Line {
-    pub(crate) key: EntryKey,
-    /// The word that holds the current target. Callers of a patched stub do not read it, but readers that enter with
-    /// an activation do, and so does a child that maps its stubs anew.
-    pub(crate) cell: Block,
-    pub(crate) stub: Stub,
-    /// What callers reach when no version is current: within reach of a patched stub.
-    pub(crate) default: usize,
-    pub(crate) current: Option<UnitNo>,
-    /// How many hold the stub's address for foreign code.
-    pub(crate) pins: u64,
-}
-
-/// What callers of an entry call, unless they call through the cell.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Stub {
-    /// A jump through the cell, in a block of its own, which never changes.
-    Fixed(Block),
-    /// A jump that is rewritten, at this address.
-    Patched(usize),
-}
-
-impl Stub {
-    pub(crate) fn address(self) -> usize {
-        match self {
-            Self::Fixed(block) => block.start,
-            Self::Patched(address) => address,
-        }
-    }
-
-    pub(crate) fn block(self) -> Block {
-        match self {
-            Self::Fixed(block) => block,
-            Self::Patched(start) => Block {
-                start,
-                len: STUB_SIZE,
-            },
-        }
-    }
-}
 
 /// What a runtime is made with.
 pub(crate) struct Options {
@@ -547,70 +433,5 @@ impl Drop for Shared {
                 std::mem::forget(state.units[unit_no].frames.take());
             }
         }
-    }
-}
-
-/// Values in numbered places that are used again.
-pub(crate) struct Slab<T> {
-    places: Vec<Option<T>>,
-    vacant: Vec<usize>,
-}
-
-impl<T> Default for Slab<T> {
-    fn default() -> Self {
-        Self {
-            places: Vec::new(),
-            vacant: Vec::new(),
-        }
-    }
-}
-
-impl<T> Slab<T> {
-    pub(crate) fn insert(&mut self, value: T) -> usize {
-        match self.vacant.pop() {
-            Some(no) => {
-                self.places[no] = Some(value);
-                no
-            }
-            None => {
-                self.places.push(Some(value));
-                self.places.len() - 1
-            }
-        }
-    }
-
-    pub(crate) fn remove(&mut self, no: usize) -> T {
-        let value = self.places[no].take();
-        self.vacant.push(no);
-        value.expect("the number is in use")
-    }
-
-    pub(crate) fn get_mut(&mut self, no: usize) -> Option<&mut T> {
-        self.places.get_mut(no)?.as_mut()
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.places.len() - self.vacant.len()
-    }
-
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (usize, &T)> {
-        self.places
-            .iter()
-            .enumerate()
-            .filter_map(|(no, value)| Some((no, value.as_ref()?)))
-    }
-}
-
-impl<T> std::ops::Index<usize> for Slab<T> {
-    type Output = T;
-
-    fn index(&self, no: usize) -> &T {
-        self.places[no].as_ref().expect("the number is in use")
-    }
-}
-
-impl<T> std::ops::IndexMut<usize> for Slab<T> {
-    fn index_mut(&mut self, no: usize) -> &mut T {
-        self.places[no].as_mut().expect("the number is in use")
     }
 }
