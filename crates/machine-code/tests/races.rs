@@ -221,11 +221,8 @@ fn parent_frees_100_000_versions_while_a_child_runs_them() {
             .collect();
         let publish_all = |version: u32| {
             let codes = (0..ENTRIES).map(|it| {
-                let code = publish(
-                    &runtime,
-                    id(u64::from(it), version),
-                    &returns(version * ENTRIES + it),
-                );
+                let code =
+                    publish_returning(&runtime, id(u64::from(it), version), version * ENTRIES + it);
                 entries[it as usize]
                     .relink(&code)
                     .expect("the same identity");
@@ -399,7 +396,7 @@ fn find_in_a_signal_handler() {
         });
         let _stop = StopOnDrop(&stop);
         let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
-        while FOUND.load(Ordering::Relaxed) < 1_000 {
+        while FOUND.load(Ordering::Relaxed) < 200 {
             assert!(std::time::Instant::now() < deadline, "{ASKED:?} asked");
             if BODY.load(Ordering::Relaxed) != 0 {
                 // SAFETY: the thread runs until it is told to stop.

@@ -102,11 +102,7 @@ fn stress(strategy: Strategy, callers: usize, wanted: Option<u64>) {
 fn renew(runtime: &Runtime, target: &Target, versions: &mut Versions) {
     let number = versions.next;
     versions.next += 1;
-    let code = publish(
-        runtime,
-        id(target.entry.key().identity, number),
-        &returns(number),
-    );
+    let code = publish_returning(runtime, id(target.entry.key().identity, number), number);
     target.newest.store(number.into(), Ordering::SeqCst);
     target.entry.relink(&code).expect("the same identity");
     versions.codes.push_back(code);
