@@ -29,9 +29,18 @@ pub(crate) fn body() -> Vec<u8> {
 
 /// `x + 1`, with 195 bytes behind it.
 pub(crate) fn code_of_200_bytes() -> Vec<u8> {
+    code_of(200)
+}
+
+fn code_of(len: usize) -> Vec<u8> {
     let mut code = BODY.to_vec();
-    code.resize(200, TRAP);
+    code.resize(len, TRAP);
     code
+}
+
+/// `x + 1`, in so many bytes.
+pub(crate) fn body_of(len: usize) -> Vec<u8> {
+    object(&code_of(len), 0, &[])
 }
 
 /// The same as an object.

@@ -5,11 +5,11 @@
 //! a loop of Rust. Times are of one iteration of the loop: compare rows with `code: direct` or with
 //! `rust: function pointer`.
 
+mod beside;
 mod calls;
 mod code;
 mod elf;
 mod lives;
-mod memory;
 mod peers;
 mod relinks;
 
@@ -34,7 +34,7 @@ fn main() {
     times();
     // Filters are for criterion's own rows, and a smoke run wants none of this.
     if std::env::args().skip(1).eq(["--bench"]) {
-        memory::measure();
+        beside::measure();
     }
     Criterion::default().configure_from_args().final_summary();
 }

@@ -33,19 +33,13 @@ const MARKERS: [&str; 2] = [
     "<!-- end -->",
 ];
 
-/// Criterion's groups, in the order of the table, and what each row of theirs is compared with.
-const GROUPS: [(&str, &[(&str, &str)]); 5] = [
-    (
-        "call",
-        &[
-            ("code: ", "code: direct"),
-            ("rust: ", "rust: function pointer"),
-        ],
-    ),
-    ("enter and leave", &[]),
-    ("relink p50", &[]),
-    ("relink p99", &[]),
-    ("life", &[]),
+/// Criterion's groups, in the order of the table.
+const GROUPS: [&str; 5] = [
+    "call",
+    "enter and leave",
+    "relink p50",
+    "relink p99",
+    "life",
 ];
 
 /// By group and row.
@@ -67,11 +61,11 @@ pub(crate) fn bench(workspace: &Workspace, args: &Args) -> Result<ExitCode> {
     }
     let folder = workspace.root().join("target/criterion");
     let estimates = read(&folder)?;
-    let memory = std::fs::read_to_string(folder.join("memory.json"))
+    let beside = std::fs::read_to_string(folder.join("beside.json"))
         .ok()
         .and_then(|text| serde_json::from_str(&text).ok())
         .unwrap_or_default();
-    let table = table(&estimates, &memory);
+    let table = table(&estimates, &beside);
     println!("{table}");
     let path = workspace.root().join(README);
     let readme = std::fs::read_to_string(&path).context("cannot read the crate's README")?;
@@ -139,32 +133,23 @@ fn read(folder: &Path) -> Result<Estimates> {
     Ok(estimates)
 }
 
-fn table(estimates: &Estimates, memory: &BTreeMap<String, f64>) -> String {
-    let mut table = String::from(
-        "| what | median | fastest sample | against the first |\n|---|---:|---:|---:|\n",
-    );
-    for (group, bases) in GROUPS {
+/// `beside` holds numbers that are not times: a call's ratio to the first of its kind, and bytes.
+fn table(estimates: &Estimates, beside: &BTreeMap<String, f64>) -> String {
+    let mut table =
+        String::from("| what | median | fastest sample | ratio |\n|---|---:|---:|---:|\n");
+    for group in GROUPS {
         for ((_, row), value) in estimates.iter().filter(|((it, _), _)| it == group) {
-            let base = bases.iter().find(|(prefix, _)| row.starts_with(prefix));
-            let base =
-                base.and_then(|(_, base)| estimates.get(&(group.to_owned(), (*base).to_owned())));
-            let against = base.map_or(String::new(), |base| {
-                format!("{:.2}", value.fastest / base.fastest)
-            });
+            let ratio = beside.get(&format!("{group}/{row}"));
+            let ratio = ratio.map_or(String::new(), |ratio| format!("{ratio:.2}"));
             let (median, fastest) = (time(value.median), time(value.fastest));
             // Writing to a string does not fail.
-            let _ = writeln!(
-                table,
-                "| {group}: {row} | {median} | {fastest} | {against} |"
-            );
+            let _ = writeln!(table, "| {group}: {row} | {median} | {fastest} | {ratio} |");
         }
     }
-    for (row, value) in memory {
-        let _ = writeln!(
-            table,
-            "| memory: {} | {value:.0} | | |",
-            row.replace('/', ", ")
-        );
+    for (row, value) in beside {
+        if let Some((what, who)) = row.split_once('/').filter(|(what, _)| *what != "call") {
+            let _ = writeln!(table, "| memory: {what}, {who} | {value:.0} | | |");
+        }
     }
     table
 }
@@ -241,10 +226,13 @@ mod tests {
                 (key, Estimate { median, fastest })
             }),
         );
-        let memory = BTreeMap::from([("bytes/machine-code".to_owned(), 64.2)]);
-        let table = table(&estimates, &memory);
-        let expected = "| what | median | fastest sample | against the first |\n|---|---:|---:|---:|\n\
-            | call: code: cell | 5.00 ns | 2.50 ns | 1.25 |\n| call: code: direct | 4.00 ns | 2.00 ns | 1.00 |\n\
+        let beside = BTreeMap::from([
+            ("bytes/machine-code".to_owned(), 64.2),
+            ("call/code: cell".to_owned(), 1.251),
+        ]);
+        let table = table(&estimates, &beside);
+        let expected = "| what | median | fastest sample | ratio |\n|---|---:|---:|---:|\n\
+            | call: code: cell | 5.00 ns | 2.50 ns | 1.25 |\n| call: code: direct | 4.00 ns | 2.00 ns |  |\n\
             | relink p50: cell, 0 callers | 123 ns | 61 ns |  |\n| memory: bytes, machine-code | 64 | | |\n";
         assert_eq!(table, expected);
         let [begin, end] = MARKERS;

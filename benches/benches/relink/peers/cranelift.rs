@@ -7,9 +7,9 @@ use criterion::BenchmarkGroup;
 use criterion::measurement::WallTime;
 
 use super::LIVES;
+use crate::beside::resident_bytes;
 use crate::elf;
 use crate::lives::time;
-use crate::memory::resident_bytes;
 
 fn module() -> JITModule {
     let builder = JITBuilder::new(default_libcall_names()).expect("a supported processor");

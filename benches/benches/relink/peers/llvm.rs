@@ -19,9 +19,9 @@ use llvm_sys::orc2::{
 use llvm_sys::target::{LLVM_InitializeNativeAsmPrinter, LLVM_InitializeNativeTarget};
 
 use super::LIVES;
+use crate::beside::resident_bytes;
 use crate::elf;
 use crate::lives::time;
-use crate::memory::resident_bytes;
 
 pub(crate) struct Jit(LLVMOrcLLJITRef);
 

@@ -1,5 +1,5 @@
-//! How much memory functions take, and how much is left after many lives. Not times, so not criterion's: the numbers go
-//! to standard output and to `memory.json` beside criterion's estimates.
+//! What is not a time, and so not criterion's: how calls compare, how much memory functions take, and how much is left
+//! after many lives. The numbers go to standard output, and to `beside.json` beside criterion's estimates.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -20,7 +20,9 @@ const LIVES: u64 = 1_000_000;
 /// Measures, prints, and writes the file.
 pub(crate) fn measure() {
     let function = elf::body_of_200_bytes();
-    let mut rows = vec![
+    let ratios = crate::calls::ratios().into_iter();
+    let mut rows: Vec<_> = ratios.map(|(name, ratio)| ("call", name, ratio)).collect();
+    rows.extend([
         row(
             "bytes a function over its text",
             "machine-code",
@@ -31,27 +33,27 @@ pub(crate) fn measure() {
             "machine-code",
             left_behind(&function),
         ),
-    ];
+    ]);
     for (peer, over_text, left_behind) in peers::memory(&function, FUNCTIONS, TEXT) {
         rows.push(row("bytes a function over its text", peer, over_text));
         rows.push(row("KB that lives leave behind", peer, left_behind));
     }
     let mut json = String::from("{");
     for (at, (what, who, value)) in rows.iter().enumerate() {
-        println!("memory/{what}/{who}: {value:.1}");
+        println!("{what}/{who}: {value:.2}");
         let comma = if at == 0 { "" } else { "," };
         // Writing to a string does not fail.
-        let _ = write!(json, "{comma}\n  \"{what}/{who}\": {value:.1}");
+        let _ = write!(json, "{comma}\n  \"{what}/{who}\": {value:.3}");
     }
     json.push_str("\n}\n");
-    let path = target_folder().join("criterion").join("memory.json");
+    let path = target_folder().join("criterion").join("beside.json");
     if let Err(error) = std::fs::write(&path, json) {
         eprintln!("cannot write {}: {error}", path.display());
     }
 }
 
-fn row(what: &'static str, who: &'static str, value: f64) -> (&'static str, &'static str, f64) {
-    (what, who, value)
+fn row(what: &'static str, who: &str, value: f64) -> (&'static str, String, f64) {
+    (what, who.to_owned(), value)
 }
 
 /// With an entry for each, as everybody needs who is to replace it.
