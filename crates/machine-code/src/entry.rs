@@ -34,7 +34,8 @@ impl fmt::Display for EntryKey {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Strategy {
-    /// A word in memory holds the target. Compiled callers call through the word; everybody else calls a stub that jumps through it and never changes. A relink is one store.
+    /// A word in memory holds the target. Compiled callers call through the word; everybody else calls a stub that jumps
+    /// through it and never changes. A relink is one store.
     IndirectCell,
     /// The stub is a direct jump, and a relink rewrites the instruction. There is no load on the path. A relink makes
     /// every running thread execute a barrier, and needs `membarrier` with core serialisation.
