@@ -198,3 +198,79 @@ fn gdb_knows_functions_and_lines() {
     }
     martlet_debugger_stops_here();
 }
+
+/// A profile in which three versions that stood at one address, one after the other, have their own samples.
+#[test]
+fn perf_tells_versions_apart() {
+    use martlet_machine_code::{Bytes, Source};
+    use std::path::PathBuf;
+    use std::process::Command;
+
+    const VARIABLE: &str = "MARTLET_PROFILED";
+    let Some(folder) = std::env::var_os(VARIABLE).map(PathBuf::from) else {
+        let folder = std::env::temp_dir().join(format!("martlet-perf-{}", std::process::id()));
+        std::fs::create_dir(&folder).expect("a temporary folder");
+        let perf = |arguments: &[&str]| {
+            let mut command = Command::new("perf");
+            command.current_dir(&folder).args(arguments);
+            command
+        };
+        let recorded = perf(&[
+            "record",
+            "-q",
+            "-k",
+            "mono",
+            "-e",
+            "cpu-clock",
+            "-o",
+            "samples",
+        ])
+        .arg(std::env::current_exe().expect("this program"))
+        .args(["--exact", "perf_tells_versions_apart", "--test-threads=1"])
+        .env(VARIABLE, &folder)
+        .output();
+        if !recorded.is_ok_and(|it| it.status.success()) {
+            eprintln!("not tested: there is no perf, or nobody may use it");
+        } else {
+            let injected = perf(&["inject", "--jit", "-i", "samples", "-o", "all"]).status();
+            assert!(injected.expect("it was there").success());
+            let report = perf(&["report", "-i", "all", "--stdio"]).output();
+            let report = report.expect("it was there").stdout;
+            let text = String::from_utf8_lossy(&report);
+            for version in 0..3 {
+                let name = format!("spin_v{version}");
+                let line = text.lines().find(|line| line.ends_with(&name));
+                let share =
+                    line.and_then(|line| line.trim().split_once('%')?.0.parse::<f64>().ok());
+                assert!(share.is_some_and(|it| it > 10.0), "{text}");
+            }
+        }
+        std::fs::remove_dir_all(&folder).expect("it is ours");
+        return;
+    };
+    let runtime = Runtime::builder()
+        .jitdump(folder)
+        .build()
+        .expect("executable memory");
+    let entry = entry(&runtime, 1, Strategy::IndirectCell);
+    // mov eax, 100_000_000; dec rax; jnz; ret
+    let code = [
+        0xb8, 0, 0xe1, 0xf5, 0x05, 0x48, 0xff, 0xc8, 0x75, 0xfb, 0xc3,
+    ];
+    for version in 0..3 {
+        let bytes = Bytes {
+            code: &code,
+            ..Bytes::default()
+        };
+        let name = format!("spin_v{version}");
+        let object = Object {
+            name: &name,
+            ..Object::new(id(1, version), Source::Bytes(bytes), ENTRY)
+        };
+        let code = runtime.publish(&object).expect("good bytes");
+        entry.relink(&code).expect("the same identity");
+        assert_eq!(call(&entry), 0);
+        drop(code);
+        runtime.collect(&|_| false);
+    }
+}
