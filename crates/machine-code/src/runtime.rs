@@ -134,7 +134,10 @@ impl Builder {
         }
         #[cfg(feature = "gdb")]
         if self.gdb {
+            #[cfg(target_os = "linux")]
             observers.push(Box::new(crate::observe::Gdb::new()));
+            #[cfg(not(target_os = "linux"))]
+            return Err(Error::Unsupported("GDB's interface needs ELF"));
         }
         let mut arena = Arena::new(Arc::clone(&os), self.reserve, self.limit)?;
         // A refusal of executable memory shows now, not at the first publication.

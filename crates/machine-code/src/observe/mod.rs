@@ -1,11 +1,11 @@
 //! Who is told of code that comes and goes: profilers and debuggers.
 
-#[cfg(feature = "gdb")]
+#[cfg(all(feature = "gdb", target_os = "linux"))]
 mod gdb;
 mod jitdump;
 mod perf;
 
-#[cfg(feature = "gdb")]
+#[cfg(all(feature = "gdb", target_os = "linux"))]
 pub(crate) use gdb::Gdb;
 pub(crate) use jitdump::JitDump;
 pub(crate) use perf::PerfMap;
