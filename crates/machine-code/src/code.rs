@@ -193,13 +193,13 @@ impl Written<'_> {
         let reserved = std::mem::ManuallyDrop::new(reserved);
         let (shared, code, data) = (reserved.shared, reserved.code, reserved.data);
         let ids: Box<[_]> = plan.members.iter().map(|&(id, _)| id).collect();
-        let pc_values: Arc<[_]> = object.pc_values.into();
+        let pc_values = (!object.pc_values.is_empty()).then(|| Arc::from(object.pc_values));
         let bodies = plan.members.iter().map(|&(id, offset)| Body {
             version: Arc::new(Version {
                 id,
                 unit: code.start,
                 is_retired: AtomicBool::new(false),
-                pc_values: Arc::clone(&pc_values),
+                pc_values: pc_values.clone(),
             }),
             address: code.start + offset,
             replaced_by: None,

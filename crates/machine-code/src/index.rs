@@ -42,7 +42,8 @@ pub(crate) struct Version {
     /// The start of the unit, from which offsets count.
     pub(crate) unit: usize,
     pub(crate) is_retired: AtomicBool,
-    pub(crate) pc_values: Arc<[PcValue]>,
+    /// `None`: there are no values.
+    pub(crate) pc_values: Option<Arc<[PcValue]>>,
 }
 
 /// What stood where there are traps now.
@@ -269,7 +270,7 @@ mod tests {
             id,
             unit: start,
             is_retired: AtomicBool::new(false),
-            pc_values: Arc::default(),
+            pc_values: None,
         }));
         Span {
             start,

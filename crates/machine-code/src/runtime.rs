@@ -221,9 +221,11 @@ impl Runtime {
 
     /// Frees the retired versions that nobody is inside.
     ///
-    /// `is_inside` is asked once for every retired version that no [`Thread`] is in, without any lock held: is anybody
+    /// `is_inside` is asked at most once for every retired version that no [`Thread`] is in, without any lock held: is anybody
     /// inside, by what the embedder knows? From the time it is asked on, nobody who is not inside may get inside by
-    /// having read an entry before the version was retired. An embedder with a global lock, under which entries are
+    /// having read an entry before the version was retired. (Where the system has `membarrier`, every running thread has
+    /// executed one by then, so a call instruction that had read an entry has arrived; what remains are callers that
+    /// read the entry by one instruction and call by another.) An embedder with a global lock, under which entries are
     /// read and activations are made visible, holds that lock here. One that enters by [`Thread`] alone answers
     /// `false`.
     pub fn collect(&self, is_inside: &dyn Fn(CodeId) -> bool) -> Collected {
@@ -238,7 +240,7 @@ impl Runtime {
                 return None;
             };
             let offset = pc - version.unit;
-            let values = &version.pc_values;
+            let values = version.pc_values.as_deref().unwrap_or_default();
             let after = values.partition_point(|it| it.offset as usize <= offset);
             Some(Found {
                 id: version.id,
