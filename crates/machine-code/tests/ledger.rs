@@ -160,3 +160,23 @@ fn the_report_is_data() {
     assert_eq!(event[0]["kind"]["Published"]["identity"], 4);
     drop(code);
 }
+
+#[test]
+fn empty_pages_go_back_to_the_system() {
+    const LEN: usize = 16 << 10;
+    const UNITS: u32 = 400;
+    let runtime = thrifty_runtime();
+    let bytes = Elf::new(&[0xc3; LEN]).bytes();
+    let before = resident_pages();
+    let codes: Vec<_> = (0..UNITS)
+        .map(|n| publish(&runtime, id(1, n), &bytes))
+        .collect();
+    let all = (UNITS as usize * LEN) as u64;
+    assert!(runtime.ledger().committed_bytes >= all);
+    assert!(resident_pages() >= before + all / 4096 * 9 / 10);
+    drop(codes);
+    // Some are kept for the next unit.
+    assert!(runtime.ledger().committed_bytes <= 10 * LEN as u64);
+    assert!(runtime.ledger().committed_peak >= all);
+    assert!(resident_pages() <= before + all / 4096 / 4);
+}
