@@ -3,7 +3,7 @@
 
 mod support;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use martlet_machine_code::{DefaultTarget, EntryKey, Object, Runtime, Source, Strategy};
@@ -19,22 +19,16 @@ extern "C-unwind" fn not_compiled(callback: extern "C-unwind" fn()) -> u64 {
 /// `int body(void (*callback)(void)) { callback(); return 7; }`, with unwind tables.
 fn calls_back_compiled() -> Vec<u8> {
     let source = "int body(void (*callback)(void)) { callback(); return 7; }";
-    compile(
-        "cc",
-        &[
-            "-x",
-            "c",
-            "-fexceptions",
-            "-fasynchronous-unwind-tables",
-            "-O1",
-            "-fPIC",
-            "-c",
-        ],
-        source,
-        "o",
-    )
-    .map(|path| std::fs::read(path).expect("the object"))
-    .expect("a C compiler, without which Rust does not link")
+    let tables = ["-fexceptions", "-fasynchronous-unwind-tables"];
+    let flags = [&["-x", "c", "-O1", "-fPIC", "-c"][..], &tables].concat();
+    let object = compile("cc", &flags, source, "o");
+    read_and_remove(&object.expect("a C compiler, without which Rust does not link"))
+}
+
+fn read_and_remove(file: &Path) -> Vec<u8> {
+    let bytes = std::fs::read(file).expect("the object");
+    std::fs::remove_file(file).expect("it is ours");
+    bytes
 }
 
 /// What a compiler makes of a source, or `None` if there is no such compiler.
@@ -103,6 +97,19 @@ fn with_body(runtime: &Runtime, act: &dyn Fn(&dyn Fn(extern "C-unwind" fn()) -> 
     }
 }
 
+/// A library of this C++ source, which is never unloaded and runs nothing when it is loaded. `None` if there is no
+/// compiler.
+fn load_cpp(source: &str) -> Option<*mut libc::c_void> {
+    let flags = ["-x", "c++", "-shared", "-fPIC", "-O1"];
+    let library = compile("c++", &flags, source, "so")?;
+    let path = std::ffi::CString::new(library.to_str().expect("UTF-8")).expect("no zeroes");
+    // SAFETY: see above.
+    let handle = unsafe { libc::dlopen(path.as_ptr(), libc::RTLD_NOW) };
+    assert!(!handle.is_null());
+    std::fs::remove_file(&library).expect("it is ours");
+    Some(handle)
+}
+
 extern "C-unwind" fn returns_normally() {}
 
 extern "C-unwind" fn panics() {
@@ -129,20 +136,10 @@ fn cpp_exceptions_pop_activations() {
             return 0;
         }
     "#;
-    let Some(library) = compile(
-        "c++",
-        &["-x", "c++", "-shared", "-fPIC", "-O1"],
-        source,
-        "so",
-    ) else {
+    let Some(handle) = load_cpp(source) else {
         eprintln!("there is no C++ compiler: not tested");
         return;
     };
-    let path = std::ffi::CString::new(library.to_str().expect("UTF-8")).expect("no zeroes");
-    // SAFETY: it is the library made above, which runs nothing when it is loaded.
-    let handle = unsafe { libc::dlopen(path.as_ptr(), libc::RTLD_NOW) };
-    assert!(!handle.is_null());
-    std::fs::remove_file(&library).expect("it is ours");
     // SAFETY: the library stays loaded.
     let symbol = |name: &std::ffi::CStr| unsafe { libc::dlsym(handle, name.as_ptr()) };
     type Catches =
@@ -166,4 +163,56 @@ fn cpp_exceptions_pop_activations() {
         // SAFETY: the context outlives the call.
         assert_eq!(unsafe { catches(call, &Call(&run)) }, 42);
     });
+}
+
+/// Generated code that catches: its tables name a personality, types, and landing pads.
+#[test]
+fn generated_code_catches() {
+    let Some(library) = load_cpp("extern \"C\" void throws() { throw 42; }") else {
+        eprintln!("there is no C++ compiler: not tested");
+        return;
+    };
+    let source = r#"
+        extern "C" int body(void (*callback)()) {
+            try { callback(); } catch (int number) { return number; }
+            return 7;
+        }
+    "#;
+    let flags = ["-x", "c++", "-O1", "-fPIC", "-c"];
+    let object = compile("c++", &flags, source, "o").expect("the same compiler");
+    let bytes = read_and_remove(&object);
+    let runtime = unwinding_runtime();
+    let resolve = |name: &str| {
+        let name = std::ffi::CString::new(name).ok()?;
+        // SAFETY: it only looks the name up, in the library and in what that needs.
+        let address = unsafe { libc::dlsym(library, name.as_ptr()) };
+        (!address.is_null()).then(|| address.addr())
+    };
+    let throws = resolve("throws").expect("the library defines it");
+    // SAFETY: the library defines it so.
+    let throws = unsafe { std::mem::transmute::<usize, extern "C-unwind" fn()>(throws) };
+    // SAFETY: a function of this test, called as `CallsBack`.
+    let default = unsafe { DefaultTarget::new(not_compiled as *const ()) };
+    let key = EntryKey {
+        identity: 1,
+        signature: 0,
+    };
+    let entry = runtime.entry(key, Strategy::IndirectCell, default);
+    let entry = entry.expect("a new entry");
+    let code = runtime.publish(&Object {
+        resolve: &resolve,
+        ..Object::new(id(1, 1), Source::Elf(&bytes), ENTRY)
+    });
+    let code = code.expect("a good object");
+    entry.relink(&code).expect("the same identity");
+    // SAFETY: all versions are `CallsBack`, and none is freed meanwhile.
+    let body = unsafe { entry.as_fn::<CallsBack>() };
+    for (callback, expected) in [
+        (returns_normally as extern "C-unwind" fn(), 7),
+        (throws, 42),
+    ] {
+        // SAFETY: the body catches what the callback throws.
+        let result = unsafe { body(callback) };
+        assert_eq!(result & 0xffff_ffff, expected);
+    }
 }
