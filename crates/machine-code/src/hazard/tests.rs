@@ -22,9 +22,10 @@ fn read_freed_bodies(barriers: Barriers, barrier: &dyn Fn()) {
     let records = [(); 3].map(|()| Slots::new());
     let stop = AtomicBool::new(false);
     std::thread::scope(|scope| {
+        let mut readers = Vec::new();
         for slots in &records {
             let (word, bodies, stop) = (&word, &bodies, &stop);
-            scope.spawn(move || {
+            readers.push(scope.spawn(move || {
                 let mut depth = 0;
                 while !stop.load(Ordering::Relaxed) {
                     depth = (depth + 1) % Slots::LEN;
@@ -34,7 +35,7 @@ fn read_freed_bodies(barriers: Barriers, barrier: &dyn Fn()) {
                     assert_eq!(unsafe { *bodies[no].0.get() }, LIVE);
                     slots.clear(depth);
                 }
-            });
+            }));
         }
         let mut retired = Vec::new();
         let mut n_freed = 0;
@@ -54,6 +55,10 @@ fn read_freed_bodies(barriers: Barriers, barrier: &dyn Fn()) {
             });
         }
         stop.store(true, Ordering::Relaxed);
+        // The end of a scope would do, but not for a sanitizer.
+        for reader in readers {
+            reader.join().expect("its assertions hold");
+        }
         assert!(n_freed + 3 * Slots::LEN >= ROUNDS - 1, "{n_freed}");
     });
 }
