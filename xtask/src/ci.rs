@@ -5,8 +5,10 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 
 use crate::bench;
+use crate::consumers;
 use crate::package;
 use crate::process;
+use crate::protocols;
 use crate::python::Python;
 use crate::test::{self, Steps};
 use crate::tidy;
@@ -54,6 +56,37 @@ pub(crate) fn ci(workspace: &Workspace) -> Result<ExitCode> {
     steps.run("documentation", || {
         cargo(&["doc", "--no-deps", "--workspace"])
     });
+    steps.run("machine-code with all features", || {
+        let package = ["-p", "martlet-machine-code", "--all-features"];
+        cargo(
+            &[
+                &["clippy", "--all-targets"][..],
+                &package,
+                &["--", "-D", "warnings"],
+            ]
+            .concat(),
+        )?;
+        cargo(
+            &[
+                &["test", "--test", "ledger", "--test", "observers"][..],
+                &package,
+            ]
+            .concat(),
+        )
+    });
+    for name in consumers::WITH_RUST_ALONE {
+        steps.run(&format!("consumer {name}"), || {
+            consumers::run(workspace, name)
+        });
+    }
+    steps.run("models of machine-code's protocols", || {
+        protocols::loom(workspace)
+    });
+    if cfg!(all(target_os = "linux", target_arch = "x86_64")) {
+        steps.run("machine-code's protocols under ThreadSanitizer", || {
+            protocols::sanitize(workspace)
+        });
+    }
     steps.run("benchmark smoke run", || {
         succeeds(bench::python::smoke(workspace)?)
     });

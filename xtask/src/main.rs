@@ -10,15 +10,18 @@
 mod bench;
 mod bitcode;
 mod ci;
+mod consumers;
 mod cpython_tests;
 mod differential;
 mod dump;
 mod env;
 mod package;
 mod process;
+mod protocols;
 mod python;
 mod run;
 mod stats;
+mod stress;
 mod test;
 mod tidy;
 mod tools;
@@ -60,6 +63,8 @@ enum Command {
     },
     /// Measure
     Bench(bench::Args),
+    /// Run a test for much longer than `cargo test` does
+    Stress(stress::Args),
     /// Print what one function is compiled to
     Dump(dump::Args),
     /// Print the shell lines after which `$MARTLET_PYTHON -m martlet` works: eval "$(cargo xtask env)"
@@ -101,6 +106,7 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Test => test::test(&workspace),
         Command::Bitcode { dir } => bitcode::bitcode(&workspace, dir.as_deref()),
         Command::Bench(args) => bench::bench(&workspace, &args),
+        Command::Stress(args) => stress::stress(&workspace, &args),
         Command::Dump(args) => dump::dump(&workspace, &args),
         Command::Env => env::env(&workspace),
         Command::Tidy => tidy::tidy(&workspace),

@@ -19,7 +19,7 @@ pub(crate) enum Call {
 }
 
 // lea rax, [rdi + 1]; ret
-const BODY: [u8; 5] = [0x48, 0x8d, 0x47, 0x01, 0xc3];
+pub(crate) const BODY: [u8; 5] = [0x48, 0x8d, 0x47, 0x01, 0xc3];
 const TRAP: u8 = 0xcc;
 
 /// `x + 1`
@@ -28,10 +28,30 @@ pub(crate) fn body() -> Vec<u8> {
 }
 
 /// `x + 1`, with 195 bytes behind it.
-pub(crate) fn body_of_200_bytes() -> Vec<u8> {
+pub(crate) fn code_of_200_bytes() -> Vec<u8> {
+    code_of(200)
+}
+
+fn code_of(len: usize) -> Vec<u8> {
     let mut code = BODY.to_vec();
-    code.resize(200, TRAP);
-    object(&code, 0, &[])
+    code.resize(len, TRAP);
+    code
+}
+
+/// `x + 1`, in so many bytes.
+pub(crate) fn body_of(len: usize) -> Vec<u8> {
+    object(&code_of(len), 0, &[])
+}
+
+/// The same as an object.
+pub(crate) fn body_of_200_bytes() -> Vec<u8> {
+    object(&code_of_200_bytes(), 0, &[])
+}
+
+/// The same, under another name.
+#[cfg(feature = "llvm")]
+pub(crate) fn body_of_200_bytes_named(name: &str) -> Vec<u8> {
+    object_named(name, &code_of_200_bytes(), 0, &[])
 }
 
 /// A function that calls the body as many times as its argument says. The body is the undefined symbol `callee`, or,
@@ -67,6 +87,15 @@ pub(crate) fn calls(call: Call, own: bool) -> Vec<u8> {
 
 /// An object of this code, entered at an offset, with relocations against `callee`.
 fn object(code: &[u8], entry: u64, relocations: &[(u64, RelocationFlags)]) -> Vec<u8> {
+    object_named(ENTRY, code, entry, relocations)
+}
+
+fn object_named(
+    name: &str,
+    code: &[u8],
+    entry: u64,
+    relocations: &[(u64, RelocationFlags)],
+) -> Vec<u8> {
     let mut object =
         write::Object::new(BinaryFormat::Elf, Architecture::X86_64, Endianness::Little);
     let text = object.section_id(StandardSection::Text);
@@ -81,7 +110,7 @@ fn object(code: &[u8], entry: u64, relocations: &[(u64, RelocationFlags)]) -> Ve
         section,
         flags: SymbolFlags::None,
     };
-    object.add_symbol(symbol(ENTRY, entry, SymbolSection::Section(text)));
+    object.add_symbol(symbol(name, entry, SymbolSection::Section(text)));
     for &(offset, flags) in relocations {
         let callee = object.add_symbol(symbol("callee", 0, SymbolSection::Undefined));
         let relocation = Relocation {

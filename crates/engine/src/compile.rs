@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use martlet_machine_code::{Code, Object, Table};
+use martlet_machine_code::{Code, Object, Source, Table};
 
 use crate::graph::Dependency;
 use crate::lifecycle::Lifecycle;
@@ -170,12 +170,14 @@ impl<M: Send + Sync + 'static> Lifecycle<M> {
             .collect();
         let slot = unit.function.door(record.point());
         let code = self.runtime.publish(&Object {
-            id: record.id().code_id(),
             name: unit.function.name(),
-            bytes: &compiled.object,
-            entry_symbol: &compiled.entry_symbol,
             tables: &tables,
             resolve,
+            ..Object::new(
+                record.id().code_id(),
+                Source::Elf(&compiled.object),
+                &compiled.entry_symbol,
+            )
         });
         let (code, slot) = match (code, slot) {
             (Ok(code), Ok(slot)) => (code, slot),

@@ -3,7 +3,8 @@
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::marker::PhantomData;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, OnceLock};
+use std::thread::ThreadId;
 
 use crate::entry::{Callable, Entry};
 use crate::hazard::Slots;
@@ -11,21 +12,37 @@ use crate::shared::Shared;
 
 /// What reclaimers see of a thread. The protocol is in `hazard`.
 pub(crate) struct Record {
-    pieces: Mutex<Vec<Arc<Slots>>>,
+    thread: ThreadId,
+    first: Piece,
+}
+
+/// Some of a thread's slots, and the next ones: a chain that only grows, so that no lock guards it.
+struct Piece {
+    slots: Slots,
+    next: OnceLock<Arc<Piece>>,
+}
+
+impl Piece {
+    fn new() -> Self {
+        Self {
+            slots: Slots::new(),
+            next: OnceLock::new(),
+        }
+    }
 }
 
 impl Record {
     /// The bodies that the thread is in. The caller has executed a full barrier since it unlinked what it looks for.
-    pub(crate) fn protected(&self) -> Vec<usize> {
-        let pieces = self.pieces.lock().unwrap_or_else(PoisonError::into_inner);
-        pieces.iter().flat_map(|slots| slots.protected()).collect()
+    pub(crate) fn protected(&self) -> impl Iterator<Item = usize> + '_ {
+        std::iter::successors(Some(&self.first), |piece| {
+            piece.next.get().map(|next| &**next)
+        })
+        .flat_map(|piece| piece.slots.protected())
     }
 
-    fn add(&self, slots: Arc<Slots>) {
-        self.pieces
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(slots);
+    /// Whether it is the calling thread's.
+    pub(crate) fn is_own(&self) -> bool {
+        self.thread == std::thread::current().id()
     }
 }
 
@@ -36,10 +53,8 @@ impl Record {
 pub struct Thread {
     shared: Arc<Shared>,
     record: Arc<Record>,
-    /// The first piece, by which most activations do.
-    first: Arc<Slots>,
-    /// All pieces.
-    pieces: RefCell<Vec<Arc<Slots>>>,
+    /// The pieces of the record but for the first, by which most activations do.
+    more: RefCell<Vec<Arc<Piece>>>,
     /// The slots from this one on are clear.
     depth: Cell<usize>,
     /// Whether slots below the depth may be clear, because activations did not end in order.
@@ -49,16 +64,15 @@ pub struct Thread {
 
 impl Thread {
     pub(crate) fn attach(shared: &Arc<Shared>) -> Self {
-        let first = Arc::new(Slots::new());
         let record = Arc::new(Record {
-            pieces: Mutex::new(vec![Arc::clone(&first)]),
+            thread: std::thread::current().id(),
+            first: Piece::new(),
         });
         shared.lock().records.push(Arc::clone(&record));
         Self {
             shared: Arc::clone(shared),
             record,
-            pieces: RefCell::new(vec![Arc::clone(&first)]),
-            first,
+            more: RefCell::default(),
             depth: Cell::new(0),
             has_holes: Cell::new(false),
             not_send: PhantomData,
@@ -79,9 +93,9 @@ impl Thread {
         let protect =
             |slots: &Slots| slots.protect(slot % Slots::LEN, entry.word(), self.shared.barriers);
         let body = if slot < Slots::LEN {
-            protect(&self.first)
+            protect(&self.record.first.slots)
         } else {
-            protect(&self.piece(slot))
+            protect(&self.piece(slot).slots)
         };
         self.depth.set(slot + 1);
         Activation {
@@ -91,24 +105,25 @@ impl Thread {
         }
     }
 
-    /// The piece with this slot, which is added if it is the next one.
+    /// The piece with this slot, which is not in the first. It is added if need be.
     #[cold]
-    fn piece(&self, slot: usize) -> Arc<Slots> {
-        let mut pieces = self.pieces.borrow_mut();
-        if slot / Slots::LEN == pieces.len() {
-            let slots = Arc::new(Slots::new());
-            self.record.add(Arc::clone(&slots));
-            pieces.push(slots);
+    fn piece(&self, slot: usize) -> Arc<Piece> {
+        let mut more = self.more.borrow_mut();
+        let no = slot / Slots::LEN - 1;
+        while more.len() <= no {
+            let last = more.last().map_or(&self.record.first, |piece| &**piece);
+            let next = Arc::clone(last.next.get_or_init(|| Arc::new(Piece::new())));
+            more.push(next);
         }
-        Arc::clone(&pieces[slot / Slots::LEN])
+        Arc::clone(&more[no])
     }
 
     #[inline]
     fn leave(&self, slot: usize) {
         if slot < Slots::LEN {
-            self.first.clear(slot);
+            self.record.first.slots.clear(slot);
         } else {
-            self.piece(slot).clear(slot % Slots::LEN);
+            self.piece(slot).slots.clear(slot % Slots::LEN);
         }
         if slot + 1 == self.depth.get() && !self.has_holes.get() {
             self.depth.set(slot);
@@ -120,7 +135,10 @@ impl Thread {
     /// Sets the depth to that of the last activation left.
     #[cold]
     fn leave_out_of_order(&self) {
-        let is_clear = |slot: usize| self.piece(slot).is_clear(slot % Slots::LEN);
+        let is_clear = |slot: usize| match slot.checked_sub(Slots::LEN) {
+            None => self.record.first.slots.is_clear(slot),
+            Some(_) => self.piece(slot).slots.is_clear(slot % Slots::LEN),
+        };
         let last = (0..self.depth.get()).rev().find(|&slot| !is_clear(slot));
         let depth = last.map_or(0, |slot| slot + 1);
         self.depth.set(depth);

@@ -5,22 +5,28 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use crate::arena::{Block, Part};
+use crate::index::Version;
 use crate::link::Plan;
-use crate::shared::{LIVE, Shared, State, Unit, UnitNo};
-use crate::{CodeId, CodeSize, Entry, Error, Object, raw};
+use crate::observe::Published;
+use crate::shared::{Shared, UnitNo};
+use crate::sync::AtomicBool;
+use crate::unit::{Body, Unit};
+use crate::unwind::Frames;
+use crate::{CodeId, CodeSize, Entry, Error, Object, isa, raw};
 
-/// The machine code of one version. Whoever holds it owns the bytes.
+/// The machine code of one object. Whoever holds it owns the bytes.
 ///
 /// The address of the code is not to be had: it is reached through an [`Entry`] that was relinked to it, so freeing it
 /// can leave no caller behind.
 ///
-/// Dropping it *retires* the version: entries that still lead to it are reset to their defaults, and its bytes, with
+/// Dropping it *retires* its versions: entries that still lead to it are reset to their defaults, and its bytes, with
 /// its tables, are freed by the first [`collect`](crate::Runtime::collect) that finds nobody inside. If no entry ever
 /// led to it, they are freed at once.
 pub struct Code {
     shared: Arc<Shared>,
     unit_no: UnitNo,
-    id: CodeId,
+    /// The versions, the object's own first.
+    ids: Box<[CodeId]>,
     size: CodeSize,
     /// Start of the data block; 0 if there is none.
     data: usize,
@@ -30,7 +36,12 @@ pub struct Code {
 impl Code {
     /// Whose version this is.
     pub fn id(&self) -> CodeId {
-        self.id
+        self.ids[0]
+    }
+
+    /// All versions that this is: the object's own, and its further members.
+    pub fn ids(&self) -> &[CodeId] {
+        &self.ids
     }
 
     /// The memory it occupies.
@@ -74,7 +85,7 @@ impl Drop for Code {
 impl std::fmt::Debug for Code {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Code")
-            .field("id", &self.id)
+            .field("ids", &self.ids)
             .field("size", &self.size)
             .finish_non_exhaustive()
     }
@@ -86,10 +97,12 @@ pub(crate) fn publish(shared: &Arc<Shared>, object: &Object<'_>) -> Result<Code,
     // the lock.
     let plan = Plan::new(
         object,
+        isa::NATIVE,
         &Range {
             start: shared.whole.start,
             end: shared.whole.end(),
         },
+        shared.unwind,
     )?;
     let reserved = Reserved::take(shared, &plan)?;
     let written = reserved.write(&plan)?;
@@ -107,18 +120,20 @@ struct Reserved<'s> {
 }
 
 /// Blocks that hold a unit's bytes.
-struct Written<'s>(Reserved<'s>);
+struct Written<'s> {
+    reserved: Reserved<'s>,
+    /// What the code block holds.
+    bytes: Vec<u8>,
+}
 
 impl<'s> Reserved<'s> {
     fn take(shared: &'s Arc<Shared>, plan: &Plan<'_>) -> Result<Self, Error> {
         let mut state = shared.lock();
-        let code = state
-            .arena
-            .take(Part::Code, plan.code.len, plan.code.align)?;
+        let code = state.take(Part::Code, plan.code.len, plan.code.align)?;
         let is_reused = state.arena.is_reused(code);
         let data = match plan.data.len {
             0 => Ok(None),
-            len => state.arena.take(Part::Data, len, plan.data.align).map(Some),
+            len => state.take(Part::Data, len, plan.data.align).map(Some),
         };
         match data {
             Ok(data) => Ok(Self {
@@ -129,7 +144,7 @@ impl<'s> Reserved<'s> {
                 is_reused,
             }),
             Err(error) => {
-                state.arena.abort_code(code);
+                state.arena.give_code(code);
                 Err(error)
             }
         }
@@ -150,7 +165,10 @@ impl<'s> Reserved<'s> {
             // what is lost is the architecture's promise for processors that had fetched ahead.
             let _ = self.shared.os.sync_core();
         }
-        Ok(Written(self))
+        Ok(Written {
+            reserved: self,
+            bytes: image.code,
+        })
     }
 }
 
@@ -161,9 +179,9 @@ impl Drop for Reserved<'_> {
             state.arena.give_data(data);
         }
         if self.is_dirty {
-            state.discard(self.code);
+            state.discard(self.code, None);
         } else {
-            state.arena.abort_code(self.code);
+            state.arena.give_code(self.code);
         }
     }
 }
@@ -171,46 +189,60 @@ impl Drop for Reserved<'_> {
 impl Written<'_> {
     /// From here on the bytes belong to the returned handle, and never change.
     fn publish(self, plan: Plan<'_>, object: &Object<'_>) -> Code {
-        let reserved = std::mem::ManuallyDrop::new(self.0);
+        let Self { reserved, bytes } = self;
+        let reserved = std::mem::ManuallyDrop::new(reserved);
         let (shared, code, data) = (reserved.shared, reserved.code, reserved.data);
-        let tables: Box<[_]> = plan.tables.into();
+        let ids: Box<[_]> = plan.members.iter().map(|&(id, _)| id).collect();
+        let pc_values = (!object.pc_values.is_empty()).then(|| Arc::from(object.pc_values));
+        let bodies = plan.members.iter().map(|&(id, offset)| Body {
+            version: Arc::new(Version {
+                id,
+                unit: code.start,
+                is_retired: AtomicBool::new(false),
+                pc_values: pc_values.clone(),
+            }),
+            address: code.start + offset,
+            replaced_by: None,
+        });
         let unit = Unit {
-            id: object.id,
+            bodies: bodies.collect(),
             name: object.name.into(),
             code,
             data,
-            body: code.start + plan.entry,
             incoming: Vec::new(),
             was_linked: false,
             is_retired: false,
             holds: Vec::new(),
+            // SAFETY: the table was written there, with its end, and is withdrawn before the bytes change.
+            frames: plan
+                .unwind
+                .map(|offset| unsafe { Frames::register(code.start + offset) }),
         };
         let size = unit.size();
-        let mut state = shared.lock();
-        let unit_no = state.add_unit(unit);
-        if let Some(perf) = &mut state.perf {
-            perf.add(code.start, plan.instructions, object.name);
-        }
-        drop(state);
         let data = data.map_or(0, |data| data.start);
+        let published = Published {
+            name: object.name,
+            start: code.start,
+            code: &bytes,
+            instructions: plan.instructions,
+            #[cfg(feature = "gdb")]
+            elf: match object.source {
+                crate::Source::Elf(elf) => Some(elf),
+                crate::Source::Bytes(_) => None,
+            },
+            #[cfg(feature = "gdb")]
+            sections: &plan.section_addresses(code.start, data),
+            #[cfg(feature = "gdb")]
+            functions: &plan.functions(object, code.start),
+        };
+        let unit_no = shared.lock().add_unit(unit, &published);
         Code {
             shared: Arc::clone(shared),
             unit_no,
-            id: object.id,
+            ids,
             size,
             data,
-            tables,
+            tables: plan.tables.into(),
         }
-    }
-}
-
-impl State {
-    fn add_unit(&mut self, unit: Unit) -> UnitNo {
-        let size = unit.size();
-        self.tallies[LIVE].add(size.text, size.data);
-        let start = unit.code.start;
-        let unit_no = self.units.insert(unit);
-        self.by_start.insert(start, unit_no);
-        unit_no
     }
 }

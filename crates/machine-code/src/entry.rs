@@ -8,13 +8,15 @@ use std::sync::{Arc, Weak};
 
 use crate::arena::Part;
 use crate::os::Os;
-use crate::shared::{Line, LineNo, Shared, State, Stub};
-use crate::{Code, Error, raw};
+use crate::shared::{LineNo, Shared, State, UnitNo};
+use crate::unit::{Line, Stub};
+use crate::{Code, Error, isa, raw};
 
 /// What an entry is the address of: one identity, called in one way.
 ///
 /// Code of another signature gets an entry of its own, so a caller never arrives at code that expects other arguments.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct EntryKey {
     /// The function, in the embedder's numbering.
     pub identity: u64,
@@ -22,12 +24,18 @@ pub struct EntryKey {
     pub signature: u32,
 }
 
+impl fmt::Display for EntryKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "f{}({})", self.identity, self.signature)
+    }
+}
+
 /// How an entry leads to the current version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Strategy {
-    /// A word in memory holds the target. Compiled callers call through the word, which costs no more than a direct
-    /// call; everybody else calls a stub that jumps through it and never changes. A relink is one store.
+    /// A word in memory holds the target. Compiled callers call through the word; everybody else calls a stub that jumps
+    /// through it and never changes. A relink is one store.
     IndirectCell,
     /// The stub is a direct jump, and a relink rewrites the instruction. There is no load on the path. A relink makes
     /// every running thread execute a barrier, and needs `membarrier` with core serialisation.
@@ -94,18 +102,27 @@ impl Entry {
     /// # Errors
     /// [`Error::WrongIdentity`] if `code` is of another identity or of another runtime.
     pub fn relink(&self, code: &Code) -> Result<(), Error> {
-        let same_runtime = Arc::ptr_eq(&self.0.shared, code.shared());
-        if !same_runtime || code.id().identity != self.0.key.identity {
-            let (code, entry) = (code.id().identity, self.0.key.identity);
-            return Err(Error::WrongIdentity { code, entry });
-        }
-        self.0.shared.relink(self.0.line_no, Some(code.unit_no()));
+        let link = self.link_to(code)?;
+        self.0.shared.relink([link]);
         Ok(())
     }
 
     /// Goes back to the default target.
     pub fn reset(&self) {
-        self.0.shared.relink(self.0.line_no, None);
+        self.0.shared.relink([(self.0.line_no, None)]);
+    }
+
+    /// What a relink to `code` changes, if it may.
+    fn link_to(&self, code: &Code) -> Result<(LineNo, Option<UnitNo>), Error> {
+        let same_runtime = Arc::ptr_eq(&self.0.shared, code.shared());
+        let identity = self.0.key.identity;
+        if !same_runtime || code.ids().iter().all(|id| id.identity != identity) {
+            return Err(Error::WrongIdentity {
+                code: code.id().identity,
+                entry: identity,
+            });
+        }
+        Ok((self.0.line_no, Some(code.unit_no())))
     }
 
     /// The cell for compiled callers. `None` for a patched stub: its callers, compiled ones too, call the stub.
@@ -118,7 +135,7 @@ impl Entry {
 
     /// An address that foreign code may keep and call for as long as the pin lives. The ledger lists it.
     pub fn pin(&self) -> EntryPtr {
-        self.0.shared.lock().pins += 1;
+        self.0.shared.lock().pin(self.0.line_no);
         EntryPtr(self.clone())
     }
 
@@ -130,16 +147,19 @@ impl Entry {
     /// - A caller inside a version is known to whoever collects: during a call, `is_inside` of every
     ///   [`collect`](crate::Runtime::collect) answers `true` for the version that was entered. (Calls through
     ///   [`Thread::enter`](crate::Thread::enter) need no such care.)
+    #[inline]
     pub unsafe fn as_fn<F: Copy>(&self) -> Callable<'_, F> {
         // SAFETY: the stub is executable as long as the entry lives; `F` is the caller's promise.
         unsafe { Callable::new(self.0.stub) }
     }
 
+    #[inline]
     pub(crate) fn shared(&self) -> &Arc<Shared> {
         &self.0.shared
     }
 
     /// The word that holds the address of the current body, or of the way to the default.
+    #[inline]
     pub(crate) fn word(&self) -> &AtomicU64 {
         // SAFETY: the cell is committed data of the arena as long as the entry lives.
         unsafe { raw::word(self.0.cell) }
@@ -173,7 +193,7 @@ impl EntryPtr {
 
 impl Drop for EntryPtr {
     fn drop(&mut self) {
-        self.0.0.shared.lock().pins -= 1;
+        self.0.0.shared.lock().unpin(self.0.0.line_no);
     }
 }
 
@@ -187,6 +207,7 @@ pub struct Callable<'a, F> {
 impl<F: Copy> Callable<'_, F> {
     /// # Safety
     /// `F` is a function pointer type, and `address` can be called as such while the lifetime lasts.
+    #[inline]
     pub(crate) unsafe fn new(address: usize) -> Self {
         const {
             assert!(
@@ -207,9 +228,26 @@ impl<F: Copy> Callable<'_, F> {
 impl<F> Deref for Callable<'_, F> {
     type Target = F;
 
+    #[inline]
     fn deref(&self) -> &F {
         &self.function
     }
+}
+
+/// Relinks several entries in one step. See [`Runtime::relink`](crate::Runtime::relink).
+pub(crate) fn relink(shared: &Arc<Shared>, links: &[(&Entry, &Code)]) -> Result<(), Error> {
+    let steps = links.iter().map(|(entry, code)| {
+        if !Arc::ptr_eq(shared, &entry.0.shared) {
+            return Err(Error::WrongIdentity {
+                code: code.id().identity,
+                entry: entry.0.key.identity,
+            });
+        }
+        entry.link_to(code)
+    });
+    let steps: Vec<_> = steps.collect::<Result<_, _>>()?;
+    shared.relink(steps);
+    Ok(())
 }
 
 /// Finds or makes an entry. See [`Runtime::entry`](crate::Runtime::entry).
@@ -231,7 +269,7 @@ pub(crate) fn entry(
             signature: key.signature,
         });
     }
-    let line = state.make_line(&*shared.os, strategy, default)?;
+    let line = state.make_line(&*shared.os, key, strategy, default)?;
     let (cell, stub) = (line.cell.start, line.stub.address());
     let line_no = state.lines.insert(line);
     let shared = Arc::clone(shared);
@@ -266,10 +304,7 @@ impl Drop for EntryInner {
                 .retain(|&it| it != self.line_no);
         }
         state.arena.give_data(line.cell);
-        match line.stub {
-            Stub::Fixed(block) => state.discard(block),
-            Stub::Patched(stub) => state.arena.give_stub(stub),
-        }
+        state.discard_stub(line.stub, self.key);
     }
 }
 
@@ -278,10 +313,11 @@ impl State {
     fn make_line(
         &mut self,
         os: &dyn Os,
+        key: EntryKey,
         strategy: Strategy,
         default: DefaultTarget,
     ) -> Result<Line, Error> {
-        let cell = self.arena.take(Part::Data, 8, 8)?;
+        let cell = self.take(Part::Data, 8, 8)?;
         let made = match strategy {
             Strategy::IndirectCell => self
                 .fixed_stub(os, cell.start)
@@ -294,32 +330,29 @@ impl State {
         // Release: the memory may have been another entry's cell, and this starts its new life.
         word.store(target as u64, Ordering::Release);
         Ok(Line {
+            key,
             cell,
             stub,
             default: target,
             current: None,
+            pins: 0,
         })
     }
 
-    /// `jmp *cell(%rip)`.
+    /// A jump through the cell.
     fn fixed_stub(&mut self, os: &dyn Os, cell: usize) -> Result<Stub, Error> {
-        let block = self.write_block(os, |start| {
-            let displacement = cell.wrapping_sub(start + 6).cast_signed();
-            let displacement = i32::try_from(displacement).expect("an arena spans less than 2 GB");
-            let mut bytes = [0xff, 0x25, 0, 0, 0, 0];
-            bytes[2..].copy_from_slice(&displacement.to_le_bytes());
-            bytes
-        })?;
+        let block = self.write_block(os, |here| isa::NATIVE.cell_stub(here, cell))?;
         Ok(Stub::Fixed(block))
     }
 
     /// A patched stub that leads to the default, and the jump by which it does, for the default may be far away.
     fn patched_stub(&mut self, os: &dyn Os, default: usize) -> Result<(Stub, usize), Error> {
         let target = self.default_jump(os, default)?;
-        let stub = self.arena.take_stub()?;
+        let stub = self.take_stub()?;
         self.arena.point_stub(stub, target);
         // The place may have been another entry's stub. And where this fails, relinking would.
         if let Err(error) = os.sync_core() {
+            self.arena.trap_stub(stub);
             self.arena.give_stub(stub);
             return Err(error);
         }
@@ -331,12 +364,7 @@ impl State {
         if let Some(block) = self.defaults.get(&default) {
             return Ok(block.start);
         }
-        let block = self.write_block(os, |_| {
-            // jmp *0(%rip), and the address behind it.
-            let mut bytes = [0xff, 0x25, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
-            bytes[6..].copy_from_slice(&default.to_le_bytes());
-            bytes
-        })?;
+        let block = self.write_block(os, |_| isa::NATIVE.jump_to(default))?;
         self.defaults.insert(default, block);
         Ok(block.start)
     }

@@ -9,19 +9,30 @@
 //! it there for ever. The handlers registered here take it before the fork and give it back after, on both sides.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
-use crate::Error;
 use crate::os::Os;
-use crate::shared::{Shared, State, Stub};
+use crate::shared::{Shared, State};
+use crate::unit::Stub;
+use crate::{Error, raw, trap};
 
-/// In a child: maps the patched stubs and points them where their entries lead.
+/// In a child, whose only thread this is: forgets the other threads, and maps the patched stubs and points them where their entries lead.
 pub(crate) fn repair(state: &mut State, os: &dyn Os) -> Result<(), Error> {
+    state.index.forget_readers();
+    trap::forget_readers();
+    // Who was inside on another thread, or looking whether somebody is, does not exist here.
+    state.records.retain(|record| record.is_own());
+    let State {
+        retired, examined, ..
+    } = state;
+    retired.append(examined);
     let remapped = state.arena.remap_stubs();
     for (_, line) in state.lines.iter() {
         if let Stub::Patched(stub) = line.stub {
-            let target = line
-                .current
-                .map_or(line.default, |unit_no| state.units[unit_no].body);
+            // SAFETY: the cell is committed data of the arena as long as the line exists.
+            let cell = unsafe { raw::word(line.cell.start) };
+            // Relaxed: it is read under the lock under which it is written.
+            let target = cell.load(Ordering::Relaxed) as usize;
             state.arena.point_stub(stub, target);
         }
     }

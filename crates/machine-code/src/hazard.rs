@@ -44,6 +44,7 @@ pub(crate) enum Barriers {
 }
 
 impl Barriers {
+    #[inline]
     fn reader(self) {
         match self {
             // In a model there is no membarrier: loom knows fences only.
@@ -104,10 +105,10 @@ impl Slots {
 }
 
 #[cfg(all(test, loom))]
-mod tests {
+mod model {
     //! All interleavings of readers, a relinker and a reclaimer over two bodies, one of which is freed.
 
-    use loom::sync::Arc;
+    use loom::sync::{Arc, Mutex};
     use loom::thread;
 
     use super::*;
@@ -166,4 +167,43 @@ mod tests {
     fn two_readers() {
         explore(2, true);
     }
+
+    /// A thread whose record is not in the list that the reclaimer takes sees the change made before it was taken.
+    #[test]
+    fn a_reader_may_attach_at_any_time() {
+        let mut model = loom::model::Builder::new();
+        model.preemption_bound = Some(3);
+        model.check(|| {
+            let word = Arc::new(AtomicUsize::new(OLD));
+            let freed = Arc::new(AtomicUsize::new(0));
+            let records = Arc::new(Mutex::new(Vec::<Arc<Slots>>::new()));
+            let readers: Vec<_> = (0..2)
+                .map(|_| {
+                    let (word, freed, records) = (word.clone(), freed.clone(), records.clone());
+                    thread::spawn(move || {
+                        let slots = Arc::new(Slots::new());
+                        records.lock().expect("nobody panics").push(slots.clone());
+                        let body = slots.protect(0, &*word, Barriers::Symmetric);
+                        assert_ne!(freed.load(Ordering::Relaxed), body);
+                    })
+                })
+                .collect();
+            let taken = {
+                let records = records.lock().expect("nobody panics");
+                word.store(NEW, Ordering::Release);
+                records.clone()
+            };
+            fence(Ordering::SeqCst);
+            let is_protected = |slots: &Arc<Slots>| slots.protected().any(|body| body == OLD);
+            if !taken.iter().any(is_protected) {
+                freed.store(OLD, Ordering::Relaxed);
+            }
+            for reader in readers {
+                reader.join().expect("the reader's assertion holds");
+            }
+        });
+    }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests;

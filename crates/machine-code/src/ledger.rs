@@ -6,6 +6,7 @@ use crate::CodeId;
 
 /// Units and their bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Tally {
     /// Number of units.
     pub units: u64,
@@ -31,6 +32,7 @@ impl Tally {
 
 /// A snapshot of what the runtime holds. See [`Runtime::ledger`](crate::Runtime::ledger).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Ledger {
     /// Published and still owned by a [`Code`](crate::Code).
@@ -49,6 +51,8 @@ pub struct Ledger {
     pub relinks: u64,
     /// Bytes of the executable range in use: units, stubs, and jumps to default targets.
     pub code_bytes: u64,
+    /// Bytes of the executable range that are kept as traps for a while, after what stood there was freed.
+    pub quarantined_bytes: u64,
     /// Bytes of the writable range in use: units' data and cells.
     pub data_bytes: u64,
     /// Bytes of both ranges that are backed by memory.
@@ -59,6 +63,7 @@ pub struct Ledger {
 
 /// The owner of an address. See [`Runtime::find`](crate::Runtime::find).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Found {
     /// The version whose bytes these are.
     pub id: CodeId,
@@ -66,6 +71,8 @@ pub struct Found {
     pub offset: usize,
     /// Whether the version is retired: no entry leads to it any more.
     pub retired: bool,
+    /// The number that the object gave for these instructions ([`PcValue`](crate::PcValue)).
+    pub value: Option<u64>,
 }
 
 impl fmt::Display for Ledger {
@@ -89,8 +96,12 @@ impl fmt::Display for Ledger {
         )?;
         writeln!(
             f,
-            "memory   {:>8} code bytes, {} data bytes, {} committed (peak {})",
-            self.code_bytes, self.data_bytes, self.committed_bytes, self.committed_peak
+            "memory   {:>8} code bytes, {} quarantined, {} data bytes, {} committed (peak {})",
+            self.code_bytes,
+            self.quarantined_bytes,
+            self.data_bytes,
+            self.committed_bytes,
+            self.committed_peak
         )
     }
 }

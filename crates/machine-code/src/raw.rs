@@ -8,6 +8,7 @@ use std::sync::atomic::AtomicU64;
 /// # Safety
 /// `address` is a multiple of 8 in committed writable memory of an arena, which stays so for `'a`, and is accessed
 /// as an atomic word (or by generated code) only.
+#[inline]
 pub(crate) unsafe fn word<'a>(address: usize) -> &'a AtomicU64 {
     debug_assert_eq!(address % 8, 0, "word at {address:#x}");
     // SAFETY: the caller's promise; the arena exposed the provenance of its mappings.

@@ -1,8 +1,10 @@
 //! Reclamation: freeing what is retired, when nobody is inside.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::CodeId;
+use crate::arena::Block;
 use crate::shared::{RETIRED, Shared, UnitNo};
 
 /// What a collection did. See [`Runtime::collect`](crate::Runtime::collect).
@@ -15,32 +17,38 @@ pub struct Collected {
     pub still_inside: usize,
 }
 
-/// Retired units taken out of the state, so that two collections never look at the same one. What is left in it goes
-/// back when it is dropped, even if the embedder's answer panics.
-struct Taken<'s> {
+/// Retired units that are being examined, so that two collections never look at the same one. What is left goes back
+/// when this is dropped, even if the embedder's answer panics.
+struct Examined<'s> {
     shared: &'s Shared,
-    unit_nos: Vec<UnitNo>,
+    unit_nos: BTreeSet<UnitNo>,
 }
 
-impl Drop for Taken<'_> {
+impl Drop for Examined<'_> {
     fn drop(&mut self) {
-        self.shared.lock().retired.append(&mut self.unit_nos);
+        let mut state = self.shared.lock();
+        for unit_no in &self.unit_nos {
+            state.examined.remove(unit_no);
+        }
+        state.retired.append(&mut self.unit_nos);
     }
 }
 
 /// See [`Runtime::collect`](crate::Runtime::collect).
 pub(crate) fn collect(shared: &Shared, is_inside: &dyn Fn(CodeId) -> bool) -> Collected {
     let mut state = shared.lock();
-    let mut taken = Taken {
+    let mut examined = Examined {
         shared,
         unit_nos: std::mem::take(&mut state.retired),
     };
-    let candidates: Vec<_> = taken
+    state.examined.extend(&examined.unit_nos);
+    let candidates: Vec<_> = examined
         .unit_nos
         .iter()
         .map(|&unit_no| {
             let unit = &state.units[unit_no];
-            (unit_no, unit.id, unit.body)
+            let ids: Vec<_> = unit.bodies.iter().map(|body| body.version.id).collect();
+            (unit_no, unit.code, ids)
         })
         .collect();
     // A thread that attaches after this finds no entry that leads to one of them: they were unlinked under this lock.
@@ -56,27 +64,34 @@ pub(crate) fn collect(shared: &Shared, is_inside: &dyn Fn(CodeId) -> bool) -> Co
         .flat_map(|record| record.protected())
         .collect();
     protected.sort_unstable();
-    let is_quiescent = |id, body| protected.binary_search(&body).is_err() && !is_inside(id);
-    let mut quiescent: Vec<UnitNo> = candidates
+    let is_protected = |code: Block| {
+        let first = protected.partition_point(|&body| body < code.start);
+        protected.get(first).is_some_and(|&body| body < code.end())
+    };
+    let quiescent: Vec<UnitNo> = candidates
         .into_iter()
-        .filter_map(|(unit_no, id, body)| is_quiescent(id, body).then_some(unit_no))
+        .filter(|(_, code, ids)| !is_protected(*code) && !ids.iter().any(|&id| is_inside(id)))
+        .map(|(unit_no, ..)| unit_no)
         .collect();
-    quiescent.sort_unstable();
 
     let mut state = shared.lock();
     // Where the system does not let us fill them with traps, all of them wait for the next collection.
     let units = state.free(&quiescent).unwrap_or_default();
     if !units.is_empty() {
-        taken
-            .unit_nos
-            .retain(|unit_no| quiescent.binary_search(unit_no).is_err());
+        for unit_no in &quiescent {
+            examined.unit_nos.remove(unit_no);
+            state.examined.remove(unit_no);
+        }
     }
     let still_inside = usize::try_from(state.tallies[RETIRED].units).unwrap_or(usize::MAX);
     drop(state);
-    drop(taken);
+    drop(examined);
     // The units' entries are dropped here, without the lock.
     Collected {
-        freed: units.into_iter().map(|unit| unit.id).collect(),
+        freed: units
+            .iter()
+            .flat_map(|unit| unit.bodies.iter().map(|body| body.version.id))
+            .collect(),
         still_inside,
     }
 }

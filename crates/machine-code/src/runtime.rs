@@ -1,14 +1,17 @@
 //! The runtime: what everything else is made by.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::arena::{Arena, Part};
-use crate::perf::PerfMap;
-use crate::shared::{FREED, LIVE, RETIRED, Shared};
+use crate::index::Owner;
+use crate::observe::{JitDump, Observers, PerfMap};
+use crate::shared::{Options, Shared};
+use crate::sync::Ordering;
 use crate::{
-    Code, CodeId, Collected, DefaultTarget, Entry, EntryKey, Error, Found, Ledger, Object,
-    Strategy, Thread, code, entry, fork, os, reclaim,
+    Code, CodeId, Collected, DefaultTarget, Entry, EntryKey, Error, Event, Found, Ledger, Object,
+    Report, Strategy, Thread, code, entry, fork, os, reclaim, trap, unwind,
 };
 
 /// Memory for machine code, and everything that is known about it. Clones are the same runtime.
@@ -18,13 +21,20 @@ use crate::{
 #[derive(Clone)]
 pub struct Runtime(Arc<Shared>);
 
-/// Options of a [`Runtime`].
+/// Options of a [`Runtime`]. Whatever changes the process as a whole is off unless it is asked for here.
 #[derive(Debug, Clone)]
 pub struct Builder {
     reserve: usize,
     limit: usize,
+    quarantine: usize,
+    events: usize,
     perf_map: bool,
+    jitdump: Option<PathBuf>,
+    #[cfg(feature = "gdb")]
+    gdb: bool,
     atfork: bool,
+    unwind_tables: bool,
+    trap_handler: bool,
 }
 
 impl Builder {
@@ -41,9 +51,37 @@ impl Builder {
         self
     }
 
+    /// How many bytes of freed code and freed stubs stay traps before they are used again, the oldest being used first.
+    /// Default: 0. Where the memory is needed otherwise, they give way.
+    pub fn quarantine(mut self, bytes: usize) -> Self {
+        self.quarantine = bytes;
+        self
+    }
+
+    /// How many events are kept for [`Runtime::take_events`]. Default: 0.
+    pub fn events(mut self, capacity: usize) -> Self {
+        self.events = capacity;
+        self
+    }
+
     /// Whether to write `/tmp/perf-PID.map`, by which `perf report` names samples in generated code. Default: no.
     pub fn perf_map(mut self, on: bool) -> Self {
         self.perf_map = on;
+        self
+    }
+
+    /// A folder in which to write `jit-PID.dump`, by which `perf inject --jit` names samples in generated code and shows
+    /// its instructions, whatever stood at the same address before and after. Default: none.
+    pub fn jitdump(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.jitdump = Some(folder.into());
+        self
+    }
+
+    /// Whether to tell GDB of functions and of their line tables, by its JIT interface. A process that is not debugged
+    /// pays a copy of each object. Default: no.
+    #[cfg(feature = "gdb")]
+    pub fn gdb(mut self, on: bool) -> Self {
+        self.gdb = on;
         self
     }
 
@@ -54,11 +92,29 @@ impl Builder {
         self
     }
 
+    /// Whether to keep the `.eh_frame` sections of objects and register them with the unwinder, so that panics and
+    /// exceptions may pass through generated code. Default: no; then code is compiled with frame pointers, for
+    /// whoever wants to walk the stack.
+    pub fn unwind_tables(mut self, on: bool) -> Self {
+        self.unwind_tables = on;
+        self
+    }
+
+    /// Whether to install a handler of `SIGTRAP` that tells, on standard error, who has entered freed code: which
+    /// version of what (as long as it is in quarantine), when it was freed, what replaced it, and which thread it was.
+    /// Then the signal goes to the handler that was there before, or ends the process. Default: no.
+    ///
+    /// The handler stays for the life of the process.
+    pub fn trap_handler(mut self, on: bool) -> Self {
+        self.trap_handler = on;
+        self
+    }
+
     /// Reserves the memory.
     ///
     /// # Errors
     /// [`Error::NoExecMemory`] or [`Error::ExecMemoryDenied`] if the system refuses, which is tried here;
-    /// [`Error::Observer`] if the map file cannot be opened; [`Error::Unsupported`] on other platforms.
+    /// [`Error::Observer`] if a file for a profiler cannot be written; [`Error::Unsupported`] on other platforms.
     pub fn build(self) -> Result<Runtime, Error> {
         let os = Arc::from(os::native()?);
         self.build_on(os)
@@ -66,16 +122,38 @@ impl Builder {
 
     /// [`Self::build`], on a given system.
     fn build_on(self, os: Arc<dyn os::Os>) -> Result<Runtime, Error> {
-        let perf = if self.perf_map {
-            Some(PerfMap::open()?)
-        } else {
-            None
-        };
+        if self.unwind_tables {
+            unwind::check()?;
+        }
+        let mut observers = Observers::new();
+        if self.perf_map {
+            observers.push(Box::new(PerfMap::open()?));
+        }
+        if let Some(folder) = &self.jitdump {
+            observers.push(Box::new(JitDump::open(folder)?));
+        }
+        #[cfg(feature = "gdb")]
+        if self.gdb {
+            #[cfg(target_os = "linux")]
+            observers.push(Box::new(crate::observe::Gdb::new()));
+            #[cfg(not(target_os = "linux"))]
+            return Err(Error::Unsupported("GDB's interface needs ELF"));
+        }
         let mut arena = Arena::new(Arc::clone(&os), self.reserve, self.limit)?;
         // A refusal of executable memory shows now, not at the first publication.
         let probe = arena.take(Part::Code, 1, 16)?;
-        arena.give_code(&[probe])?;
-        let shared = Arc::new(Shared::new(os, arena, perf));
+        arena.trap(&[probe])?;
+        arena.give_code(probe);
+        let options = Options {
+            unwind: self.unwind_tables,
+            quarantine: self.quarantine,
+            events: self.events,
+            observers,
+        };
+        let shared = Arc::new(Shared::new(os, arena, options));
+        if self.trap_handler {
+            trap::watch(&shared.index)?;
+        }
         if self.atfork {
             fork::register(&shared)?;
         }
@@ -89,8 +167,15 @@ impl Runtime {
         Builder {
             reserve: 256 << 20,
             limit: usize::MAX,
+            quarantine: 0,
+            events: 0,
             perf_map: false,
+            jitdump: None,
+            #[cfg(feature = "gdb")]
+            gdb: false,
             atfork: false,
+            unwind_tables: false,
+            trap_handler: false,
         }
     }
 
@@ -118,6 +203,17 @@ impl Runtime {
         entry::entry(&self.0, key, strategy, default)
     }
 
+    /// Relinks several entries in one step, as [`Entry::relink`] does with one: for a group of functions that were made
+    /// together, and for the members of one [`Object`]. Other threads may see some of them relinked before the others;
+    /// but whoever has entered a member of an object reaches only the members beside it when it calls them.
+    ///
+    /// # Errors
+    /// [`Error::WrongIdentity`] if an entry and its code are of different identities or of another runtime. Nothing has
+    /// changed then.
+    pub fn relink(&self, links: &[(&Entry, &Code)]) -> Result<(), Error> {
+        entry::relink(&self.0, links)
+    }
+
     /// Lets the calling thread enter code by [`Thread::enter`].
     pub fn attach(&self) -> Thread {
         Thread::attach(&self.0)
@@ -125,67 +221,57 @@ impl Runtime {
 
     /// Frees the retired versions that nobody is inside.
     ///
-    /// `is_inside` is asked once for every retired version that no [`Thread`] is in, without any lock held: is anybody
+    /// `is_inside` is asked at most once for every retired version that no [`Thread`] is in, without any lock held: is anybody
     /// inside, by what the embedder knows? From the time it is asked on, nobody who is not inside may get inside by
-    /// having read an entry before the version was retired. An embedder with a global lock, under which entries are
+    /// having read an entry before the version was retired. (Where the system has `membarrier`, every running thread has
+    /// executed one by then, so a call instruction that had read an entry has arrived; what remains are callers that
+    /// read the entry by one instruction and call by another.) An embedder with a global lock, under which entries are
     /// read and activations are made visible, holds that lock here. One that enters by [`Thread`] alone answers
     /// `false`.
     pub fn collect(&self, is_inside: &dyn Fn(CodeId) -> bool) -> Collected {
         reclaim::collect(&self.0, is_inside)
     }
 
-    /// The version that owns the bytes at an address. Takes a lock: not for signal handlers.
+    /// The version that owns the bytes at an address. Takes no lock and allocates nothing: it may be called in signal
+    /// handlers, and for any address.
     pub fn find(&self, pc: usize) -> Option<Found> {
-        let state = self.0.lock();
-        let (_, &unit_no) = state.by_start.range(..=pc).next_back()?;
-        let unit = &state.units[unit_no];
-        (pc < unit.code.end()).then(|| Found {
-            id: unit.id,
-            offset: pc - unit.code.start,
-            retired: unit.is_retired,
-        })
+        let found = self.0.index.look(pc, |span| {
+            let Owner::Version(version) = &span.owner else {
+                return None;
+            };
+            let offset = pc - version.unit;
+            let values = version.pc_values.as_deref().unwrap_or_default();
+            let after = values.partition_point(|it| it.offset as usize <= offset);
+            Some(Found {
+                id: version.id,
+                offset,
+                // Relaxed: it may be retired in the next moment as well.
+                retired: version.is_retired.load(Ordering::Relaxed),
+                value: after.checked_sub(1).map(|it| values[it].value),
+            })
+        });
+        found.flatten()
     }
 
     /// Counts of everything.
     pub fn ledger(&self) -> Ledger {
-        let state = self.0.lock();
-        let (committed, peak) = state.arena.committed();
-        Ledger {
-            live: state.tallies[LIVE],
-            retired: state.tallies[RETIRED],
-            freed: state.tallies[FREED],
-            entries: state.lines.len() as u64,
-            stubs: state.lines.len() as u64,
-            pins: state.pins,
-            relinks: state.relinks,
-            code_bytes: state.arena.used(Part::Code) as u64,
-            data_bytes: state.arena.used(Part::Data) as u64,
-            committed_bytes: committed as u64,
-            committed_peak: peak as u64,
-        }
+        self.0.lock().ledger()
     }
 
-    /// The ledger and a line for each unit, as text for people.
-    pub fn report(&self) -> String {
-        let mut report = self.ledger().to_string();
-        let state = self.0.lock();
-        for &unit_no in state.by_start.values() {
-            let unit = &state.units[unit_no];
-            let (start, size) = (unit.code.start, unit.size());
-            let word = if unit.is_retired { "retired" } else { "live" };
-            let (id, entries, name) = (unit.id, unit.incoming.len(), &unit.name);
-            // Writing to a string does not fail.
-            let _ = writeln!(
-                report,
-                "{start:#014x} {:>7}+{:<6} {word:<7} {id} {entries} entries {name}",
-                size.text, size.data
-            );
-        }
-        report
+    /// The ledger and the owner of every byte of executable memory in use, to be printed.
+    pub fn report(&self) -> Report {
+        Report::new(&self.0.lock())
+    }
+
+    /// The events since this was called the last time, if [`Builder::events`] asked for them and as far as they were
+    /// kept.
+    pub fn take_events(&self) -> Vec<Event> {
+        self.0.lock().events.take()
     }
 
     /// Repairs the runtime in a child of a fork, on the thread that forked, before it or anything made from it is used
-    /// or dropped there: until then patched stubs lead where the parent relinks them. Cells and code need no repair.
+    /// or dropped there: until then patched stubs lead where the parent relinks them, and what other threads were in
+    /// counts as entered. Cells and code need no repair.
     ///
     /// With [`Builder::atfork`] this happens by itself. Without it, no other thread may be inside a function of this
     /// crate while the process forks.

@@ -1,11 +1,11 @@
-//! Atomics from std, or from loom when the protocol is being explored (`--cfg loom`).
+//! Atomics from std, or from loom when a protocol is being explored (`--cfg loom`).
 //!
-//! Only the protocol of readers and reclaimers goes through here: see `hazard`.
+//! The protocols of readers and reclaimers go through here: see `hazard` and `index`.
 
 #[cfg(loom)]
-pub(crate) use loom::sync::atomic::{AtomicUsize, Ordering, fence};
+pub(crate) use loom::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering, fence};
 #[cfg(not(loom))]
-pub(crate) use std::sync::atomic::{AtomicUsize, Ordering, fence};
+pub(crate) use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering, fence};
 
 /// Where a reader looks for what it is about to enter. An entry's cell is one.
 pub(crate) trait Word {
@@ -15,6 +15,7 @@ pub(crate) trait Word {
 
 /// A cell in the arena's data, which generated code reads too.
 impl Word for std::sync::atomic::AtomicU64 {
+    #[inline]
     fn load(&self) -> usize {
         self.load(std::sync::atomic::Ordering::Acquire) as usize
     }

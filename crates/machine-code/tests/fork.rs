@@ -122,3 +122,37 @@ fn the_addresses_of_stubs_stay_taken_in_a_child() {
     entry.relink(&code).expect("the same identity");
     assert!(fork(|| call(&entry) == 1, || ()));
 }
+
+/// Threads that do not exist in a child are inside of nothing there.
+#[test]
+fn a_child_frees_what_others_were_in() {
+    let runtime = forking_runtime();
+    let entry = entry(&runtime, 1, Strategy::IndirectCell);
+    let code = publish(&runtime, id(1, 1), &returns(1));
+    entry.relink(&code).expect("the same identity");
+    let barrier = std::sync::Barrier::new(2);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let thread = runtime.attach();
+            let _inside = thread.enter(&entry);
+            barrier.wait();
+            barrier.wait();
+        });
+        barrier.wait();
+        let own = runtime.attach();
+        let own_entry = support::entry(&runtime, 2, Strategy::IndirectCell);
+        let own_code = publish(&runtime, id(2, 1), &returns(2));
+        own_entry.relink(&own_code).expect("the same identity");
+        let inside = own.enter(&own_entry);
+        let child = || {
+            drop((code, own_code));
+            let collected = runtime.collect(&|_| false);
+            (collected.freed, collected.still_inside) == (vec![id(1, 1)], 1) && {
+                drop(inside);
+                runtime.collect(&|_| false).freed == [id(2, 1)]
+            }
+        };
+        assert!(fork(child, || ()));
+        barrier.wait();
+    });
+}

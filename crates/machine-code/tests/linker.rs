@@ -4,7 +4,10 @@ mod support;
 
 use std::sync::atomic::Ordering;
 
-use martlet_machine_code::{CodeSize, Error, Strategy, Table};
+use martlet_machine_code::{
+    Bytes, CodeSize, Error, Fixup, FixupKind, Member, Object, PcValue, Source, Strategy, Symbol,
+    Table,
+};
 use object::elf::{
     R_X86_64_32, R_X86_64_64, R_X86_64_GOTPCREL, R_X86_64_GOTPCRELX, R_X86_64_PC32, R_X86_64_PC64,
     R_X86_64_PLT32, R_X86_64_REX_GOTPCRELX, R_X86_64_TLSGD,
@@ -315,4 +318,250 @@ fn a_full_arena_says_so_and_goes_on() {
     assert!(codes.len() > 20, "{}", codes.len());
     codes.pop();
     publish(&runtime, id(1, 2), &bytes);
+}
+
+/// Publishes plain bytes, enters and calls.
+fn run_bytes(bytes: Bytes<'_>, resolve: &dyn Fn(&str) -> Option<usize>) -> u64 {
+    let runtime = runtime();
+    let entry = entry(&runtime, 1, Strategy::IndirectCell);
+    let object = Object {
+        resolve,
+        ..Object::new(id(1, 1), Source::Bytes(bytes), ENTRY)
+    };
+    let code = runtime.publish(&object).expect("good bytes");
+    entry.relink(&code).expect("the same identity");
+    call(&entry)
+}
+
+fn fixup(offset: usize, kind: FixupKind, symbol: &str, addend: i64) -> Fixup<'_> {
+    Fixup {
+        offset,
+        kind,
+        symbol,
+        addend,
+    }
+}
+
+#[test]
+fn bytes_with_fixups() {
+    let resolve = |name: &str| match name {
+        "callee" => Some(forty_two as *const () as usize),
+        "far" => Some(&raw const SEVENTEEN as usize),
+        _ => None,
+    };
+    let run = |code: &[u8], symbols: &[Symbol<'_>], fixups: &[Fixup<'_>]| {
+        let align = 64;
+        let bytes = Bytes {
+            code,
+            align,
+            symbols,
+            fixups,
+        };
+        run_bytes(bytes, &resolve)
+    };
+    let rel = FixupKind::Relative32;
+    assert_eq!(
+        run(&CALL, &[], &[fixup(5, FixupKind::Call, "callee", -4)]),
+        42
+    );
+    assert_eq!(
+        run(
+            &CALL_THROUGH,
+            &[],
+            &[fixup(6, FixupKind::Slot, "callee", -4)]
+        ),
+        42
+    );
+    assert_eq!(
+        run(&LOAD_THROUGH, &[], &[fixup(3, FixupKind::Slot, "far", -4)]),
+        17
+    );
+    // A constant behind the code, by its name; it is the address of something, or a distance.
+    let mut code = LOAD.to_vec();
+    code.extend([0; 8]);
+    let constant = [Symbol {
+        name: "constant",
+        offset: 8,
+    }];
+    let load = fixup(3, rel, "constant", -4);
+    let address = fixup(8, FixupKind::Absolute64, "callee", 3);
+    let expected = forty_two as *const () as u64 + 3;
+    assert_eq!(run(&code, &constant, &[load, address]), expected);
+    let distance = fixup(8, FixupKind::Relative64, ENTRY, 0);
+    assert_eq!(
+        run(&code, &constant, &[load, distance]),
+        (-8i64).cast_unsigned()
+    );
+    // Entered in the middle.
+    let code = [&[0xcc; 8][..], &[0xb8, 5, 0, 0, 0, 0xc3]].concat();
+    let entry = [Symbol {
+        name: ENTRY,
+        offset: 8,
+    }];
+    assert_eq!(run(&code, &entry, &[]), 5);
+}
+
+#[test]
+fn what_is_wrong_with_bytes_is_named() {
+    let refused = |symbols: &[Symbol<'_>], fixups: &[Fixup<'_>], align| {
+        let runtime = runtime();
+        let before = runtime.ledger();
+        let code = &LOAD;
+        let bytes = Bytes {
+            code,
+            align,
+            symbols,
+            fixups,
+        };
+        let object = Object {
+            resolve: &|name| (name == "far").then_some(&raw const SEVENTEEN as usize),
+            ..Object::new(id(1, 1), Source::Bytes(bytes), ENTRY)
+        };
+        let error = runtime.publish(&object).expect_err("it is refused");
+        assert_eq!(runtime.ledger(), before);
+        error
+    };
+    let rel = FixupKind::Relative32;
+    assert_eq!(
+        refused(&[], &[fixup(3, rel, "nowhere", 0)], 1),
+        Error::UnresolvedSymbol("nowhere".into())
+    );
+    assert_eq!(
+        refused(&[], &[fixup(3, rel, "far", 0)], 1),
+        Error::OutOfRange {
+            kind: "Relative32",
+            symbol: "far".into()
+        }
+    );
+    let outside = Symbol {
+        name: ENTRY,
+        offset: 8,
+    };
+    let bad: [(&[Symbol<'_>], &[Fixup<'_>], usize); 4] = [
+        (&[outside], &[], 1),
+        (&[], &[fixup(5, rel, ENTRY, 0)], 1),
+        (&[], &[fixup(usize::MAX, rel, ENTRY, 0)], 1),
+        (&[], &[], 24),
+    ];
+    for (symbols, fixups, align) in bad {
+        let error = refused(symbols, fixups, align);
+        assert!(matches!(error, Error::BadObject(_)), "{error}");
+    }
+}
+
+#[test]
+fn alignment_is_kept() {
+    let runtime = runtime();
+    let entry = entry(&runtime, 1, Strategy::IndirectCell);
+    // lea rax, [rip - 7]; ret
+    let code = [0x48, 0x8d, 0x05, 0xf9, 0xff, 0xff, 0xff, 0xc3];
+    let mut codes = Vec::new();
+    for (version, align) in (0..).zip([1, 16, 64, 4096, 32, 128].repeat(3)) {
+        let bytes = Bytes {
+            code: &code,
+            align,
+            ..Bytes::default()
+        };
+        let code = runtime.publish(&Object::new(id(1, version), Source::Bytes(bytes), ENTRY));
+        let code = code.expect("good bytes");
+        entry.relink(&code).expect("the same identity");
+        assert_eq!(call(&entry) % align.max(16) as u64, 0, "{align}");
+        codes.push(code);
+    }
+}
+
+/// Two functions that call each other, as one object: the second's result and one more.
+fn group(version: u32) -> Vec<u8> {
+    let mut code = vec![
+        0x48, 0x83, 0xec, 8, 0xe8, 7, 0, 0, 0, 0x48, 0x83, 0xc4, 8, 0xff, 0xc0, 0xc3,
+    ];
+    code.push(0xb8);
+    code.extend(version.to_le_bytes());
+    code.push(0xc3);
+    code
+}
+
+#[test]
+fn members_are_found_and_freed_together() {
+    let runtime = runtime();
+    let entries = [1, 2].map(|identity| entry(&runtime, identity, Strategy::IndirectCell));
+    let code = group(10);
+    let symbols = [Symbol {
+        name: "second",
+        offset: 16,
+    }];
+    let bytes = Bytes {
+        code: &code,
+        symbols: &symbols,
+        ..Bytes::default()
+    };
+    let second = Member {
+        id: id(2, 7),
+        entry_symbol: "second",
+    };
+    let values = [(0, 100), (9, 101), (16, 102)].map(|(offset, value)| PcValue { offset, value });
+    let object = Object {
+        members: &[second],
+        pc_values: &values,
+        ..Object::new(id(1, 5), Source::Bytes(bytes), ENTRY)
+    };
+    let code = runtime.publish(&object).expect("good bytes");
+    assert_eq!(code.ids(), [id(1, 5), id(2, 7)]);
+    runtime
+        .relink(&[(&entries[0], &code), (&entries[1], &code)])
+        .expect("the same identities");
+    assert_eq!(entries.each_ref().map(call), [11, 10]);
+    let third = entry(&runtime, 3, Strategy::IndirectCell);
+    let wrong = runtime.relink(&[(&entries[0], &code), (&third, &code)]);
+    assert_eq!(wrong, Err(Error::WrongIdentity { code: 1, entry: 3 }));
+
+    let start = runtime
+        .report()
+        .blocks
+        .iter()
+        .find(|it| it.owner.to_string().contains("f1v5 f2v7"))
+        .expect("it is listed")
+        .start;
+    let found = |offset: usize| {
+        let found = runtime.find(start + offset).expect("it has an owner");
+        (found.id, found.offset, found.value)
+    };
+    assert_eq!(found(0), (id(1, 5), 0, Some(100)));
+    assert_eq!(found(8), (id(1, 5), 8, Some(100)));
+    assert_eq!(found(15), (id(1, 5), 15, Some(101)));
+    assert_eq!(found(16), (id(2, 7), 16, Some(102)));
+    drop(code);
+    assert_eq!(entries.each_ref().map(call), [0, 0]);
+    // Somebody is inside of one of them.
+    assert_eq!(runtime.collect(&|it| it == id(2, 7)).still_inside, 1);
+    assert_eq!(runtime.collect(&|_| false).freed, [id(1, 5), id(2, 7)]);
+}
+
+#[test]
+fn members_and_values_that_are_wrong() {
+    let runtime = runtime();
+    let code = group(1);
+    let bytes = Bytes {
+        code: &code,
+        ..Bytes::default()
+    };
+    let object = Object::new(id(1, 1), Source::Bytes(bytes), ENTRY);
+    let member = |identity, entry_symbol| Member {
+        id: id(identity, 1),
+        entry_symbol,
+    };
+    let value = |offset| PcValue { offset, value: 0 };
+    for (members, pc_values) in [
+        (vec![member(2, "nowhere")], vec![]),
+        (vec![member(1, ENTRY)], vec![]),
+        (vec![], vec![value(3), value(3)]),
+    ] {
+        let object = Object {
+            members: &members,
+            pc_values: &pc_values,
+            ..object
+        };
+        let error = runtime.publish(&object).expect_err("it is refused");
+        assert!(matches!(error, Error::BadObject(_)), "{error}");
+    }
 }

@@ -8,15 +8,20 @@ use support::*;
 
 /// Makes every further `openat` of this process fail with this error number.
 fn refuse_open(errno: u32) {
+    refuse(libc::SYS_openat, errno);
+}
+
+/// Makes every further call of this number fail with this error number, in this process.
+fn refuse(call: libc::c_long, errno: u32) {
     const LOAD: u16 = (libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16;
     const EQUAL: u16 = (libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16;
     const RETURN: u16 = (libc::BPF_RET | libc::BPF_K) as u16;
     let step = |code, jt, jf, k| libc::sock_filter { code, jt, jf, k };
-    let openat = u32::try_from(libc::SYS_openat).expect("a small number");
+    let call = u32::try_from(call).expect("a small number");
     // The number of the call is the first word of `struct seccomp_data`.
     let mut filter = [
         step(LOAD, 0, 0, 0),
-        step(EQUAL, 0, 1, openat),
+        step(EQUAL, 0, 1, call),
         step(RETURN, 0, 0, libc::SECCOMP_RET_ERRNO | errno),
         step(RETURN, 0, 0, libc::SECCOMP_RET_ALLOW),
     ];
@@ -137,4 +142,47 @@ fn a_freed_body_is_a_trap() {
         libc::WIFSIGNALED(status) && libc::WTERMSIG(status) == libc::SIGTRAP,
         "{status:#x}"
     );
+}
+
+/// Without `membarrier`, readers execute barriers of their own, and patched stubs are refused: all else works.
+#[test]
+fn without_membarrier_readers_pay() {
+    let child = || {
+        refuse(libc::SYS_membarrier, libc::EPERM as u32);
+        let runtime = runtime();
+        // SAFETY: `nothing` takes no arguments and is never unloaded.
+        let default = unsafe { DefaultTarget::new(nothing as *const ()) };
+        let key = EntryKey {
+            identity: 2,
+            signature: 0,
+        };
+        let patched = runtime.entry(key, Strategy::PatchedStub, default);
+        let entry = entry(&runtime, 1, Strategy::IndirectCell);
+        let stop = std::sync::atomic::AtomicBool::new(false);
+        let mut current = publish(&runtime, id(1, 1), &returns(1));
+        entry.relink(&current).expect("the same identity");
+        std::thread::scope(|scope| {
+            let _stop = StopOnDrop(&stop);
+            scope.spawn(|| {
+                let thread = runtime.attach();
+                let mut last = 1;
+                while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+                    let activation = thread.enter(&entry);
+                    // SAFETY: all versions are functions without arguments.
+                    let seen = unsafe { activation.as_fn::<Returns>() }();
+                    assert!(seen >= last, "{seen} after {last}");
+                    last = seen;
+                }
+            });
+            for n in 2..2_000 {
+                let next = publish(&runtime, id(1, n), &returns(n));
+                entry.relink(&next).expect("the same identity");
+                drop(std::mem::replace(&mut current, next));
+                runtime.collect(&|_| false);
+            }
+        });
+        runtime.collect(&|_| false);
+        matches!(patched, Err(Error::Unsupported(_))) && runtime.ledger().freed.units == 1_998
+    };
+    assert!(fork(child, || ()));
 }

@@ -54,7 +54,7 @@ fn cell_stub_never_changes() {
 #[test]
 fn million_relinks_leave_nothing() {
     for strategy in STRATEGIES {
-        let runtime = runtime();
+        let runtime = thrifty_runtime();
         let entry = entry(&runtime, 1, strategy);
         let codes = [1, 2].map(|n| publish(&runtime, id(1, n), &returns(n)));
         entry.relink(&codes[0]).expect("the same identity");
@@ -104,7 +104,7 @@ fn million_relinks_leave_nothing() {
 #[test]
 fn relink_storm() {
     for strategy in STRATEGIES {
-        let runtime = runtime();
+        let runtime = thrifty_runtime();
         let entry = entry(&runtime, 1, strategy);
         let stop = AtomicBool::new(false);
         let cycle = |n: u32| {
@@ -236,23 +236,9 @@ fn report_names_the_living() {
     let code = publish(&runtime, id(3, 9), &returns(1));
     entry.relink(&code).expect("the same identity");
     let report = runtime.report();
-    assert!(report.contains("live    f3v9 1 entries test"), "{report}");
-}
-
-/// Lets the other threads go, also when an assertion fails.
-struct StopOnDrop<'a>(&'a AtomicBool);
-
-impl Drop for StopOnDrop<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-}
-
-fn resident_pages() -> u64 {
-    let statm = std::fs::read_to_string("/proc/self/statm").expect("Linux");
-    statm
-        .split(' ')
-        .nth(1)
-        .and_then(|it| it.parse().ok())
-        .expect("a number of pages")
+    let text = report.to_string();
+    assert!(
+        text.contains("live f3v9 `test`, 0 data bytes, 1 entries"),
+        "{text}"
+    );
 }

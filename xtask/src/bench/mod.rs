@@ -3,6 +3,7 @@
 mod compile;
 mod pyperformance;
 pub(crate) mod python;
+mod relink;
 mod startup;
 
 use std::process::ExitCode;
@@ -11,7 +12,6 @@ use anyhow::Result;
 use clap::Subcommand;
 
 pub(crate) use self::compile::count_instructions;
-use crate::process;
 use crate::workspace::Workspace;
 
 /// Arguments of `bench`.
@@ -29,8 +29,8 @@ enum What {
     Pyperformance(pyperformance::Args),
     /// What compiling costs per bytecode: instructions, bytes, microseconds of each stage
     Compile,
-    /// What a relink and a call cost (criterion; needs neither LLVM nor Python)
-    Relink,
+    /// What a relink and a call cost (criterion; without peers it needs neither LLVM nor Python)
+    Relink(relink::Args),
     /// What Martlet adds to the start of the interpreter
     Startup,
 }
@@ -41,16 +41,7 @@ pub(crate) fn bench(workspace: &Workspace, args: &Args) -> Result<ExitCode> {
         What::Python(args) => python::bench(workspace, args),
         What::Pyperformance(args) => pyperformance::bench(workspace, args),
         What::Compile => compile::bench(workspace),
-        What::Relink => {
-            process::run(workspace.cargo().args([
-                "bench",
-                "-p",
-                "martlet-benches",
-                "--bench",
-                "relink",
-            ]))?;
-            Ok(ExitCode::SUCCESS)
-        }
+        What::Relink(args) => relink::bench(workspace, args),
         What::Startup => startup::bench(workspace),
     }
 }

@@ -8,17 +8,18 @@ use anyhow::{Context, Result};
 use crate::workspace::Workspace;
 
 /// Folders under the workspace's root whose files are looked at.
-const FOLDERS: [&str; 6] = [
+const FOLDERS: [&str; 7] = [
     "benches",
     "clang-helpers",
+    "consumers",
     "crates",
     "examples",
     "xtask",
     ".ci",
 ];
 
-/// Files that may contain unsafe code, and folders of them, with a final `/`. Tests and benchmarks
-/// may as well; a crate that is not named here has none.
+/// Files that may contain unsafe code, and folders of them, with a final `/`. Tests, benchmarks,
+/// examples and consumers may as well; a crate that is not named here has none.
 const UNSAFE_FILES: &[&str] = &[
     "crates/codegen/src/raw.rs",
     "crates/compiler/src/raw/",
@@ -28,9 +29,13 @@ const UNSAFE_FILES: &[&str] = &[
     "crates/machine-code/src/code.rs",
     "crates/machine-code/src/entry.rs",
     "crates/machine-code/src/fork.rs",
+    "crates/machine-code/src/index.rs",
+    "crates/machine-code/src/observe/gdb.rs",
     "crates/machine-code/src/os/",
     "crates/machine-code/src/raw.rs",
     "crates/machine-code/src/shared.rs",
+    "crates/machine-code/src/trap.rs",
+    "crates/machine-code/src/unwind.rs",
     "crates/python/src/raw/",
 ];
 
@@ -186,9 +191,13 @@ fn begins_with_documentation(text: &str) -> bool {
     first.starts_with("//!") || first == "#![doc = include_str!(\"../README.md\")]"
 }
 
-/// Tests and benchmarks call machine code and raw interfaces as users do.
+/// Tests, benchmarks and examples call machine code and raw interfaces as users do.
 fn is_test(path: &str) -> bool {
-    path.contains("/tests/") || path.contains("/benches/") || path.ends_with("/tests.rs")
+    ["/tests/", "/benches/", "/examples/"]
+        .iter()
+        .any(|folder| path.contains(folder))
+        || path.starts_with("consumers/")
+        || path.ends_with("/tests.rs")
 }
 
 /// Whether a line of a struct declares a field that holds one of inkwell's values.

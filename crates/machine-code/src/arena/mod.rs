@@ -15,13 +15,14 @@ use std::sync::Arc;
 
 pub(crate) use space::Block;
 use space::Space;
+pub(crate) use stubs::SIZE as STUB_SIZE;
 use stubs::Stubs;
 
-use crate::Error;
 use crate::os::Os;
+use crate::{Error, isa};
 
-/// The byte of x86's one-byte trap instruction.
-pub(crate) const TRAP: u8 = 0xcc;
+/// An instruction of 4 bytes, or four of one byte, that trap.
+const TRAP: [u8; 4] = isa::NATIVE.trap();
 
 /// Memory is committed in pieces of this many bytes.
 const CHUNK: usize = 16 * 1024;
@@ -29,8 +30,6 @@ const CHUNK: usize = 16 * 1024;
 const IDLE_CHUNKS: usize = 8;
 /// Reservations are rounded to this, so that every part is a whole number of chunks.
 const UNIT: usize = 1 << 21;
-/// 32-bit displacements must span the whole reservation.
-const MAX_RESERVE: usize = 1 << 30;
 
 /// Which part of the arena.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -78,7 +77,9 @@ enum Chunk {
 impl Arena {
     /// Reserves `reserve` bytes of addresses, of which at most `limit` will be backed by memory.
     pub(crate) fn new(os: Arc<dyn Os>, reserve: usize, limit: usize) -> Result<Self, Error> {
-        let len = reserve.clamp(UNIT, MAX_RESERVE).next_multiple_of(UNIT);
+        let len = reserve
+            .clamp(UNIT, isa::NATIVE.max_reserve())
+            .next_multiple_of(UNIT);
         let whole = Block {
             start: os.reserve(len)?,
             len,
@@ -112,6 +113,14 @@ impl Arena {
     /// The reservation.
     pub(crate) fn whole(&self) -> Block {
         self.whole
+    }
+
+    /// The parts that may be executed.
+    pub(crate) fn executable(&self) -> Block {
+        Block {
+            start: self.whole.start,
+            len: self.data.start - self.whole.start,
+        }
     }
 
     /// Bytes handed out of a part.
@@ -152,10 +161,10 @@ impl Arena {
         self.give_back(Part::Data, block);
     }
 
-    /// Fills code blocks with traps and frees them. On an error none of them was freed.
-    pub(crate) fn give_code(&mut self, blocks: &[Block]) -> Result<(), Error> {
+    /// Fills code blocks with traps. On an error all of them may be anything.
+    pub(crate) fn trap(&mut self, blocks: &[Block]) -> Result<(), Error> {
         let longest = blocks.iter().map(|block| block.len).max().unwrap_or(0);
-        let traps = vec![TRAP; longest];
+        let traps = TRAP.repeat(longest / TRAP.len());
         let writes: Vec<_> = blocks
             .iter()
             .map(|block| (block.start, &traps[..block.len]))
@@ -164,13 +173,12 @@ impl Arena {
         for &block in blocks {
             let chunks = self.code.chunks_of(block);
             self.code.chunks[chunks].fill(Chunk::Reused);
-            self.give_back(Part::Code, block);
         }
         Ok(())
     }
 
-    /// Frees a code block that still is full of traps, because nothing was written to it.
-    pub(crate) fn abort_code(&mut self, block: Block) {
+    /// Frees a code block that is full of traps.
+    pub(crate) fn give_code(&mut self, block: Block) {
         self.give_back(Part::Code, block);
     }
 
@@ -191,7 +199,12 @@ impl Arena {
         self.stubs.take().ok_or(full)
     }
 
-    /// Frees a patched stub and makes it trap.
+    /// Makes a patched stub trap.
+    pub(crate) fn trap_stub(&self, stub: usize) {
+        self.stubs.trap(stub);
+    }
+
+    /// Frees a patched stub that traps.
     pub(crate) fn give_stub(&mut self, stub: usize) {
         self.stubs.give(stub);
     }
@@ -256,7 +269,10 @@ impl Arena {
             Part::Data => self.os.commit_data(start, CHUNK)?,
             Part::Code => {
                 self.os.commit_code(start, CHUNK)?;
-                if let Err(error) = self.os.write_code(&[(start, &[TRAP; CHUNK])]) {
+                if let Err(error) = self
+                    .os
+                    .write_code(&[(start, &TRAP.repeat(CHUNK / TRAP.len()))])
+                {
                     // Should that fail too, the range stays mapped, and committing it again replaces it.
                     let _ = self.os.decommit(start, CHUNK);
                     return Err(error);

@@ -1,23 +1,24 @@
 //! Patched stubs: 16-byte places in shared memory with two views, each an aligned jump that is rewritten as one word.
 //!
-//! A stub is `jmp rel32` and three traps, the first word of its place. x86 processors fetch an aligned word whole, so
+//! A stub is a direct jump and traps, the first word of its place. Processors fetch an aligned word whole, so
 //! a thread executes the old jump or the new one. A core-serialising barrier after the store makes sure that no thread
 //! goes on executing the old one.
 
 use std::sync::atomic::Ordering;
 
-use super::TRAP;
 use super::space::Block;
-use crate::Error;
 use crate::os::Os;
-use crate::raw;
+use crate::{Error, isa, raw};
 
 /// Bytes from one stub to the next.
-const SIZE: usize = 16;
+pub(crate) const SIZE: usize = 16;
 /// Stubs are mapped in pieces of this many bytes.
 pub(super) const CHUNK: usize = 64 * 1024;
 /// A word of traps.
-const TRAPS: u64 = u64::from_le_bytes([TRAP; 8]);
+const TRAPS: u64 = {
+    let trap = u32::from_le_bytes(isa::NATIVE.trap()) as u64;
+    trap << 32 | trap
+};
 
 /// All patched stubs of an arena. A stub is named by its executable address.
 pub(super) struct Stubs {
@@ -42,9 +43,13 @@ impl Stubs {
         self.free.pop()
     }
 
-    /// Frees a stub and makes it traps.
-    pub(super) fn give(&mut self, stub: usize) {
+    /// Makes a stub traps.
+    pub(super) fn trap(&self, stub: usize) {
         self.store(stub, TRAPS);
+    }
+
+    /// Frees a stub, which is traps.
+    pub(super) fn give(&mut self, stub: usize) {
         if self.views[(stub - self.range.start) / CHUNK].is_some() {
             self.free.push(stub);
         }
@@ -53,11 +58,7 @@ impl Stubs {
     /// Writes the jump to `target`, which lies in the same arena. Threads see it at the latest after a
     /// core-serialising barrier.
     pub(super) fn point(&self, stub: usize, target: usize) {
-        let displacement = target.wrapping_sub(stub + 5).cast_signed();
-        let displacement = i32::try_from(displacement).expect("an arena spans less than 2 GB");
-        let mut bytes = [0xe9, 0, 0, 0, 0, TRAP, TRAP, TRAP];
-        bytes[1..5].copy_from_slice(&displacement.to_le_bytes());
-        self.store(stub, u64::from_le_bytes(bytes));
+        self.store(stub, isa::NATIVE.patched_stub(stub, target));
     }
 
     /// Maps one more chunk. `false`: the range is used up.

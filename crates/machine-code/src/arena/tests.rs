@@ -22,12 +22,13 @@ fn bytes(block: Block) -> Vec<u8> {
 fn fresh_and_freed_code_is_traps() {
     let (mut arena, fake) = arena(MB);
     let block = arena.take(Part::Code, 100, 16).expect("there is room");
-    assert_eq!(bytes(block), vec![TRAP; block.len]);
+    assert_eq!(bytes(block), TRAP.repeat(block.len / 4));
     assert!(!arena.is_reused(block));
     fake.write_code(&[(block.start, &[1; 100])])
         .expect("the fake writes");
-    arena.give_code(&[block]).expect("the fake writes");
-    assert_eq!(bytes(block), vec![TRAP; block.len]);
+    arena.trap(&[block]).expect("the fake writes");
+    arena.give_code(block);
+    assert_eq!(bytes(block), TRAP.repeat(block.len / 4));
     let again = arena.take(Part::Code, 100, 16).expect("there is room");
     assert_eq!(again, block);
     assert!(arena.is_reused(again));
@@ -83,12 +84,16 @@ fn every_failure_leaves_the_arena_unchanged() {
         fake.fail_at(None);
         for (part, block) in [(Part::Code, code), (Part::Data, data)] {
             match (part, block) {
-                (Part::Code, Ok(block)) => arena.give_code(&[block]).expect("no more failures"),
+                (Part::Code, Ok(block)) => {
+                    arena.trap(&[block]).expect("no more failures");
+                    arena.give_code(block);
+                }
                 (Part::Data, Ok(block)) => arena.give_data(block),
                 (_, Err(error)) => assert!(matches!(error, Error::NoExecMemory { .. }), "{error}"),
             }
         }
         if let Ok(stub) = stub {
+            arena.trap_stub(stub);
             arena.give_stub(stub);
         }
         assert_eq!(

@@ -1,73 +1,205 @@
-//! What this linker knows of ELF on x86-64 (System V ABI, AMD64 supplement, chapter 4).
+//! Relocatable ELF files, as input of the linker.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use object::elf::{
-    R_X86_64_64, R_X86_64_GOTPCREL, R_X86_64_GOTPCRELX, R_X86_64_PC32, R_X86_64_PC64,
-    R_X86_64_PLT32, R_X86_64_REX_GOTPCRELX, RelocationType, SHF_ALLOC, SHF_EXECINSTR, SHF_TLS,
-    SHF_WRITE, SHT_NOBITS, SHT_NOTE, SHT_PROGBITS, SHT_X86_64_UNWIND, SectionFlags, SectionType,
+    R_X86_64_NONE, SHF_ALLOC, SHF_EXECINSTR, SHF_TLS, SHF_WRITE, SHT_NOBITS, SHT_NOTE,
+    SHT_PROGBITS, SHT_X86_64_UNWIND, SectionFlags, SectionType,
 };
-use object::{Architecture, Object as _, ObjectKind};
+use object::read::elf::ElfFile64;
+use object::{
+    LittleEndian, Object as _, ObjectKind, ObjectSection as _, ObjectSymbol, RelocationFlags,
+    RelocationTarget, SectionIndex, SymbolIndex, SymbolSection,
+};
 
-use super::{File, bad};
-use crate::Error;
+use super::{Place, Planner, Target, bad};
+use crate::arena::Part;
+use crate::isa::Isa;
+use crate::{Error, Object};
 
 /// What becomes of a section.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Keep {
+enum Keep {
     Instructions,
     Constants,
+    Unwind,
     Variables,
     Zeroes,
 }
 
-/// What a relocation asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Form {
-    Absolute64,
-    Relative32,
-    Relative64,
-    /// A direct call or jump, which may go by a jump of the unit.
-    Call,
-    /// The distance to a slot that holds the symbol's address.
-    Slot {
-        /// The instruction may be rewritten when the symbol is near.
-        relaxable: bool,
-    },
+/// A file that is being planned.
+pub(super) struct File<'d> {
+    elf: ElfFile64<'d, LittleEndian>,
+    /// Where the sections that are kept begin.
+    places: HashMap<SectionIndex, Place>,
 }
 
-impl Form {
-    /// Bytes that the relocation writes.
-    pub(super) fn len(self) -> usize {
-        match self {
-            Self::Absolute64 | Self::Relative64 => 8,
-            Self::Relative32 | Self::Call | Self::Slot { .. } => 4,
+impl<'d> File<'d> {
+    pub(super) fn parse(bytes: &'d [u8], isa: Isa) -> Result<Self, Error> {
+        let elf = ElfFile64::<LittleEndian>::parse(bytes).map_err(bad)?;
+        let (architecture, kind) = (elf.architecture(), elf.kind());
+        if Isa::of(architecture) != Some(isa) || kind != ObjectKind::Relocatable {
+            return Err(bad(format_args!(
+                "{architecture:?} {kind:?}, not relocatable {isa:?}"
+            )));
+        }
+        Ok(Self {
+            elf,
+            places: HashMap::new(),
+        })
+    }
+
+    /// Places the sections: instructions before constants, initialised data before zero-filled.
+    pub(super) fn lay_out(&mut self, planner: &mut Planner<'_, 'd>) -> Result<(), Error> {
+        for round in [
+            Keep::Instructions,
+            Keep::Constants,
+            Keep::Unwind,
+            Keep::Variables,
+            Keep::Zeroes,
+        ] {
+            for section in self.elf.sections() {
+                let object::SectionFlags::Elf { sh_type, sh_flags } = section.flags() else {
+                    continue;
+                };
+                if keep(section.name().map_err(bad)?, sh_type, sh_flags)? != Some(round)
+                    || (round == Keep::Unwind && !planner.unwind)
+                {
+                    continue;
+                }
+                let part = match round {
+                    Keep::Instructions | Keep::Constants | Keep::Unwind => Part::Code,
+                    Keep::Variables | Keep::Zeroes => Part::Data,
+                };
+                let place = planner.extend(part, section.size(), section.align())?;
+                self.places.insert(section.index(), place);
+                #[cfg(feature = "gdb")]
+                planner.plan.numbers.push((section.index().0, place));
+                if round != Keep::Zeroes {
+                    let bytes = section.data().map_err(bad)?;
+                    planner.plan.sections.push((place, bytes));
+                }
+                if round == Keep::Unwind {
+                    planner.end_unwind(place)?;
+                }
+            }
+            if round == Keep::Instructions {
+                planner.plan.instructions = planner.plan.code.len;
+            }
+        }
+        Ok(())
+    }
+
+    /// The place of a symbol that is defined in this file.
+    pub(super) fn find(
+        &self,
+        planner: &Planner<'_, 'd>,
+        name: &str,
+        object: &Object<'_>,
+    ) -> Result<Option<Target>, Error> {
+        let mut symbols = self.elf.symbols();
+        symbols
+            .find(|it| it.is_definition() && it.name().is_ok_and(|it| it == name))
+            .map(|symbol| self.resolve(planner, &symbol, object))
+            .transpose()
+    }
+
+    pub(super) fn add_fixups(
+        &self,
+        planner: &mut Planner<'_, 'd>,
+        object: &Object<'_>,
+    ) -> Result<(), Error> {
+        // What the symbols that relocations name lead to. Undefined ones that none names are of no concern.
+        let mut targets = HashMap::new();
+        for section in self.elf.sections() {
+            let Some(&base) = self.places.get(&section.index()) else {
+                continue;
+            };
+            let bytes = section.data().map_err(bad)?;
+            for (offset, relocation) in section.relocations() {
+                let RelocationFlags::Elf { r_type } = relocation.flags() else {
+                    continue;
+                };
+                // Both processors call it 0.
+                if r_type == R_X86_64_NONE {
+                    continue;
+                }
+                let RelocationTarget::Symbol(symbol) = relocation.target() else {
+                    return Err(bad("a relocation without a symbol"));
+                };
+                let form =
+                    planner
+                        .isa
+                        .form(r_type)
+                        .map_err(|kind| Error::UnsupportedRelocation {
+                            kind,
+                            number: r_type.0,
+                            symbol: self.name(symbol),
+                        })?;
+                let target = match targets.entry(symbol) {
+                    Entry::Occupied(known) => *known.get(),
+                    Entry::Vacant(place) => {
+                        let symbol = self.elf.symbol_by_index(symbol).map_err(bad)?;
+                        *place.insert(self.resolve(planner, &symbol, object)?)
+                    }
+                };
+                let offset = usize::try_from(offset).unwrap_or(usize::MAX);
+                let reached =
+                    planner.add_fixup(form, base, bytes, offset, target, relocation.addend())?;
+                if !reached {
+                    return Err(Error::OutOfRange {
+                        kind: planner.isa.name(r_type),
+                        symbol: self.name(symbol),
+                    });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn resolve<'f>(
+        &self,
+        planner: &Planner<'_, 'd>,
+        symbol: &impl ObjectSymbol<'f>,
+        object: &Object<'_>,
+    ) -> Result<Target, Error> {
+        let name = symbol.name().map_err(bad)?;
+        match symbol.section() {
+            SymbolSection::Section(section) => {
+                let base = self.places.get(&section).ok_or_else(|| {
+                    bad(format_args!("`{name}` is in a section that is left out"))
+                })?;
+                let offset = usize::try_from(symbol.address()).unwrap_or(usize::MAX);
+                planner
+                    .within(*base, offset)
+                    .ok_or_else(|| bad(format_args!("symbol `{name}` lies outside its section")))
+            }
+            SymbolSection::Absolute => Ok(Target::Address(symbol.address() as usize)),
+            SymbolSection::Undefined => planner.undefined(name, symbol.is_weak(), object),
+            other => Err(bad(format_args!("symbol `{name}` is {other:?}"))),
         }
     }
-}
 
-pub(super) fn check_header(file: &File<'_>) -> Result<(), Error> {
-    match (file.architecture(), file.kind()) {
-        (Architecture::X86_64, ObjectKind::Relocatable) => Ok(()),
-        (architecture, kind) => Err(bad(format_args!(
-            "{architecture:?} {kind:?}, not relocatable x86-64"
-        ))),
+    fn name(&self, symbol: SymbolIndex) -> String {
+        let symbol = self.elf.symbol_by_index(symbol);
+        let name = symbol.and_then(|symbol| symbol.name());
+        name.unwrap_or("?").to_owned()
     }
 }
 
 /// What becomes of a section of this type and these flags. `None`: it is left out.
-pub(super) fn keep(
-    name: &str,
-    sh_type: SectionType,
-    sh_flags: SectionFlags,
-) -> Result<Option<Keep>, Error> {
+fn keep(name: &str, sh_type: SectionType, sh_flags: SectionFlags) -> Result<Option<Keep>, Error> {
     let has = |flag: SectionFlags| sh_flags.0 & flag.0 != 0;
-    let unwind = sh_type == SHT_X86_64_UNWIND || name == ".eh_frame";
-    if !has(SHF_ALLOC) || sh_type == SHT_NOTE || unwind {
+    if !has(SHF_ALLOC) || sh_type == SHT_NOTE {
         return Ok(None);
     }
     if has(SHF_TLS) {
         return Err(bad(format_args!("thread-local section `{name}`")));
     }
     let keep = match sh_type {
+        SHT_X86_64_UNWIND => Keep::Unwind,
+        SHT_PROGBITS if name == ".eh_frame" => Keep::Unwind,
         SHT_NOBITS => Keep::Zeroes,
         SHT_PROGBITS if has(SHF_EXECINSTR) => Keep::Instructions,
         // Constant once relocated, and they are relocated before they become readable.
@@ -77,73 +209,3 @@ pub(super) fn keep(
     };
     Ok(Some(keep))
 }
-
-/// The form of a relocation, or its name when it has none here.
-pub(super) fn form(r_type: RelocationType) -> Result<Form, &'static str> {
-    match r_type {
-        R_X86_64_64 => Ok(Form::Absolute64),
-        R_X86_64_PC32 => Ok(Form::Relative32),
-        R_X86_64_PC64 => Ok(Form::Relative64),
-        R_X86_64_PLT32 => Ok(Form::Call),
-        R_X86_64_GOTPCREL => Ok(Form::Slot { relaxable: false }),
-        R_X86_64_GOTPCRELX | R_X86_64_REX_GOTPCRELX => Ok(Form::Slot { relaxable: true }),
-        other => Err(name(other)),
-    }
-}
-
-/// Whether the instruction whose displacement follows is `mov slot(%rip), %reg`.
-pub(super) fn is_load(before: &[u8]) -> bool {
-    matches!(before, [.., 0x8b, modrm] if modrm & 0b1100_0111 == 0b0000_0101)
-}
-
-/// The psABI's name of a relocation.
-pub(super) fn name(r_type: RelocationType) -> &'static str {
-    NAMES.get(r_type.0 as usize).copied().unwrap_or("unknown")
-}
-
-/// Table 4.9 of the psABI, by number.
-const NAMES: [&str; 43] = [
-    "R_X86_64_NONE",
-    "R_X86_64_64",
-    "R_X86_64_PC32",
-    "R_X86_64_GOT32",
-    "R_X86_64_PLT32",
-    "R_X86_64_COPY",
-    "R_X86_64_GLOB_DAT",
-    "R_X86_64_JUMP_SLOT",
-    "R_X86_64_RELATIVE",
-    "R_X86_64_GOTPCREL",
-    "R_X86_64_32",
-    "R_X86_64_32S",
-    "R_X86_64_16",
-    "R_X86_64_PC16",
-    "R_X86_64_8",
-    "R_X86_64_PC8",
-    "R_X86_64_DTPMOD64",
-    "R_X86_64_DTPOFF64",
-    "R_X86_64_TPOFF64",
-    "R_X86_64_TLSGD",
-    "R_X86_64_TLSLD",
-    "R_X86_64_DTPOFF32",
-    "R_X86_64_GOTTPOFF",
-    "R_X86_64_TPOFF32",
-    "R_X86_64_PC64",
-    "R_X86_64_GOTOFF64",
-    "R_X86_64_GOTPC32",
-    "R_X86_64_GOT64",
-    "R_X86_64_GOTPCREL64",
-    "R_X86_64_GOTPC64",
-    "R_X86_64_GOTPLT64",
-    "R_X86_64_PLTOFF64",
-    "R_X86_64_SIZE32",
-    "R_X86_64_SIZE64",
-    "R_X86_64_GOTPC32_TLSDESC",
-    "R_X86_64_TLSDESC_CALL",
-    "R_X86_64_TLSDESC",
-    "R_X86_64_IRELATIVE",
-    "R_X86_64_RELATIVE64",
-    "unknown",
-    "unknown",
-    "R_X86_64_GOTPCRELX",
-    "R_X86_64_REX_GOTPCRELX",
-];

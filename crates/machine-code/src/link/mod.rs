@@ -1,34 +1,30 @@
-//! The linker: a relocatable x86-64 ELF object becomes the bytes of one unit.
+//! The linker: a relocatable object becomes the bytes of one unit.
 //!
 //! It works in two steps, so that everything that can be wrong with an object is found before memory is taken.
-//! [`Plan::new`] lays the sections out, resolves the symbols, and turns every relocation into one of three simple
-//! fixups; [`Plan::link`] applies them for given addresses.
+//! [`Plan::new`] lays the sections out, resolves the symbols, and turns every relocation into a simple fixup;
+//! [`Plan::link`] applies them for given addresses. What a relocation means, and what a fixup writes, is the `isa`
+//! module's.
 //!
 //! A unit is two blocks:
 //!
 //! ```text
-//! code   executable sections | read-only sections | address slots (GOT) | jumps to far functions
+//! code   executable sections | read-only sections | unwind tables | address slots (GOT) | jumps to far functions
 //! data   writable sections | zero-filled sections | tables
 //! ```
 //!
-//! Sections that do not occupy memory at run time, notes and unwind tables are left out. An access through an
-//! address slot to something near is relaxed to a direct one, as static linkers do (x86-64 psABI, B.2).
+//! Sections that do not occupy memory at run time and notes are left out, and so are unwind tables unless they are
+//! asked for. An access through an address slot to something near is relaxed to a direct one where the instruction
+//! allows it, as static linkers do (x86-64 psABI, B.2).
 
+mod bytes;
 mod elf;
 
 use std::collections::HashMap;
 use std::ops::Range;
 
-use object::elf::R_X86_64_NONE;
-use object::read::elf::ElfFile64;
-use object::{
-    LittleEndian, Object as _, ObjectSection as _, ObjectSymbol, RelocationFlags, RelocationTarget,
-    SectionFlags, SymbolIndex, SymbolSection,
-};
-
-use crate::arena::{Part, TRAP};
-use crate::{Error, Object};
-use elf::{Form, Keep};
+use crate::arena::Part;
+use crate::isa::{Form, Isa, Patch};
+use crate::{CodeId, Error, Object, Source};
 
 /// Where something is in the unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -45,19 +41,9 @@ enum Target {
 }
 
 #[derive(Debug, Clone, Copy)]
-enum Width {
-    /// 8 bytes: the target's address.
-    Absolute64,
-    /// 4 bytes: the distance from here to the target.
-    Relative32,
-    /// 8 bytes: the distance from here to the target.
-    Relative64,
-}
-
-#[derive(Debug, Clone, Copy)]
 struct Fixup {
     at: Place,
-    width: Width,
+    patch: Patch,
     target: Target,
     addend: i64,
 }
@@ -85,14 +71,21 @@ pub(crate) struct Plan<'d> {
     pub(crate) data: Extent,
     /// The instructions are the first so many bytes of the code block.
     pub(crate) instructions: usize,
-    /// The offset of the entry symbol in the code block.
-    pub(crate) entry: usize,
+    /// The members, the object's own identity first, and the offsets in the code block at which they are entered.
+    pub(crate) members: Vec<(CodeId, usize)>,
+    /// The offset in the code block of tables that an unwinder reads, ended by a word of zeroes.
+    pub(crate) unwind: Option<usize>,
     pub(crate) tables: Vec<PlacedTable>,
+    isa: Isa,
     sections: Vec<(Place, &'d [u8])>,
+    /// The file's numbers of its sections that are kept.
+    #[cfg(feature = "gdb")]
+    numbers: Vec<(usize, Place)>,
     fixups: Vec<Fixup>,
     /// Opcodes at which a load of an address became its computation.
     relaxed: Vec<Place>,
-    trampolines: Vec<Place>,
+    far_jumps: Vec<Place>,
+    unwind_end: Option<Place>,
 }
 
 /// The bytes of a unit, for the addresses that were asked for.
@@ -101,44 +94,74 @@ pub(crate) struct Image {
     pub(crate) data: Vec<u8>,
 }
 
-/// `jmp *slot(%rip)`, its displacement to be filled in.
-const FAR_JUMP: [u8; 8] = [0xff, 0x25, 0, 0, 0, 0, TRAP, TRAP];
 const MAX_ALIGN: u64 = 4096;
+/// Branches of AArch64 span this many bytes.
+const MAX_LEN: usize = 1 << 26;
 
 impl<'d> Plan<'d> {
-    /// Plans the linking of `object` into the arena that occupies `arena`.
-    pub(crate) fn new(object: &Object<'d>, arena: &Range<usize>) -> Result<Self, Error> {
-        let file = ElfFile64::<LittleEndian>::parse(object.bytes).map_err(bad)?;
-        elf::check_header(&file)?;
-        let mut planner = Planner {
-            arena,
-            plan: Self {
-                code: Extent { len: 0, align: 16 },
-                data: Extent { len: 0, align: 16 },
-                instructions: 0,
-                entry: 0,
-                tables: Vec::new(),
-                sections: Vec::new(),
-                fixups: Vec::new(),
-                relaxed: Vec::new(),
-                trampolines: Vec::new(),
-            },
-            places: HashMap::new(),
-            symbols: HashMap::new(),
-            slots: HashMap::new(),
-            jumps: HashMap::new(),
-        };
-        planner.lay_out(&file)?;
-        planner.add_tables(object)?;
-        planner.find_entry(&file, object)?;
-        planner.add_fixups(&file, object)?;
+    /// Plans the linking of `object` into the arena that occupies `arena`, with unwind tables if asked for.
+    pub(crate) fn new(
+        object: &Object<'d>,
+        isa: Isa,
+        arena: &Range<usize>,
+        unwind: bool,
+    ) -> Result<Self, Error> {
+        let mut planner = Planner::new(isa, arena, unwind);
+        match object.source {
+            Source::Elf(bytes) => {
+                let mut file = elf::File::parse(bytes, isa)?;
+                file.lay_out(&mut planner)?;
+                planner.add_tables(object)?;
+                planner.add_members(object, |planner, name| file.find(planner, name, object))?;
+                file.add_fixups(&mut planner, object)?;
+            }
+            Source::Bytes(bytes) => {
+                bytes::lay_out(&bytes, &mut planner)?;
+                planner.add_tables(object)?;
+                planner.add_members(object, |planner, name| {
+                    bytes::find(&bytes, planner, name, object)
+                })?;
+                bytes::add_fixups(&bytes, &mut planner, object)?;
+            }
+        }
+        check_pc_values(object)?;
         Ok(planner.plan)
+    }
+
+    /// Where the file's sections lie, by their numbers, when the blocks start at these addresses.
+    #[cfg(feature = "gdb")]
+    pub(crate) fn section_addresses(&self, code: usize, data: usize) -> Vec<(usize, usize)> {
+        let sections = self.numbers.iter().map(|&(number, place)| {
+            let start = match place.part {
+                Part::Code => code,
+                Part::Data => data,
+            };
+            (number, start + place.offset)
+        });
+        sections.collect()
+    }
+
+    /// Where functions lie, by rising address, and their names.
+    #[cfg(feature = "gdb")]
+    pub(crate) fn functions<'o>(&self, object: &Object<'o>, code: usize) -> Vec<(usize, &'o str)> {
+        let others = object.members.iter().map(|it| it.entry_symbol);
+        let names = std::iter::once(object.name).chain(others);
+        let addresses = self.members.iter().map(|&(_, offset)| code + offset);
+        let mut functions: Vec<_> = addresses.zip(names).collect();
+        functions.sort_unstable();
+        functions
     }
 
     /// The unit's bytes when its blocks start at these addresses.
     pub(crate) fn link(&self, code: usize, data: usize) -> Image {
         let mut image = Image {
-            code: vec![TRAP; self.code.len],
+            code: self
+                .isa
+                .trap()
+                .into_iter()
+                .cycle()
+                .take(self.code.len)
+                .collect(),
             data: vec![0; self.data.len],
         };
         for &(place, bytes) in &self.sections {
@@ -147,8 +170,12 @@ impl<'d> Plan<'d> {
         for &place in &self.relaxed {
             image.at(place, 1)[0] = 0x8d;
         }
-        for &place in &self.trampolines {
-            image.at(place, FAR_JUMP.len()).copy_from_slice(&FAR_JUMP);
+        let far_jump = self.isa.far_jump().bytes;
+        for &place in &self.far_jumps {
+            image.at(place, far_jump.len()).copy_from_slice(far_jump);
+        }
+        if let Some(place) = self.unwind_end {
+            image.at(place, 4).fill(0);
         }
         let address = |place: Place| match place.part {
             Part::Code => code + place.offset,
@@ -159,21 +186,11 @@ impl<'d> Plan<'d> {
                 Target::Unit(place) => address(place),
                 Target::Address(address) => address,
             };
-            let value = (target as i64).wrapping_add(fixup.addend);
-            let distance = value.wrapping_sub(address(fixup.at) as i64);
-            match fixup.width {
-                Width::Absolute64 => image.at(fixup.at, 8).copy_from_slice(&value.to_le_bytes()),
-                Width::Relative64 => image
-                    .at(fixup.at, 8)
-                    .copy_from_slice(&distance.to_le_bytes()),
-                Width::Relative32 => {
-                    // The plan admits near targets only, and bounds the addend.
-                    let distance = i32::try_from(distance).expect("planned to be near");
-                    image
-                        .at(fixup.at, 4)
-                        .copy_from_slice(&distance.to_le_bytes());
-                }
-            }
+            fixup.patch.apply(
+                image.at(fixup.at, fixup.patch.len()),
+                address(fixup.at) as i64,
+                (target as i64).wrapping_add(fixup.addend),
+            );
         }
         image
     }
@@ -191,51 +208,40 @@ impl Image {
 
 /// The work of [`Plan::new`].
 struct Planner<'a, 'd> {
+    isa: Isa,
     arena: &'a Range<usize>,
+    /// Whether unwind tables are kept.
+    unwind: bool,
     plan: Plan<'d>,
-    /// Where the sections that are kept begin.
-    places: HashMap<usize, Place>,
-    /// What the symbols that relocations may name lead to.
-    symbols: HashMap<SymbolIndex, Target>,
     slots: HashMap<Target, Place>,
     jumps: HashMap<Target, Place>,
 }
 
-type File<'d> = ElfFile64<'d, LittleEndian>;
-
-impl<'d> Planner<'_, 'd> {
-    /// Places the sections: instructions before constants, initialised data before zero-filled.
-    fn lay_out(&mut self, file: &File<'d>) -> Result<(), Error> {
-        for round in [
-            Keep::Instructions,
-            Keep::Constants,
-            Keep::Variables,
-            Keep::Zeroes,
-        ] {
-            for section in file.sections() {
-                let SectionFlags::Elf { sh_type, sh_flags } = section.flags() else {
-                    continue;
-                };
-                if elf::keep(section.name().map_err(bad)?, sh_type, sh_flags)? != Some(round) {
-                    continue;
-                }
-                let part = if matches!(round, Keep::Instructions | Keep::Constants) {
-                    Part::Code
-                } else {
-                    Part::Data
-                };
-                let place = self.extend(part, section.size(), section.align())?;
-                self.places.insert(section.index().0, place);
-                if round != Keep::Zeroes {
-                    let bytes = section.data().map_err(bad)?;
-                    self.plan.sections.push((place, bytes));
-                }
-            }
-            if round == Keep::Instructions {
-                self.plan.instructions = self.plan.code.len;
-            }
+impl<'a, 'd> Planner<'a, 'd> {
+    fn new(isa: Isa, arena: &'a Range<usize>, unwind: bool) -> Self {
+        Self {
+            isa,
+            arena,
+            unwind,
+            plan: Plan {
+                code: Extent { len: 0, align: 16 },
+                data: Extent { len: 0, align: 16 },
+                instructions: 0,
+                members: Vec::new(),
+                unwind: None,
+                tables: Vec::new(),
+                isa,
+                sections: Vec::new(),
+                #[cfg(feature = "gdb")]
+                numbers: Vec::new(),
+                fixups: Vec::new(),
+                relaxed: Vec::new(),
+                far_jumps: Vec::new(),
+                unwind_end: None,
+            },
+            slots: HashMap::new(),
+            jumps: HashMap::new(),
         }
-        Ok(())
     }
 
     fn add_tables(&mut self, object: &Object<'_>) -> Result<(), Error> {
@@ -253,7 +259,7 @@ impl<'d> Planner<'_, 'd> {
     /// Adds `len` bytes to a block.
     fn extend(&mut self, part: Part, len: u64, align: u64) -> Result<Place, Error> {
         let align = align.max(1);
-        if !align.is_power_of_two() || align > MAX_ALIGN || len > u64::from(u32::MAX) {
+        if !align.is_power_of_two() || align > MAX_ALIGN || len > MAX_LEN as u64 {
             return Err(bad(format_args!(
                 "a section of {len} bytes aligned to {align}"
             )));
@@ -264,6 +270,9 @@ impl<'d> Planner<'_, 'd> {
             Part::Data => &mut self.plan.data,
         };
         let offset = extent.len.next_multiple_of(align);
+        if offset + len > MAX_LEN {
+            return Err(bad("an object of more than 64 MB"));
+        }
         *extent = Extent {
             len: offset + len,
             align: extent.align.max(align),
@@ -271,83 +280,59 @@ impl<'d> Planner<'_, 'd> {
         Ok(Place { part, offset })
     }
 
-    fn find_entry(&mut self, file: &File<'d>, object: &Object<'_>) -> Result<(), Error> {
-        let is_entry = |name: &str| name == object.entry_symbol;
-        let entry = file
-            .symbols()
-            .find(|symbol| symbol.is_definition() && symbol.name().is_ok_and(is_entry));
-        match entry
-            .map(|symbol| self.resolve(&symbol, object))
-            .transpose()?
-        {
-            Some(Target::Unit(Place {
-                part: Part::Code,
-                offset,
-            })) if offset < self.plan.instructions => {
-                self.plan.entry = offset;
-                Ok(())
-            }
-            _ => Err(bad(format_args!(
-                "no instructions at the entry symbol `{}`",
-                object.entry_symbol
-            ))),
+    /// Ends the unwind tables that begin at `start` and are the last thing in their block so far.
+    fn end_unwind(&mut self, start: Place) -> Result<(), Error> {
+        if self.plan.unwind.replace(start.offset).is_some() {
+            return Err(bad("more than one section of unwind tables"));
         }
+        self.plan.unwind_end = Some(self.extend(Part::Code, 4, 1)?);
+        Ok(())
     }
 
-    /// What a symbol that a relocation names leads to. Undefined symbols that none names are of no concern.
-    fn target(
+    /// Finds where the members are entered.
+    fn add_members(
         &mut self,
-        file: &File<'d>,
-        index: SymbolIndex,
         object: &Object<'_>,
-    ) -> Result<Target, Error> {
-        if let Some(&target) = self.symbols.get(&index) {
-            return Ok(target);
-        }
-        let symbol = file.symbol_by_index(index).map_err(bad)?;
-        let target = self.resolve(&symbol, object)?;
-        self.symbols.insert(index, target);
-        Ok(target)
-    }
-
-    fn resolve<'f>(
-        &self,
-        symbol: &impl ObjectSymbol<'f>,
-        object: &Object<'_>,
-    ) -> Result<Target, Error> {
-        let name = symbol.name().map_err(bad)?;
-        match symbol.section() {
-            SymbolSection::Section(section) => {
-                let base = self.places.get(&section.0).ok_or_else(|| {
-                    bad(format_args!("`{name}` is in a section that is left out"))
-                })?;
-                let extent = if base.part == Part::Code {
-                    self.plan.code
-                } else {
-                    self.plan.data
-                };
-                let offset = usize::try_from(symbol.address())
-                    .ok()
-                    .and_then(|it| it.checked_add(base.offset))
-                    .filter(|it| *it <= extent.len)
-                    .ok_or_else(|| bad(format_args!("symbol `{name}` lies outside its section")))?;
-                Ok(Target::Unit(Place {
-                    part: base.part,
-                    offset,
-                }))
+        find: impl Fn(&Self, &str) -> Result<Option<Target>, Error>,
+    ) -> Result<(), Error> {
+        let others = object.members.iter().map(|it| (it.id, it.entry_symbol));
+        for (id, name) in [(object.id, object.entry_symbol)].into_iter().chain(others) {
+            let offset = match find(self, name)? {
+                Some(Target::Unit(place))
+                    if place.part == Part::Code && place.offset < self.plan.instructions =>
+                {
+                    place.offset
+                }
+                _ => {
+                    return Err(bad(format_args!(
+                        "no instructions at the entry symbol `{name}`"
+                    )));
+                }
+            };
+            let mut members = self.plan.members.iter();
+            if members.any(|(it, _)| it.identity == id.identity) {
+                return Err(bad(format_args!("two members of identity {}", id.identity)));
             }
-            SymbolSection::Absolute => Ok(Target::Address(symbol.address() as usize)),
-            SymbolSection::Undefined => self.resolve_undefined(name, symbol.is_weak(), object),
-            other => Err(bad(format_args!("symbol `{name}` is {other:?}"))),
+            self.plan.members.push((id, offset));
         }
+        Ok(())
     }
 
-    fn resolve_undefined(
-        &self,
-        name: &str,
-        weak: bool,
-        object: &Object<'_>,
-    ) -> Result<Target, Error> {
+    /// What lies `offset` bytes behind a place in the same block.
+    fn within(&self, base: Place, offset: usize) -> Option<Target> {
+        let extent = match base.part {
+            Part::Code => self.plan.code,
+            Part::Data => self.plan.data,
+        };
+        let offset = base
+            .offset
+            .checked_add(offset)
+            .filter(|it| *it <= extent.len)?;
+        Some(Target::Unit(Place { offset, ..base }))
+    }
+
+    /// What a symbol that the object does not define leads to.
+    fn undefined(&self, name: &str, weak: bool, object: &Object<'_>) -> Result<Target, Error> {
         if let Some(table) = self.plan.tables.iter().find(|table| table.symbol == name) {
             return Ok(Target::Unit(Place {
                 part: Part::Data,
@@ -361,105 +346,86 @@ impl<'d> Planner<'_, 'd> {
         }
     }
 
-    fn add_fixups(&mut self, file: &File<'d>, object: &Object<'_>) -> Result<(), Error> {
-        for section in file.sections() {
-            let Some(&base) = self.places.get(&section.index().0) else {
-                continue;
-            };
-            let bytes = section.data().map_err(bad)?;
-            for (offset, relocation) in section.relocations() {
-                let RelocationFlags::Elf { r_type } = relocation.flags() else {
-                    continue;
-                };
-                if r_type == R_X86_64_NONE {
-                    continue;
-                }
-                let RelocationTarget::Symbol(symbol) = relocation.target() else {
-                    return Err(bad("a relocation without a symbol"));
-                };
-                let name = || symbol_name(file, symbol);
-                let form = elf::form(r_type).map_err(|kind| Error::UnsupportedRelocation {
-                    kind,
-                    number: r_type.0,
-                    symbol: name(),
-                })?;
-                let offset = usize::try_from(offset)
-                    .ok()
-                    .filter(|it| {
-                        it.checked_add(form.len())
-                            .is_some_and(|end| end <= bytes.len())
-                    })
-                    .ok_or_else(|| bad("a relocation outside its section"))?;
-                let at = Place {
-                    part: base.part,
-                    offset: base.offset + offset,
-                };
-                let target = self.target(file, symbol, object)?;
-                let reached =
-                    self.add_fixup(form, at, target, relocation.addend(), &bytes[..offset])?;
-                if !reached {
-                    return Err(Error::OutOfRange {
-                        kind: elf::name(r_type),
-                        symbol: name(),
-                    });
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Adds what a relocation needs. `before` are the section's bytes before it. `false`: it cannot reach.
+    /// Adds what a relocation needs: it stands `offset` bytes into the section at `base`, whose contents these are.
+    /// `false`: it cannot reach.
     fn add_fixup(
         &mut self,
         form: Form,
-        at: Place,
+        base: Place,
+        contents: &[u8],
+        offset: usize,
         target: Target,
         addend: i64,
-        before: &[u8],
     ) -> Result<bool, Error> {
-        let (width, target) = match form {
-            Form::Absolute64 => (Width::Absolute64, target),
-            Form::Relative64 => (Width::Relative64, target),
-            Form::Relative32 => (Width::Relative32, target),
-            Form::Call if self.is_near(target, addend) => (Width::Relative32, target),
-            Form::Call => (Width::Relative32, self.jump(target)?),
-            Form::Slot { relaxable } => {
-                if relaxable && addend == -4 && self.is_near(target, addend) && elf::is_load(before)
+        let end = offset.checked_add(form.patch().len());
+        if end.is_none_or(|end| end > contents.len()) {
+            return Err(bad("a relocation outside its section"));
+        }
+        let at = Place {
+            offset: base.offset + offset,
+            ..base
+        };
+        let (patch, target) = match form {
+            Form::Direct(patch) => (patch, target),
+            Form::Branch(patch) if self.reaches(patch, at, target, addend) => (patch, target),
+            Form::Branch(patch) => (patch, self.jump(target)?),
+            Form::Slot { patch, relaxable } => {
+                let before = &contents[..offset];
+                if relaxable
+                    && addend == -4
+                    && self.reaches(patch, at, target, addend)
+                    && self.isa.is_relaxable_load(before)
                 {
                     self.plan.relaxed.push(Place {
-                        part: at.part,
                         offset: at.offset - 2,
+                        ..at
                     });
-                    (Width::Relative32, target)
+                    (patch, target)
                 } else {
-                    (Width::Relative32, self.slot(target)?)
+                    (patch, self.slot(target)?)
                 }
             }
         };
-        if matches!(width, Width::Relative32) && !self.is_near(target, addend) {
-            return Ok(false);
+        let reaches = self.reaches(patch, at, target, addend);
+        if reaches {
+            self.plan.fixups.push(Fixup {
+                at,
+                patch,
+                target,
+                addend,
+            });
         }
-        self.plan.fixups.push(Fixup {
-            at,
-            width,
-            target,
-            addend,
-        });
-        Ok(true)
+        Ok(reaches)
     }
 
-    /// Whether a 32-bit displacement reaches the target from everywhere in the arena.
-    fn is_near(&self, target: Target, addend: i64) -> bool {
-        let reach = 0..=i64::from(i32::MAX);
-        match target {
-            // An arena spans at most 1 GB.
-            Target::Unit(_) => addend.unsigned_abs() < 1 << 29,
-            Target::Address(address) => {
-                let target = (address as i64).wrapping_add(addend);
-                reach.contains(&target.abs_diff(self.arena.start as i64).cast_signed())
-                    && reach.contains(&target.abs_diff(self.arena.end as i64).cast_signed())
-            }
+    /// Whether the patch at this place leads to the target, wherever the unit comes to lie in the arena.
+    fn reaches(&self, patch: Patch, at: Place, target: Target, addend: i64) -> bool {
+        if let Patch::PageOffset12 { scale } = patch {
+            let low = match target {
+                Target::Unit(place) => place.offset as i64,
+                Target::Address(address) => address as i64,
+            };
+            return low.wrapping_add(addend).trailing_zeros() >= u32::from(scale);
         }
+        let Some(reach) = patch.reach() else {
+            return true;
+        };
+        // The nearest and the farthest that the target can be.
+        let distances = match target {
+            Target::Unit(place) if place.part == at.part => {
+                [place.offset as i64 - at.offset as i64; 2]
+            }
+            Target::Unit(_) => {
+                let span = self.isa.max_reserve() as i64;
+                [-span, span]
+            }
+            Target::Address(address) => [self.arena.start, self.arena.end]
+                .map(|end| (address as i64).wrapping_sub(end as i64)),
+        };
+        let near = -reach..=reach;
+        distances
+            .into_iter()
+            .all(|it| it.checked_add(addend).is_some_and(|it| near.contains(&it)))
     }
 
     /// The slot that holds the target's address.
@@ -471,7 +437,7 @@ impl<'d> Planner<'_, 'd> {
         self.slots.insert(target, place);
         self.plan.fixups.push(Fixup {
             at: place,
-            width: Width::Absolute64,
+            patch: Patch::Absolute64,
             target,
             addend: 0,
         });
@@ -483,31 +449,39 @@ impl<'d> Planner<'_, 'd> {
         if let Some(&place) = self.jumps.get(&target) {
             return Ok(Target::Unit(place));
         }
-        let slot = self.slot(target)?;
-        let place = self.extend(Part::Code, FAR_JUMP.len() as u64, 8)?;
-        self.jumps.insert(target, place);
-        self.plan.trampolines.push(place);
-        let at = Place {
-            part: Part::Code,
-            offset: place.offset + 2,
+        let jump = self.isa.far_jump();
+        let by = if jump.by_slot {
+            self.slot(target)?
+        } else {
+            target
         };
+        let place = self.extend(Part::Code, jump.bytes.len() as u64, 8)?;
+        self.jumps.insert(target, place);
+        self.plan.far_jumps.push(place);
         self.plan.fixups.push(Fixup {
-            at,
-            width: Width::Relative32,
-            target: slot,
-            addend: -4,
+            at: Place {
+                offset: place.offset + jump.offset,
+                ..place
+            },
+            patch: jump.patch,
+            target: by,
+            addend: jump.addend,
         });
         Ok(Target::Unit(place))
     }
 }
 
-fn symbol_name(file: &File<'_>, symbol: SymbolIndex) -> String {
-    let name = file
-        .symbol_by_index(symbol)
-        .and_then(|symbol| symbol.name());
-    name.unwrap_or("?").to_owned()
+fn check_pc_values(object: &Object<'_>) -> Result<(), Error> {
+    if object.pc_values.is_sorted_by(|a, b| a.offset < b.offset) {
+        Ok(())
+    } else {
+        Err(bad("the offsets of its values do not rise"))
+    }
 }
 
 fn bad(cause: impl std::fmt::Display) -> Error {
     Error::BadObject(cause.to_string())
 }
+
+#[cfg(all(test, unix, not(loom)))]
+mod tests;

@@ -28,6 +28,9 @@ use crate::Error;
 pub(crate) mod fake;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod linux;
+mod process;
+
+pub(crate) use process::{FileMapping, monotonic_nanoseconds, thread_id};
 
 /// Memory and barriers. Ranges that are mapped are whole pages.
 pub(crate) trait Os: Send + Sync {

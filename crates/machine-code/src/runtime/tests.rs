@@ -4,8 +4,8 @@ use object::write::{self, StandardSection, Symbol, SymbolSection};
 use object::{Architecture, BinaryFormat, Endianness, SymbolFlags, SymbolKind, SymbolScope};
 
 use super::*;
-use crate::Table;
 use crate::os::fake::Fake;
+use crate::{Source, Table};
 
 /// The fake clears what it reserves, so that is little.
 fn builder() -> Builder {
@@ -44,16 +44,13 @@ fn life(runtime: &Runtime, elf: &[u8]) -> Result<(), Error> {
                 symbol: "table",
                 words: 100,
             }];
+            let id = CodeId {
+                identity: 1,
+                version,
+            };
             let code = runtime.publish(&Object {
-                id: CodeId {
-                    identity: 1,
-                    version,
-                },
-                name: "life",
-                bytes: elf,
-                entry_symbol: "body",
                 tables: &tables,
-                resolve: &|_| None,
+                ..Object::new(id, Source::Elf(elf), "body")
             })?;
             if version > 0 {
                 // A patched entry that could be made has a barrier that works.
@@ -70,7 +67,17 @@ fn life(runtime: &Runtime, elf: &[u8]) -> Result<(), Error> {
 
 #[test]
 fn every_failure_is_an_error_and_leaves_nothing() {
+    fail_everything(&builder());
+}
+
+#[test]
+fn every_failure_is_an_error_under_quarantine_too() {
+    fail_everything(&builder().quarantine(256).events(10));
+}
+
+fn fail_everything(builder: &Builder) {
     let elf = elf();
+    let builder = || builder.clone();
     // What the life leaves behind when nothing fails: the jump to the default.
     let runtime = builder()
         .build_on(Arc::new(Fake::default()))
@@ -135,17 +142,11 @@ fn memory_goes_with_the_last_handle_unless_somebody_may_be_inside() {
         let entry = runtime
             .entry(key, Strategy::IndirectCell, default)
             .expect("a new entry");
-        let code = runtime.publish(&Object {
-            id: CodeId {
-                identity: 1,
-                version: 1,
-            },
-            name: "last",
-            bytes: &elf(),
-            entry_symbol: "body",
-            tables: &[],
-            resolve: &|_| None,
-        });
+        let id = CodeId {
+            identity: 1,
+            version: 1,
+        };
+        let code = runtime.publish(&Object::new(id, Source::Elf(&elf()), "body"));
         entry
             .relink(code.as_ref().expect("a good object"))
             .expect("the same identity");

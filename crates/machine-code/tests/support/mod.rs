@@ -3,8 +3,10 @@
 
 pub(crate) mod process;
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use martlet_machine_code::{
-    Code, CodeId, DefaultTarget, Entry, EntryKey, Object, Runtime, Strategy, Table,
+    Bytes, Code, CodeId, DefaultTarget, Entry, EntryKey, Object, Runtime, Source, Strategy, Table,
 };
 use object::elf::RelocationType;
 use object::write::{self, Relocation, Symbol, SymbolSection};
@@ -128,15 +130,40 @@ pub(crate) extern "C" fn nothing() -> u64 {
     0
 }
 
-pub(crate) fn runtime() -> Runtime {
+/// A runtime in which memory is used again as soon as it is free.
+pub(crate) fn thrifty_runtime() -> Runtime {
     Runtime::builder()
         .reserve(16 << 20)
         .build()
         .expect("executable memory")
 }
 
+/// A runtime with all aids: whoever enters freed code is told of.
+pub(crate) fn runtime() -> Runtime {
+    Runtime::builder()
+        .reserve(16 << 20)
+        .quarantine(64 << 10)
+        .trap_handler(true)
+        .unwind_tables(true)
+        .events(1_000)
+        .build()
+        .expect("executable memory")
+}
+
 pub(crate) fn id(identity: u64, version: u32) -> CodeId {
     CodeId { identity, version }
+}
+
+/// Publishes [`returns`] of `n` without the detour by an object file, for those who do that many times.
+pub(crate) fn publish_returning(runtime: &Runtime, id: CodeId, n: u32) -> Code {
+    let mut code = [0xb8, 0, 0, 0, 0, 0xc3];
+    code[1..5].copy_from_slice(&n.to_le_bytes());
+    let bytes = Bytes {
+        code: &code,
+        ..Bytes::default()
+    };
+    let object = Object::new(id, Source::Bytes(bytes), ENTRY);
+    runtime.publish(&object).expect("good bytes")
 }
 
 /// Publishes an object without tables or undefined symbols.
@@ -163,12 +190,10 @@ pub(crate) fn object<'a>(
     resolve: &'a dyn Fn(&str) -> Option<usize>,
 ) -> Object<'a> {
     Object {
-        id,
         name: "test",
-        bytes,
-        entry_symbol: ENTRY,
         tables,
         resolve,
+        ..Object::new(id, Source::Elf(bytes), ENTRY)
     }
 }
 
@@ -198,3 +223,22 @@ pub(crate) fn peek(address: usize, len: usize) -> Vec<u8> {
 }
 
 pub(crate) const STRATEGIES: [Strategy; 2] = [Strategy::IndirectCell, Strategy::PatchedStub];
+
+/// Lets the other threads go, also when an assertion fails.
+pub(crate) struct StopOnDrop<'a>(pub(crate) &'a AtomicBool);
+
+impl Drop for StopOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Pages of memory that this process has.
+pub(crate) fn resident_pages() -> u64 {
+    let statm = std::fs::read_to_string("/proc/self/statm").expect("Linux");
+    statm
+        .split(' ')
+        .nth(1)
+        .and_then(|it| it.parse().ok())
+        .expect("a number of pages")
+}

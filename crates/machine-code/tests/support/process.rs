@@ -1,5 +1,8 @@
 //! Child processes and their address space.
 
+use std::fs::File;
+use std::io::{Read as _, Write as _};
+use std::os::fd::{AsRawFd as _, FromRawFd as _};
 use std::time::{Duration, Instant};
 
 /// Runs `child` in a child process, `parent` beside it, and returns the child's verdict.
@@ -54,5 +57,52 @@ pub(crate) fn fill_gaps_above(address: usize) {
         if piece.addr() < address {
             return;
         }
+    }
+}
+
+/// The end of a pipe that is read.
+pub(crate) struct Reader(File);
+/// The end of a pipe that is written.
+pub(crate) struct Writer(File);
+
+pub(crate) fn pipe() -> (Writer, Reader) {
+    let mut ends = [0; 2];
+    // SAFETY: there is room for two descriptors.
+    assert_eq!(unsafe { libc::pipe(ends.as_mut_ptr()) }, 0);
+    // SAFETY: they are open, and nobody else's.
+    let [reader, writer] = ends.map(|it| unsafe { File::from_raw_fd(it) });
+    (Writer(writer), Reader(reader))
+}
+
+impl Writer {
+    pub(crate) fn write(&self) {
+        (&self.0).write_all(b"!").expect("there is a reader");
+    }
+
+    /// From now on, what this process writes to standard error goes into the pipe.
+    pub(crate) fn becomes_stderr(&self) {
+        // SAFETY: both are open.
+        let fd = unsafe { libc::dup2(self.0.as_raw_fd(), libc::STDERR_FILENO) };
+        assert_eq!(fd, libc::STDERR_FILENO);
+    }
+}
+
+impl Reader {
+    /// Whether something was written. Does not wait.
+    pub(crate) fn has_something(&self) -> bool {
+        let mut poll = libc::pollfd {
+            fd: self.0.as_raw_fd(),
+            events: libc::POLLIN,
+            revents: 0,
+        };
+        // SAFETY: it is one descriptor.
+        unsafe { libc::poll(&raw mut poll, 1, 0) == 1 && poll.revents & libc::POLLIN != 0 }
+    }
+
+    /// All that was written; nobody writes any more.
+    pub(crate) fn text(mut self) -> String {
+        let mut text = String::new();
+        self.0.read_to_string(&mut text).expect("UTF-8");
+        text
     }
 }

@@ -1,11 +1,13 @@
 //! perf's map file: one line for each unit, by which `perf report` names samples in generated code.
 //!
 //! The format is that of tools/perf/Documentation/jit-interface.txt in Linux: start, size, name, the numbers in
-//! hexadecimal. perf has no line for code that goes; the latest line for an address counts.
+//! hexadecimal. The format has no line for
+//! code that goes; the latest line for an address counts.
 
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
 
+use super::{Observer, Published};
 use crate::Error;
 
 /// `/tmp/perf-PID.map` of this process.
@@ -32,9 +34,11 @@ impl PerfMap {
         })?;
         Ok(Self { file, pid })
     }
+}
 
+impl Observer for PerfMap {
     /// Adds a line. A profile that lacks a name is no reason to fail, so errors are dropped.
-    pub(crate) fn add(&mut self, start: usize, len: usize, name: &str) {
+    fn published(&mut self, unit: &Published<'_>) {
         if self.pid != std::process::id() {
             // A child of a fork has a file of its own.
             match Self::open() {
@@ -42,10 +46,12 @@ impl PerfMap {
                 Err(_) => return,
             }
         }
-        let name = name.replace(|it: char| it.is_control(), "?");
+        let (start, len) = (unit.start, unit.instructions);
+        let name = unit.name.replace(|it: char| it.is_control(), "?");
         // One write a line, so that lines of several threads and runtimes do not mix.
         let _ = self
             .file
             .write_all(format!("{start:x} {len:x} {name}\n").as_bytes());
     }
+    fn freed(&mut self, _: usize) {}
 }
