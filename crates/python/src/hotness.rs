@@ -71,6 +71,8 @@ const JUMP_BACKWARD: u8 = 77;
 #[derive(Default)]
 pub(crate) struct Heat {
     function: u32,
+    /// A version is wanted that could not be paid.
+    is_wanted: bool,
     attempts: u32,
     /// The activation that was looked at last, and how often the function's version had been left then.
     activation: (usize, u64),
@@ -91,7 +93,7 @@ impl Heat {
     /// A version came: heat starts again, for the next one if that proves necessary.
     pub(crate) fn was_installed(&mut self, header: Option<u32>) {
         match header {
-            None => self.function = 0,
+            None => self.function_was_asked_for(),
             Some(header) => {
                 for it in self
                     .loops
@@ -103,6 +105,11 @@ impl Heat {
                 }
             }
         }
+    }
+
+    fn function_was_asked_for(&mut self) {
+        self.function = 0;
+        self.is_wanted = false;
     }
 
     /// The time that was spent in the interpreter since a version came or was asked for, in microseconds.
@@ -126,7 +133,7 @@ impl Heat {
     pub(crate) fn wants_more(&mut self, header: Option<u32>) {
         match header {
             None => {
-                self.function = u32::MAX;
+                self.is_wanted = true;
                 self.attempts = self.attempts.saturating_sub(1);
             }
             Some(header) => {
@@ -306,7 +313,7 @@ fn look_at(gil: Gil<'_>, state: &mut State, sight: &Sight, innermost: bool, spen
     // What was lost by leaving a version would have paid for another one.
     let is_due = has_version && u64::from(heat.function) > price;
     let is_wanted = code.is_function()
-        && heat.function >= limit
+        && (heat.function >= limit || heat.is_wanted)
         && entry.raw.get().refused == 0
         && (has_version || entry.raw.get().asked == 0)
         && heat.attempts < MAX_ATTEMPTS;
@@ -320,7 +327,7 @@ fn look_at(gil: Gil<'_>, state: &mut State, sight: &Sight, innermost: bool, spen
     };
     if wants_function {
         entry.heat.attempts += 1;
-        entry.heat.function = 0;
+        entry.heat.function_was_asked_for();
     }
     let wants_loop = (!in_machine_code)
         .then(|| heat_loop(gil, &mut entry.heat, &code, sight, spent, can_pay_loop))
