@@ -47,4 +47,20 @@ def rotate(n):
 
 
 print(rotate(100))
+
+
+def constants(n, step):
+    total = []
+    for i in range(n):
+        x, y, (z, name), last = 0, 0.0, (1, "a"), None
+        same = x is z - 1, name is "ab"[:1], last is None
+        while x < 3:
+            x += step
+            y -= x
+        x, name = 5000, 5000
+        total.append((x is name, y, z, same))
+    return total[0], total[-1], len(set(total))
+
+
+print(constants(300, 1), constants(300, 0.75), constants(300, True))
 pair([1, 2, 3])

@@ -5,7 +5,7 @@ use crate::build::Refusal;
 use crate::build::frame::{Field, Item};
 use crate::bytecode::{Instr, Opcode, Special};
 use crate::hir::{Cond, HelperId, Kind, Op, Type, Value};
-use martlet_snapshot::VirtualKind;
+use martlet_snapshot::{ObjId, Object, VirtualKind};
 
 impl Builder<'_> {
     pub(super) fn display(&mut self, instr: &Instr) -> Result {
@@ -121,6 +121,15 @@ impl Builder<'_> {
             }
             return Ok(Flow::Next);
         }
+        if let Some(items) = self.constant_items(&item)
+            && items.len() == instr.arg as usize
+        {
+            for id in items.iter().rev() {
+                let item = self.constant_item(*id);
+                self.push(item);
+            }
+            return Ok(Flow::Next);
+        }
         let special = instr.special.filter(|_| self.may_speculate());
         let kind = match special {
             _ if self.kinds(&item).is_single() => self.kinds(&item),
@@ -145,6 +154,20 @@ impl Builder<'_> {
             vec![sequence, n],
             instr.arg,
         )
+    }
+
+    /// The items of a constant tuple.
+    fn constant_items(&self, item: &Item) -> Option<Vec<ObjId>> {
+        let Item::Val(value) = item else {
+            return None;
+        };
+        match self.func.def_op(*value) {
+            Some(Op::Const(id)) => match self.object(*id) {
+                Some(Object::Tuple(items)) => Some(items.clone()),
+                _ => None,
+            },
+            _ => None,
+        }
     }
 
     /// The items of an exact tuple or list of the right length.

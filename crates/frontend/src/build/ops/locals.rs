@@ -5,6 +5,7 @@ use crate::build::Refusal;
 use crate::build::frame::{Field, Item, Local};
 use crate::bytecode::{Instr, Opcode};
 use crate::hir::{HelperId, Kind, Op, Rep, Target, Term, Type, Value};
+use martlet_snapshot::{ObjId, Object};
 
 /// What is left of a bytecode where Python code has run because a local's old object died.
 #[derive(Clone, Copy)]
@@ -163,17 +164,22 @@ impl Builder<'_> {
             .consts
             .get(index as usize)
             .ok_or_else(|| Refusal::new("bytecode", format!("no constant {index}")))?;
+        Ok(self.constant_item(id))
+    }
+
+    /// A constant: of a number, raw.
+    pub(super) fn constant_item(&mut self, id: ObjId) -> Item {
         let raw = match self.object(id) {
-            Some(martlet_snapshot::Object::Int(Some(value))) => self.int(*value),
-            Some(martlet_snapshot::Object::Float(value)) => {
+            Some(Object::Int(Some(value))) => self.int(*value),
+            Some(Object::Float(value)) => {
                 self.emit(Op::Float(value.to_bits()), vec![], Type::of(Kind::FLOAT))
             }
-            _ => return Ok(Item::Val(self.constant(id))),
+            _ => return Item::Val(self.constant(id)),
         };
         // The constant's own object is its box.
         let object = self.constant(id);
         self.boxes.insert(raw, object);
-        Ok(Item::Val(raw))
+        Item::Val(raw)
     }
 
     pub(super) fn const_item(&mut self, index: u32) -> std::result::Result<Item, Refusal> {
