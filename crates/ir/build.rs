@@ -18,6 +18,8 @@ fn main() {
         panic!("no LLVM was chosen: switch on a feature such as `llvm22-1-force-dynamic`");
     };
     println!("cargo::metadata=llvm_config={llvm_config}");
+    // For the test that generates the bindings anew.
+    println!("cargo::rustc-env=MARTLET_IR_LLVM_CONFIG={llvm_config}");
 
     let mut build = cc::Build::new();
     build

@@ -14,6 +14,7 @@ namespace martlet {
 
 enum class Carrying {
   Unit,      // one function into a unit of its own
+  Body,      // one function back into the module that it was taken out of, with statics of its own
   Library,   // helpers into a module that names them
   Canonical, // one function alone, to be printed and compared
 };

@@ -8,6 +8,8 @@
 #include "llvm/IR/GlobalIFunc.h"
 #include "llvm/IR/GlobalVariable.h"
 #include "llvm/IR/Instruction.h"
+#include "llvm/IR/Module.h"
+#include "llvm/Transforms/Utils/ModuleUtils.h"
 
 using namespace llvm;
 
@@ -63,12 +65,24 @@ bool escapes(BlockAddress *Address) {
   return false;
 }
 
+// Another member of the comdat group that is named after a function; the group goes with its leader.
+GlobalObject *follower(const Function *F) {
+  const Comdat *Group = F->getComdat();
+  if (Group && Group->getName() == F->getName())
+    for (GlobalObject *Member : Group->getUsers())
+      if (Member != F)
+        return Member;
+  return nullptr;
+}
+
 } // namespace
 
 extern "C" void martlet_ir_users(LLVMValueRef Ref, martlet_ir_user Visit, void *Data) {
   Function *F = unwrap<Function>(Ref);
   F->removeDeadConstantUsers();
   Visitor V{Visit, Data, {}};
+  if (GlobalObject *Member = follower(F))
+    V(MARTLET_IR_USER_COMDAT, Member);
   V.users(F, MARTLET_IR_USER_FUNCTION);
   for (BasicBlock &Block : *F) {
     if (!Block.hasAddressTaken())
@@ -108,12 +122,34 @@ extern "C" void martlet_ir_set_held(LLVMValueRef Ref, int Held) {
     return;
   }
   F->addFnAttr(Dropped);
-  if (F->isDeclaration())
+  if (F->isDeclaration() || follower(F))
     return;
   F->setComdat(nullptr);
   F->setLinkage(GlobalValue::InternalLinkage);
 }
 
+extern "C" void martlet_ir_forget_dropped(LLVMModuleRef Module) {
+  for (Function &F : *unwrap(Module))
+    F.removeFnAttr(Dropped);
+}
+
 extern "C" int martlet_ir_is_dropped(LLVMValueRef Ref) {
   return unwrap<Function>(Ref)->hasFnAttribute(Dropped);
+}
+
+extern "C" void martlet_ir_guard(LLVMModuleRef Module, const LLVMValueRef *Declarations,
+                                 size_t Count) {
+  SmallVector<GlobalValue *, 16> Values;
+  for (size_t I = 0; I != Count; ++I)
+    Values.push_back(unwrap<GlobalValue>(Declarations[I]));
+  appendToCompilerUsed(*unwrap(Module), Values);
+}
+
+extern "C" void martlet_ir_unguard(LLVMModuleRef Module, const LLVMValueRef *Declarations,
+                                   size_t Count) {
+  SmallPtrSet<const Value *, 16> Values;
+  for (size_t I = 0; I != Count; ++I)
+    Values.insert(unwrap(Declarations[I]));
+  removeFromUsedLists(*unwrap(Module),
+                      [&](Constant *C) { return Values.contains(C->stripPointerCasts()); });
 }

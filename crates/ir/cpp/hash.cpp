@@ -1,9 +1,10 @@
-// Hashes that tell whether a pass changed a function. Constants, types, attribute lists and globals
+// Hashes that tell whether a pass changed a value. Constants, types, attribute lists and globals
 // are unique within a context, so their addresses stand for them; local values are numbered.
 #include "martlet_ir.h"
 #include "llvm/ADT/DenseMap.h"
 #include "llvm/ADT/Hashing.h"
 #include "llvm/IR/Function.h"
+#include "llvm/IR/GlobalVariable.h"
 #include "llvm/IR/InstrTypes.h"
 #include "llvm/IR/Instructions.h"
 #include "llvm/IR/Module.h"
@@ -54,36 +55,59 @@ class BodyHash {
         add(Lane);
   }
 
+  void number(const Value *V) {
+    unsigned Next = Numbers.size();
+    Numbers[V] = Next;
+  }
+
+  void number(const BasicBlock &Block) {
+    number(&Block);
+    for (const Instruction &I : Block)
+      number(&I);
+  }
+
 public:
-  uint64_t of(const Function &F) {
-    unsigned Next = 0;
-    for (const Argument &A : F.args())
-      Numbers[&A] = Next++;
-    for (const BasicBlock &Block : F) {
-      Numbers[&Block] = Next++;
-      for (const Instruction &I : Block)
-        Numbers[&I] = Next++;
-    }
-    for (const BasicBlock &Block : F)
-      for (const Instruction &I : Block)
+  uint64_t of(const Value *V) {
+    if (const auto *F = dyn_cast<Function>(V)) {
+      for (const Argument &A : F->args())
+        number(&A);
+      for (const BasicBlock &Block : *F)
+        number(Block);
+      for (const BasicBlock &Block : *F)
+        for (const Instruction &I : Block)
+          instruction(I);
+      add(F->isDeclaration(), Numbers.size());
+    } else if (const auto *Block = dyn_cast<BasicBlock>(V)) {
+      number(*Block);
+      for (const Instruction &I : *Block)
         instruction(I);
-    add(F.isDeclaration(), Next);
+    } else if (const auto *I = dyn_cast<Instruction>(V)) {
+      instruction(*I);
+    } else if (const auto *Variable = dyn_cast<GlobalVariable>(V)) {
+      if (Variable->hasInitializer())
+        operand(Variable->getInitializer());
+    }
     return State;
   }
 };
 
 } // namespace
 
-extern "C" uint64_t martlet_ir_hash_body(LLVMValueRef Function) {
-  return BodyHash().of(*unwrap<llvm::Function>(Function));
+extern "C" uint64_t martlet_ir_hash_body(LLVMValueRef Value) { return BodyHash().of(unwrap(Value)); }
+
+extern "C" uint64_t martlet_ir_hash_interface(LLVMValueRef Ref) {
+  const Value *V = unwrap(Ref);
+  if (const auto *F = dyn_cast<Function>(V))
+    return hash_combine(F->getFunctionType(), F->getAttributes().getRawPointer(),
+                        unsigned(F->getCallingConv()), unsigned(F->getLinkage()));
+  if (const auto *Variable = dyn_cast<GlobalVariable>(V))
+    return hash_combine(Variable->getValueType(),
+                        DenseMapInfo<AttributeSet>::getHashValue(Variable->getAttributes()),
+                        Variable->isConstant(), unsigned(Variable->getThreadLocalMode()),
+                        unsigned(Variable->getLinkage()), Variable->hasInitializer());
+  return hash_value(V->getType());
 }
 
 extern "C" uint64_t martlet_ir_count_instructions(LLVMModuleRef Module) {
   return unwrap(Module)->getInstructionCount();
-}
-
-extern "C" uint64_t martlet_ir_hash_interface(LLVMValueRef Ref) {
-  const Function &F = *unwrap<Function>(Ref);
-  return hash_combine(F.getFunctionType(), F.getAttributes().getRawPointer(),
-                      unsigned(F.getCallingConv()), unsigned(F.getLinkage()));
 }

@@ -62,7 +62,7 @@ impl BitcodeLibrary {
     /// [`Error::OtherSignature`] if a function of the library's name has another type;
     /// [`Error::Library`] if the original cannot be brought in.
     pub fn heal(&self, module: &mut Module) -> Result<Vec<Difference>, Error> {
-        module.collect_if_dropped();
+        module.collect_if_due();
         let differences = self.audit(module)?;
         let _operation = Operation::enter("heal", self.name());
         let (raw, home, context) = module.parts_and_context();

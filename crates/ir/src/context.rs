@@ -3,10 +3,10 @@
 use crate::counters::{CONTEXTS, Counted};
 use crate::error::Error;
 use crate::library::BitcodeLibrary;
-use crate::raw::{RawContext, Resident};
+use crate::raw::{RawContext, Resident, versions};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 
 /// An LLVM context of one module, with the libraries that were opened in it.
 ///
@@ -33,7 +33,16 @@ pub(crate) struct OpenLibrary {
 
 impl Context {
     /// A new context.
+    ///
+    /// # Panics
+    /// If the LLVM that was loaded is not the one this program was built for: see [`check_version`].
     pub fn new() -> Self {
+        static CHECKED: Once = Once::new();
+        CHECKED.call_once(|| {
+            if let Err(error) = check_version() {
+                panic!("{error}");
+            }
+        });
         Context {
             libraries: RefCell::default(),
             raw: RawContext::new(),
@@ -74,6 +83,26 @@ impl Context {
 
     pub(crate) fn raw(&self) -> &RawContext {
         &self.raw
+    }
+}
+
+/// Compares the full version of the LLVM headers that this crate was built with to that of the library
+/// that was loaded (`llvm-c/Core.h`, `LLVMGetVersion`): C++ objects of one must not meet code of the
+/// other.
+///
+/// ```
+/// assert_eq!(martlet_ir::check_version(), Ok(()));
+/// ```
+///
+/// # Errors
+/// [`Error::Version`].
+pub fn check_version() -> Result<(), Error> {
+    let [headers, library] =
+        versions().map(|[major, minor, patch]| format!("{major}.{minor}.{patch}"));
+    if headers == library {
+        Ok(())
+    } else {
+        Err(Error::Version { headers, library })
     }
 }
 

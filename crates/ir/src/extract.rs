@@ -5,7 +5,8 @@ use crate::error::Error;
 use crate::module::Module;
 use crate::operation::Operation;
 use crate::owned::OwnedFunction;
-use crate::raw::{ExtractRequest, RawModule};
+use crate::pin::Body;
+use crate::raw::{ExtractRequest, RawModule, Value};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A function whose body comes along into a unit, to be inlined there.
@@ -54,21 +55,27 @@ impl Module {
         bring: &[Bring<'_>],
         context: Context,
     ) -> Result<Unit, Error> {
-        self.collect_if_dropped();
+        self.collect_if_due();
         let _operation = Operation::enter("extract", "");
-        let root = self.owned_value(function)?;
-        let mut request = ExtractRequest {
-            name: root.name(),
-            function: root,
-            brought: Vec::new(),
-        };
-        for bring in bring
+        let name = self.owned_value(function)?.name();
+        let brought: Vec<&Bring<'_>> = bring
             .iter()
             .filter(|bring| bring.function.id() != function.id())
-        {
-            request
-                .brought
-                .push((self.owned_value(bring.function)?, bring.tag));
+            .collect();
+        // Pinned functions are read back for as long as this takes.
+        let root_body = self.pinned_body(function)?;
+        let bodies: Vec<Option<Body>> = brought
+            .iter()
+            .map(|bring| self.pinned_body(bring.function))
+            .collect::<Result<_, _>>()?;
+        let mut request = ExtractRequest {
+            name,
+            function: self.value_or(function, root_body.as_ref())?,
+            brought: Vec::new(),
+        };
+        for (bring, body) in brought.iter().zip(&bodies) {
+            let value = self.value_or(bring.function, body.as_ref())?;
+            request.brought.push((value, bring.tag));
         }
         let defined = request
             .brought
@@ -86,6 +93,16 @@ impl Module {
                 message,
             })?;
         Self::unit(&clone, &request, context)
+    }
+
+    /// A function where it has its body: here, or where it was read to.
+    fn value_or<'v>(
+        &'v self,
+        function: &OwnedFunction,
+        body: Option<&'v Body>,
+    ) -> Result<Value<'v>, Error> {
+        let value = self.owned_value(function)?;
+        Ok(body.map_or(value, Body::function))
     }
 
     /// From one context to another by bitcode.

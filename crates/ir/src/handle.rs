@@ -6,6 +6,7 @@
 use crate::counters::{Counted, HANDLES};
 use crate::kind::Kind;
 use crate::module::Module;
+use crate::passes::{Fate, PassReport};
 use crate::raw::{Mark, Value};
 use crate::stale::{Event, Stale, What};
 use core::marker::PhantomData;
@@ -64,6 +65,11 @@ macro_rules! handle {
             /// Whether the value is still there. A dead handle stays dead.
             pub fn is_alive(&self) -> bool {
                 self.0.mark.is_alive()
+            }
+
+            /// What a pipeline did to the value; `None` if the handle was not there when it ran.
+            pub fn fate<'r>(&self, report: &'r PassReport) -> Option<&'r Fate> {
+                report.fate_of(&self.0.mark)
             }
 
             /// What happened to the value last, if anything did.

@@ -73,7 +73,7 @@ impl BitcodeLibrary {
     /// [`Error::Library`] if a declared type differs, or a body uses a static variable that can be
     /// written (it would exist twice).
     pub fn import(&self, module: &mut Module) -> Result<Imported, Error> {
-        module.collect_if_dropped();
+        module.collect_if_due();
         let _operation = Operation::enter("import", &self.0.name);
         let (raw, _, context) = module.parts_and_context();
         let functions = context
@@ -117,12 +117,8 @@ impl BitcodeLibrary {
 
 impl Inner {
     fn resident(&self, context: &RawContext) -> Result<Resident, Error> {
-        Resident::open(&self.name, Arc::clone(&self.bytes), context).map_err(|message| {
-            Error::Bitcode {
-                name: self.name.clone(),
-                message,
-            }
-        })
+        Resident::open(&self.name, Arc::clone(&self.bytes), context)
+            .map_err(|message| Error::bitcode(&self.name, message))
     }
 }
 

@@ -5,7 +5,7 @@ use crate::counters::{Counted, MODULES};
 use crate::edit::Edit;
 use crate::error::Error;
 use crate::home::Home;
-use crate::operation::{self, Operation};
+use crate::operation::Operation;
 use crate::owned::OwnedFunction;
 use crate::raw::{RawModule, Value};
 use core::fmt;
@@ -64,6 +64,10 @@ pub struct MemoryReport {
     pub owned: usize,
     /// Functions that nobody owns any more and that were refused erasure.
     pub dying: usize,
+    /// Functions whose definitions were taken out of the module ([`Module::pin`]).
+    pub pinned: usize,
+    /// The size of their bitcode, in bytes.
+    pub pinned_bytes: usize,
     /// Functions erased since the module was made.
     pub erased: u64,
     /// Libraries open in the context.
@@ -85,12 +89,9 @@ impl Module {
     /// Reads bitcode into a context.
     ///
     /// # Errors
-    /// [`Error::Bitcode`] with LLVM's words.
+    /// [`Error::Bitcode`] or [`Error::NewerBitcode`], with LLVM's words.
     pub fn from_bitcode(name: &str, bytes: &[u8], context: Context) -> Result<Self, Error> {
-        let raw = RawModule::parse(name, bytes, context.raw()).ok_or_else(|| Error::Bitcode {
-            name: name.to_owned(),
-            message: context.raw().take_errors().unwrap_or_default(),
-        })?;
+        let raw = parse(name, bytes, &context)?;
         Ok(Self::from_raw(raw, context))
     }
 
@@ -125,7 +126,7 @@ impl Module {
     /// Lends inkwell's view of the module, to build or change IR with.
     ///
     /// Nothing lent can leave the closure except through handles. Functions that were dropped since
-    /// are collected first.
+    /// are collected first. What asserting handles lose meanwhile is returned by [`Module::check`].
     ///
     /// ```
     /// use martlet_ir::Module;
@@ -154,9 +155,14 @@ impl Module {
         detail: &str,
         work: impl for<'ctx> FnOnce(Edit<'ctx>) -> R,
     ) -> R {
-        self.collect_if_dropped();
-        let _operation = Operation::enter(operation, detail);
-        self.lend(work)
+        self.collect_if_due();
+        let result = {
+            let _operation = Operation::enter(operation, detail);
+            self.lend(work)
+        };
+        self.home.stir();
+        self.home.settle(&self.raw);
+        result
     }
 
     /// Lends the same for looking. Whoever deletes through this view kills handles as anywhere else.
@@ -214,11 +220,11 @@ impl Module {
             .filter(|function| function.is_declaration())
             .count();
         let owned = self.home.owned.borrow();
-        let dying = owned
-            .entries
-            .values()
-            .filter(|entry| entry.is_dying)
-            .count();
+        let dying = owned.dying.len();
+        let pinned = owned.entries.values().filter_map(|e| e.pinned.as_ref());
+        let (n_pinned, pinned_bytes) = pinned.fold((0, 0), |(count, bytes), pinned| {
+            (count + 1, bytes + pinned.bitcode.len())
+        });
         MemoryReport {
             definitions: functions.len() - declarations,
             declarations,
@@ -227,6 +233,8 @@ impl Module {
             nodes: self.home.count_nodes() + owned.entries.len(),
             owned: owned.entries.len() - dying,
             dying,
+            pinned: n_pinned,
+            pinned_bytes,
             erased: self.home.erased.get(),
             libraries: self.context.open_libraries(),
         }
@@ -253,8 +261,9 @@ impl Module {
         (&mut self.raw, &self.home, &self.context)
     }
 
-    /// What went wrong on this thread without being returned: errors that LLVM reported while the
-    /// module was lent (to code generation, say), and asserting handles that lost their values.
+    /// What went wrong without being returned: errors that LLVM reported while the module was lent
+    /// (to code generation, say), and asserting handles that lost their values then. Operations that
+    /// can fail call this themselves.
     ///
     /// # Errors
     /// [`Error::Diagnostic`] and [`Error::Asserted`]; each is reported once.
@@ -262,7 +271,7 @@ impl Module {
         if let Some(message) = self.context.raw().take_errors() {
             return Err(Error::Diagnostic(message));
         }
-        match operation::take_falls() {
+        match self.home.mailbox.take_fallen() {
             falls if falls.is_empty() => Ok(()),
             falls => Err(Error::Asserted(falls)),
         }
@@ -271,6 +280,14 @@ impl Module {
     pub(crate) fn owned_value(&self, function: &OwnedFunction) -> Result<Value<'_>, Error> {
         Ok(self.value(function.mark())?)
     }
+}
+
+/// Reads a module into a context.
+pub(crate) fn parse(name: &str, bytes: &[u8], context: &Context) -> Result<RawModule, Error> {
+    let mut raw = RawModule::parse(name, bytes, context.raw())
+        .ok_or_else(|| Error::bitcode(name, context.raw().take_errors().unwrap_or_default()))?;
+    raw.forget_dropped();
+    Ok(raw)
 }
 
 impl fmt::Display for Module {

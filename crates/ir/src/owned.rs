@@ -1,13 +1,14 @@
 //! Owned functions: counted tickets that may be dropped anywhere.
 
 use crate::counters::Counted;
+use crate::mailbox::Mailbox;
 use crate::module::Module;
 use crate::raw::Mark;
 use crate::stale::Stale;
 use core::fmt;
-use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicU64, Ordering};
 use inkwell::values::FunctionValue;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 /// The identity of one owned function: unique in the process and never used again, whatever becomes
 /// of its name and of LLVM's object.
@@ -97,34 +98,6 @@ impl Ticket {
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        self.mailbox.post(self.id);
-    }
-}
-
-/// Ids of functions that were dropped, for the module's owner to take.
-#[derive(Debug, Default)]
-pub(crate) struct Mailbox {
-    /// A hint that `ids` is not empty. Relaxed: a post that is missed is seen by a later operation.
-    is_full: AtomicBool,
-    ids: Mutex<Vec<FunctionId>>,
-}
-
-impl Mailbox {
-    fn post(&self, id: FunctionId) {
-        self.ids
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(id);
-        self.is_full.store(true, Ordering::Relaxed);
-    }
-
-    pub(crate) fn is_full(&self) -> bool {
-        self.is_full.load(Ordering::Relaxed)
-    }
-
-    pub(crate) fn take(&self) -> Vec<FunctionId> {
-        // Before the ids: a post in between sets the flag again.
-        self.is_full.store(false, Ordering::Relaxed);
-        core::mem::take(&mut *self.ids.lock().unwrap_or_else(PoisonError::into_inner))
+        self.mailbox.post_dropped(self.id);
     }
 }

@@ -20,7 +20,8 @@ pub enum What {
 pub struct Event {
     /// What happened.
     pub what: What,
-    /// The label of the value that took over, where one did and it has a name.
+    /// The label of the value that took over, where one did and it has a name. Of a value that was
+    /// deleted: of what had taken over before.
     pub by: Option<String>,
     /// What was being done to the module, as ``run_passes `globaldce` ``.
     pub operation: String,
@@ -36,7 +37,10 @@ impl fmt::Display for Event {
             What::ReplacedByOtherType => f.write_str("replaced by a value of another type")?,
         }
         if let Some(by) = self.by.as_deref().filter(|by| !by.is_empty()) {
-            write!(f, " by `{by}`")?;
+            match self.what {
+                What::Deleted => write!(f, ", after it was replaced by `{by}`,")?,
+                _ => write!(f, " by `{by}`")?,
+            }
         }
         write!(f, " during {}", self.operation)?;
         match &self.pass {

@@ -1,8 +1,10 @@
 //! A value that is alive as long as its module is borrowed.
 
 use super::bindings::{
-    self, martlet_ir_canonical_text, martlet_ir_hash_body, martlet_ir_hash_interface,
-    martlet_ir_is_dropped, martlet_ir_module_of, martlet_ir_set_held, martlet_ir_users,
+    MARTLET_IR_USER_ALIAS, MARTLET_IR_USER_BLOCK_ADDRESS, MARTLET_IR_USER_COMDAT,
+    MARTLET_IR_USER_FUNCTION, MARTLET_IR_USER_USED_LIST, MARTLET_IR_USER_VARIABLE,
+    martlet_ir_canonical_text, martlet_ir_is_dropped, martlet_ir_module_of, martlet_ir_set_held,
+    martlet_ir_users,
 };
 use super::module::RawModule;
 use super::node::Mark;
@@ -34,6 +36,7 @@ pub(crate) enum User<'m> {
     UsedList,
     Alias(Value<'m>),
     BlockAddress,
+    Comdat(Value<'m>),
     Other,
 }
 
@@ -116,16 +119,6 @@ impl<'m> Value<'m> {
         unsafe { martlet_ir_is_dropped(self.raw) != 0 }
     }
 
-    pub(crate) fn hash_body(self) -> u64 {
-        // SAFETY: only asked of functions, which are alive.
-        unsafe { martlet_ir_hash_body(self.raw) }
-    }
-
-    pub(crate) fn hash_interface(self) -> u64 {
-        // SAFETY: only asked of functions, which are alive.
-        unsafe { martlet_ir_hash_interface(self.raw) }
-    }
-
     /// A function's text, independent of the module around it.
     pub(crate) fn canonical_text(self) -> String {
         // SAFETY: only asked of functions, which are alive; the message is ours.
@@ -137,7 +130,7 @@ impl<'m> Value<'m> {
         let mut users = Vec::new();
         let data = (&raw mut users).cast::<c_void>();
         // SAFETY: only asked of functions, which are alive; `data` outlives the call.
-        unsafe { martlet_ir_users(self.raw, push_user, data) };
+        unsafe { martlet_ir_users(self.raw, Some(push_user), data) };
         users
     }
 
@@ -188,11 +181,12 @@ unsafe extern "C" fn push_user(data: *mut c_void, kind: u32, user: LLVMValueRef)
     // SAFETY: LLVM has just found it in the use list of a live function of the same module.
     let value = unsafe { Value::assume_alive(user) };
     users.push(match kind {
-        bindings::USER_FUNCTION => User::Function(value),
-        bindings::USER_VARIABLE => User::Variable(value),
-        bindings::USER_USED_LIST => User::UsedList,
-        bindings::USER_ALIAS => User::Alias(value),
-        bindings::USER_BLOCK_ADDRESS => User::BlockAddress,
+        MARTLET_IR_USER_FUNCTION => User::Function(value),
+        MARTLET_IR_USER_VARIABLE => User::Variable(value),
+        MARTLET_IR_USER_USED_LIST => User::UsedList,
+        MARTLET_IR_USER_ALIAS => User::Alias(value),
+        MARTLET_IR_USER_BLOCK_ADDRESS => User::BlockAddress,
+        MARTLET_IR_USER_COMDAT => User::Comdat(value),
         _ => User::Other,
     });
 }
