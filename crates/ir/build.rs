@@ -3,8 +3,8 @@
 use std::env;
 use std::process::Command;
 
-const SOURCES: [&str; 8] = [
-    "carry", "context", "erase", "extract", "handles", "hash", "library", "passes",
+const SOURCES: [&str; 9] = [
+    "carry", "context", "erase", "extract", "handles", "hash", "library", "passes", "statics",
 ];
 
 fn main() {

@@ -1,5 +1,6 @@
 // Who uses a function, and the erasing of functions that only use each other.
-#include "martlet_ir.h"
+#include "statics.h"
+#include "watcher.h"
 #include "llvm/ADT/SmallPtrSet.h"
 #include "llvm/ADT/SmallVector.h"
 #include "llvm/IR/Constants.h"
@@ -12,6 +13,7 @@
 #include "llvm/Transforms/Utils/ModuleUtils.h"
 
 using namespace llvm;
+using namespace martlet;
 
 namespace {
 
@@ -97,17 +99,20 @@ extern "C" void martlet_ir_users(LLVMValueRef Ref, martlet_ir_user Visit, void *
   }
 }
 
-extern "C" void martlet_ir_erase(const LLVMValueRef *Functions, size_t Count) {
-  for (size_t I = 0; I != Count; ++I)
+extern "C" size_t martlet_ir_erase(const LLVMValueRef *Functions, size_t Count) {
+  Statics Left;
+  for (size_t I = 0; I != Count; ++I) {
+    Left.add(*unwrap<Function>(Functions[I]));
     unwrap<Function>(Functions[I])->dropAllReferences();
+  }
   for (size_t I = 0; I != Count; ++I) {
     Function *F = unwrap<Function>(Functions[I]);
     F->removeDeadConstantUsers();
+    Left.forget(F);
     F->eraseFromParent();
   }
+  return Left.erase();
 }
-
-static constexpr const char *Dropped = "martlet-dropped";
 
 extern "C" void martlet_ir_set_held(LLVMValueRef Ref, int Held) {
   Function *F = unwrap<Function>(Ref);
@@ -118,10 +123,10 @@ extern "C" void martlet_ir_set_held(LLVMValueRef Ref, int Held) {
       F->setDSOLocal(false);
     }
     F->setLinkage(GlobalValue::ExternalLinkage);
-    F->removeFnAttr(Dropped);
+    F->removeFnAttr(DroppedAttribute);
     return;
   }
-  F->addFnAttr(Dropped);
+  F->addFnAttr(DroppedAttribute);
   if (F->isDeclaration() || follower(F))
     return;
   F->setComdat(nullptr);
@@ -130,26 +135,35 @@ extern "C" void martlet_ir_set_held(LLVMValueRef Ref, int Held) {
 
 extern "C" void martlet_ir_forget_dropped(LLVMModuleRef Module) {
   for (Function &F : *unwrap(Module))
-    F.removeFnAttr(Dropped);
+    F.removeFnAttr(DroppedAttribute);
 }
 
 extern "C" int martlet_ir_is_dropped(LLVMValueRef Ref) {
-  return unwrap<Function>(Ref)->hasFnAttribute(Dropped);
+  return unwrap<Function>(Ref)->hasFnAttribute(DroppedAttribute);
 }
 
-extern "C" void martlet_ir_guard(LLVMModuleRef Module, const LLVMValueRef *Declarations,
-                                 size_t Count) {
+extern "C" void martlet_ir_guard(LLVMModuleRef Module, const LLVMValueRef *Globals,
+                                 unsigned char *Added, size_t Count) {
   SmallVector<GlobalValue *, 16> Values;
-  for (size_t I = 0; I != Count; ++I)
-    Values.push_back(unwrap<GlobalValue>(Declarations[I]));
-  appendToCompilerUsed(*unwrap(Module), Values);
+  collectUsedGlobalVariables(*unwrap(Module), Values, false);
+  collectUsedGlobalVariables(*unwrap(Module), Values, true);
+  SmallPtrSet<GlobalValue *, 16> Listed(Values.begin(), Values.end());
+  Values.clear();
+  for (size_t I = 0; I != Count; ++I) {
+    auto *Global = unwrap<GlobalValue>(Globals[I]);
+    Added[I] = Listed.insert(Global).second;
+    if (Added[I])
+      Values.push_back(Global);
+  }
+  if (!Values.empty())
+    appendToCompilerUsed(*unwrap(Module), Values);
 }
 
-extern "C" void martlet_ir_unguard(LLVMModuleRef Module, const LLVMValueRef *Declarations,
+extern "C" void martlet_ir_unguard(LLVMModuleRef Module, const LLVMValueRef *Globals,
                                    size_t Count) {
   SmallPtrSet<const Value *, 16> Values;
   for (size_t I = 0; I != Count; ++I)
-    Values.insert(unwrap(Declarations[I]));
+    Values.insert(unwrap(Globals[I]));
   removeFromUsedLists(*unwrap(Module),
                       [&](Constant *C) { return Values.contains(C->stripPointerCasts()); });
 }

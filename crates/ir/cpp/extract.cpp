@@ -1,11 +1,8 @@
 // One function into a module of its own, so that it can be compiled with all it calls as mere
 // declarations (what an optimiser sees the body of, it folds), and bodies taken out and put back.
 #include "carry.h"
-#include "llvm/ADT/SetVector.h"
-#include "llvm/ADT/SmallPtrSet.h"
+#include "statics.h"
 #include "llvm/IR/Function.h"
-#include "llvm/IR/GlobalVariable.h"
-#include "llvm/IR/Instruction.h"
 #include "llvm/Support/CBindingWrapping.h"
 
 using namespace llvm;
@@ -50,51 +47,22 @@ extern "C" LLVMModuleRef martlet_ir_extract(LLVMValueRef Ref, const LLVMValueRef
   return wrap(Unit.release());
 }
 
-// The statics that a value names.
-static void addStatics(const User &By, SmallSetVector<GlobalValue *, 16> &Found) {
-  SmallVector<const User *, 16> Work{&By};
-  SmallPtrSet<const User *, 16> Seen;
-  while (!Work.empty())
-    for (const Value *Operand : Work.pop_back_val()->operands()) {
-      auto *Global = dyn_cast<GlobalValue>(Operand);
-      if (Global && Global->hasLocalLinkage())
-        Found.insert(const_cast<GlobalValue *>(Global));
-      else if (!Global && isa<Constant>(Operand) && Seen.insert(cast<User>(Operand)).second)
-        Work.push_back(cast<User>(Operand));
-    }
-}
-
-static void addStatics(const Function &F, SmallSetVector<GlobalValue *, 16> &Found) {
-  addStatics(static_cast<const User &>(F), Found);
-  for (const BasicBlock &Block : F)
-    for (const Instruction &I : Block)
-      addStatics(I, Found);
-}
-
-// Statics that use each other in a ring stay, for globaldce to find.
 extern "C" void martlet_ir_take_body(LLVMValueRef Ref) {
   Function *F = unwrap<Function>(Ref);
-  SmallSetVector<GlobalValue *, 16> Statics;
-  addStatics(*F, Statics);
+  Statics Left;
+  Left.add(*F);
   F->deleteBody();
   F->setComdat(nullptr);
-  while (!Statics.empty()) {
-    GlobalValue *Static = Statics.pop_back_val();
-    Static->removeDeadConstantUsers();
-    if (!Static->use_empty())
-      continue;
-    if (auto *Local = dyn_cast<Function>(Static))
-      addStatics(*Local, Statics);
-    else
-      addStatics(static_cast<const User &>(*Static), Statics);
-    Statics.remove(Static);
-    Static->eraseFromParent();
-  }
+  Left.erase();
 }
 
-extern "C" char *martlet_ir_give_body(LLVMValueRef To, LLVMValueRef Source) {
+extern "C" char *martlet_ir_give_body(LLVMValueRef To, LLVMValueRef Source,
+                                      const LLVMValueRef *Theirs, const LLVMValueRef *Ours,
+                                      size_t Count) {
   Function *F = unwrap<Function>(To);
   Carrier Carry(*F->getParent(), Carrying::Body, "");
+  for (size_t I = 0; I != Count; ++I)
+    Carry.put(unwrap(Theirs[I]), unwrap(Ours[I]));
   if (!Carry.body(unwrap<Function>(Source), F, GlobalValue::ExternalLinkage) ||
       !Carry.pending([](StringRef) {})) {
     Carry.undo();

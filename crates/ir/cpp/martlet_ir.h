@@ -105,12 +105,15 @@ void martlet_ir_set_held(LLVMValueRef function, int held);
 int martlet_ir_is_dropped(LLVMValueRef function);
 /* Takes that mark off all functions of a module, whose droppers are elsewhere. */
 void martlet_ir_forget_dropped(LLVMModuleRef module);
-/* Erases functions that use each other and that nothing else uses. */
-void martlet_ir_erase(const LLVMValueRef *functions, size_t count);
-/* Lists declarations in llvm.compiler.used, since passes delete those that nothing uses. */
-void martlet_ir_guard(LLVMModuleRef module, const LLVMValueRef *declarations, size_t count);
-/* Takes them off the list. */
-void martlet_ir_unguard(LLVMModuleRef module, const LLVMValueRef *declarations, size_t count);
+/* Erases functions that use each other and that nothing else uses, and with them the statics that only
+ * they used, whose number is returned. */
+size_t martlet_ir_erase(const LLVMValueRef *functions, size_t count);
+/* Lists globals in llvm.compiler.used, so that no pass deletes them although nothing else uses them.
+ * `added[i]` says whether `globals[i]` was not on a list before. */
+void martlet_ir_guard(LLVMModuleRef module, const LLVMValueRef *globals, unsigned char *added,
+                      size_t count);
+/* Takes globals off the lists. */
+void martlet_ir_unguard(LLVMModuleRef module, const LLVMValueRef *globals, size_t count);
 
 /* ---- extract.cpp ---- */
 
@@ -123,8 +126,10 @@ LLVMModuleRef martlet_ir_extract(LLVMValueRef function, const LLVMValueRef *brou
 /* Deletes a function's body, and with it the static functions and constants that only it used. */
 void martlet_ir_take_body(LLVMValueRef function);
 /* Gives a declaration the body of a function of another module of the same context, and what only
- * that module can give it: static functions and constants. NULL or an error. */
-char *martlet_ir_give_body(LLVMValueRef declaration, LLVMValueRef source);
+ * that module can give it: static functions and constants. `theirs[i]` of that module stands for
+ * `ours[i]`; the rest goes by name. NULL or an error. */
+char *martlet_ir_give_body(LLVMValueRef declaration, LLVMValueRef source,
+                           const LLVMValueRef *theirs, const LLVMValueRef *ours, size_t count);
 
 /* The text of one function alone, with everything numbered from that function only. */
 char *martlet_ir_canonical_text(LLVMValueRef function);

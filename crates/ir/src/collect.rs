@@ -4,7 +4,7 @@
 //! is blocked if something else uses it; whatever a blocked function uses is blocked with it; the
 //! rest, cycles and all, are erased together. A function that uses itself is its own cycle of one.
 
-use crate::home::Dying;
+use crate::home::{Dying, Home};
 use crate::module::Module;
 use crate::operation::Operation;
 use crate::owned::FunctionId;
@@ -45,6 +45,9 @@ pub struct CollectReport {
     pub vanished: Vec<FunctionId>,
     /// Still there, and why.
     pub refused: Vec<(FunctionId, Refusal)>,
+    /// How many static functions, variables and constants went with the erased, because only they used
+    /// them.
+    pub statics: usize,
     /// Asserting handles that have lost their values, in this collection or in an operation before it
     /// that could not return them.
     pub asserted: Vec<Fall>,
@@ -112,7 +115,7 @@ impl Module {
         }
         let mut doomed = Vec::new();
         let mut forgotten = Vec::new();
-        for (dying, fate) in dying.iter().zip(judge(&dying, raw)) {
+        for (dying, fate) in dying.iter().zip(judge(&dying, home, raw)) {
             let ids = match fate {
                 Fate::Keep(refusal) => {
                     if !dying.is_orphan {
@@ -131,7 +134,7 @@ impl Module {
                 ids.push(dying.id);
             }
         }
-        raw.erase(&doomed);
+        report.statics = raw.erase(&doomed);
         home.erased.set(home.erased.get() + doomed.len() as u64);
         let mut owned = home.owned.borrow_mut();
         forgotten.into_iter().for_each(|id| owned.forget(id));
@@ -145,7 +148,7 @@ enum Fate {
     Keep(Refusal),
 }
 
-fn judge(dying: &[Dying], raw: &RawModule) -> Vec<Fate> {
+fn judge(dying: &[Dying], home: &Home, raw: &RawModule) -> Vec<Fate> {
     let values: Vec<_> = dying
         .iter()
         .map(|dying| Value::of_mark(&dying.mark, raw))
@@ -163,6 +166,22 @@ fn judge(dying: &[Dying], raw: &RawModule) -> Vec<Fate> {
             match user {
                 User::Function(by) if index.contains_key(&by) => uses[index[&by]].push(i),
                 other => refusals[i] = Some(refusal(other)),
+            }
+        }
+    }
+    // Pinned functions use what their bitcode names.
+    for (id, entry) in &home.owned.borrow().entries {
+        let by = Value::of_mark(entry.node.mark(), raw);
+        let used = entry
+            .uses()
+            .filter_map(|node| index.get(&Value::of_mark(node.mark(), raw)?));
+        for &used in used {
+            match dying.binary_search_by_key(id, |dying| dying.id) {
+                Ok(by) => uses[by].push(used),
+                Err(_) => {
+                    let name = by.map(Value::name).unwrap_or_default();
+                    refusals[used] = Some(Refusal::LiveUser(name));
+                }
             }
         }
     }

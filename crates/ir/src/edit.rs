@@ -48,10 +48,14 @@ impl<'ctx> Edit<'ctx> {
     /// already keeps its id.
     ///
     /// # Panics
-    /// If the function is of another module.
+    /// If the function is of another module, or was dropped before passes ran
+    /// ([`Module::own`](crate::Module::own) returns that as an error).
     #[track_caller]
     pub fn own(self, function: FunctionValue<'ctx>) -> OwnedFunction {
-        self.home.own(Value::of_ink(&function), self.raw)
+        match self.home.own(Value::of_ink(&function), self.raw) {
+            Ok(owned) => owned,
+            Err(error) => panic!("{error}"),
+        }
     }
 
     /// A weak handle.

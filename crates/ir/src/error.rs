@@ -66,6 +66,11 @@ pub enum Error {
     /// No function of that name is in the module.
     #[error("there is no function `{0}`")]
     NoFunction(String),
+    /// The function was dropped by all its owners, and passes that ran since may have fitted it to the
+    /// callers that were left: its parameters, its calling convention and its result mean less than
+    /// they did. Make it anew.
+    #[error("`{0}` was dropped, and passes may have fitted it to the callers that were left")]
+    Narrowed(String),
     /// A definition was needed, but there is only a declaration.
     #[error("`{0}` is declared, not defined")]
     NotDefined(String),

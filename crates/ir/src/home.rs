@@ -1,6 +1,7 @@
 //! A module's registry: its nodes, and the functions that are owned.
 
 use crate::counters::OWNED;
+use crate::error::Error;
 use crate::mailbox::Mailbox;
 use crate::owned::{FunctionId, OwnedFunction, Ticket};
 use crate::raw::{Inlining, Mark, Mode, Node, RawModule, Value};
@@ -57,14 +58,18 @@ pub(crate) struct Entry {
     pub(crate) pinned: Option<Pinned>,
     /// A pass made it of a dropped function; nobody has ever known its id.
     pub(crate) is_orphan: bool,
+    /// Passes have run since it was dropped: they may have fitted it to the callers that were left.
+    pub(crate) is_narrowed: bool,
 }
 
 /// A definition that waits outside of its module.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Pinned {
     /// Its name in the bitcode.
     pub(crate) name: String,
-    pub(crate) bitcode: Arc<[u8]>,
+    pub(crate) bitcode: Vec<u8>,
+    /// What it names outside of itself, by its name there.
+    pub(crate) uses: Vec<(String, Node)>,
 }
 
 /// A function that nobody owns.
@@ -96,7 +101,8 @@ impl Home {
         mark
     }
 
-    fn node(
+    /// A node of the module's own.
+    pub(crate) fn node(
         &self,
         value: Value<'_>,
         module: &RawModule,
@@ -124,9 +130,14 @@ impl Home {
         held.map(|node| Arc::clone(node.mark())).collect()
     }
 
-    /// Owns a function. One that is owned already, or dying, keeps its id.
+    /// Owns a function. One that is owned already, or dying, keeps its id. One that passes may have
+    /// narrowed is refused.
     #[track_caller]
-    pub(crate) fn own(&self, function: Value<'_>, module: &RawModule) -> OwnedFunction {
+    pub(crate) fn own(
+        &self,
+        function: Value<'_>,
+        module: &RawModule,
+    ) -> Result<OwnedFunction, Error> {
         assert!(
             function.is_in(module),
             "the function `{}` is of another module",
@@ -141,22 +152,27 @@ impl Home {
             && Value::of_mark(entry.node.mark(), module) == Some(function)
         {
             if let Some(ticket) = entry.ticket.upgrade() {
-                return OwnedFunction::from_ticket(ticket);
+                return Ok(OwnedFunction::from_ticket(ticket));
+            }
+            if entry.is_narrowed {
+                return Err(Error::Narrowed(function.name()));
             }
             let ticket = self.ticket(id, entry.node.mark());
             entry.ticket = Arc::downgrade(&ticket);
-            entry.is_orphan = false;
             entry.node.set_follow(true);
             owned.dying.remove(&id);
             function.set_held(true);
-            return OwnedFunction::from_ticket(ticket);
+            return Ok(OwnedFunction::from_ticket(ticket));
+        }
+        if function.is_dropped() {
+            return Err(Error::Narrowed(function.name()));
         }
         let id = FunctionId::next();
         let node = self.node(function, module, Mode::Owned, Location::caller());
         let ticket = self.ticket(id, node.mark());
         function.set_held(true);
         owned.insert(id, Entry::new(node, Arc::downgrade(&ticket), address));
-        OwnedFunction::from_ticket(ticket)
+        Ok(OwnedFunction::from_ticket(ticket))
     }
 
     /// Brings the books up to date after owned functions were replaced by others: these are held
@@ -181,22 +197,24 @@ impl Home {
             };
             let address = function.address();
             let is_dying = owned.dying.contains(&id);
+            let has_moved = core::mem::replace(&mut entry.address, address) != address;
+            if has_moved {
+                function.set_held(!is_dying);
+                // That was of the function it had before.
+                entry.pinned = None;
+            }
             match by_value.get(&address) {
-                Some(_) if is_dying => {
-                    place.remove();
+                Some(first) if is_dying => {
+                    let pinned = place.remove().pinned;
+                    if let Some(first) = owned.entries.get_mut(first) {
+                        first.pinned = first.pinned.take().or(pinned);
+                    }
                     owned.dying.remove(&id);
                     owned.merged.push(id);
-                    continue;
                 }
                 Some(_) => owned.has_doubles = true,
                 None => {
                     by_value.insert(address, id);
-                }
-            }
-            if core::mem::replace(&mut entry.address, address) != address {
-                function.set_held(!is_dying);
-                if !function.is_declaration() {
-                    entry.pinned = None;
                 }
             }
         }
@@ -224,6 +242,7 @@ impl Home {
             let id = FunctionId::next();
             let mut entry = Entry::new(node, Weak::new(), function.address());
             entry.is_orphan = true;
+            entry.is_narrowed = true;
             owned.insert(id, entry);
             owned.dying.insert(id);
         }
@@ -242,6 +261,22 @@ impl Home {
     pub(crate) fn stir(&self) {
         self.is_stirred.set(true);
     }
+
+    /// Passes have run.
+    pub(crate) fn has_run_passes(&self, module: &RawModule) {
+        self.stir();
+        let mut owned = self.owned.borrow_mut();
+        let Owned { entries, dying, .. } = &mut *owned;
+        for id in dying.iter() {
+            if let Some(entry) = entries.get_mut(id) {
+                let function = Value::of_mark(entry.node.mark(), module);
+                entry.is_narrowed |= function.is_some_and(|function| !function.is_declaration());
+            }
+        }
+        if !dying.is_empty() {
+            self.may_have_orphans.set(true);
+        }
+    }
 }
 
 impl Entry {
@@ -252,7 +287,14 @@ impl Entry {
             address,
             pinned: None,
             is_orphan: false,
+            is_narrowed: false,
         }
+    }
+
+    /// What it uses while it is pinned.
+    pub(crate) fn uses(&self) -> impl Iterator<Item = &Node> {
+        let pinned = self.pinned.iter().filter(|_| self.node.mark().is_alive());
+        pinned.flat_map(|pinned| pinned.uses.iter().map(|(_, node)| node))
     }
 }
 
@@ -275,6 +317,19 @@ impl Owned {
         all.filter(|(id, _)| !self.dying.contains(id))
     }
 
+    /// What passes must not delete although nothing in the module uses it: declarations that are
+    /// held, and what pinned functions use.
+    pub(crate) fn guarded(&self, module: &RawModule) -> Vec<Arc<Mark>> {
+        let held = self.held().map(|(_, entry)| &entry.node);
+        let declared = held
+            .filter(|node| Value::of_mark(node.mark(), module).is_some_and(Value::is_declaration));
+        let used = self.entries.values().flat_map(Entry::uses);
+        declared
+            .chain(used)
+            .map(|node| Arc::clone(node.mark()))
+            .collect()
+    }
+
     /// Those that nobody owns, in order of id.
     pub(crate) fn dying(&self) -> Vec<Dying> {
         let entries = self.dying.iter().map(|id| (*id, &self.entries[id]));
@@ -284,6 +339,23 @@ impl Owned {
             is_orphan: entry.is_orphan,
         });
         dying.collect()
+    }
+
+    /// The entry that has the definition of a function, if that is pinned: its own, or that of
+    /// another that is held and has the same function.
+    pub(crate) fn pinned(&self, id: FunctionId) -> Option<FunctionId> {
+        let entry = self.entries.get(&id)?;
+        if !entry.node.mark().is_alive() {
+            return None;
+        }
+        if entry.pinned.is_some() {
+            return Some(id);
+        }
+        let mut same = self.held().filter(|_| self.has_doubles);
+        let (id, _) = same.find(|(_, other)| {
+            other.address == entry.address && other.pinned.is_some() && other.node.mark().is_alive()
+        })?;
+        Some(id)
     }
 
     /// The last share of a function is gone. Where another that is held has the same function, only
@@ -296,17 +368,19 @@ impl Owned {
             return;
         }
         let address = entry.address;
-        let other = self
-            .has_doubles
-            .then(|| {
-                self.held().find(|(other, entry)| {
-                    *other != id && entry.address == address && entry.node.mark().is_alive()
-                })
+        // A dead function's address may be another's by now.
+        let may_have_other = self.has_doubles && entry.node.mark().is_alive();
+        let other = may_have_other.then(|| {
+            self.held().find(|(other, entry)| {
+                *other != id && entry.address == address && entry.node.mark().is_alive()
             })
-            .flatten();
-        if let Some((other, _)) = other {
+        });
+        if let Some(Some((other, _))) = other {
             self.by_value.insert(address, other);
-            self.entries.remove(&id);
+            let pinned = self.entries.remove(&id).and_then(|entry| entry.pinned);
+            if let Some(other) = self.entries.get_mut(&other) {
+                other.pinned = other.pinned.take().or(pinned);
+            }
             self.merged.push(id);
             return;
         }

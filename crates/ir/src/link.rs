@@ -42,7 +42,7 @@ impl Module {
         let bitcode = other.to_bitcode();
         let (raw, home, context) = self.parts_and_context();
         // LLVM finds some conflicts only after it has moved things over: a copy is tried first.
-        let parse = || module::parse(&other.name(), &bitcode, context);
+        let parse = || module::parse_other(&other.name(), &bitcode, context);
         let mut trial = raw.copy();
         if !trial.link(parse()?) || trial.verify().is_err() {
             return Err(Error::Link {

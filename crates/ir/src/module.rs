@@ -64,7 +64,8 @@ pub struct MemoryReport {
     pub owned: usize,
     /// Functions that nobody owns any more and that were refused erasure.
     pub dying: usize,
-    /// Functions whose definitions were taken out of the module ([`Module::pin`]).
+    /// Functions whose definitions were taken out of the module ([`Module::pin`]), those included whose
+    /// declarations were deleted, as long as somebody holds them.
     pub pinned: usize,
     /// The size of their bitcode, in bytes.
     pub pinned_bytes: usize,
@@ -91,7 +92,7 @@ impl Module {
     /// # Errors
     /// [`Error::Bitcode`] or [`Error::NewerBitcode`], with LLVM's words.
     pub fn from_bitcode(name: &str, bytes: &[u8], context: Context) -> Result<Self, Error> {
-        let raw = parse(name, bytes, &context)?;
+        let raw = parse_other(name, bytes, &context)?;
         Ok(Self::from_raw(raw, context))
     }
 
@@ -186,17 +187,18 @@ impl Module {
         self.raw.name()
     }
 
-    /// Owns a function by its present name.
+    /// Owns a function by its present name. One that was dropped and is still there can be owned again
+    /// as long as no pass has run.
     ///
     /// # Errors
-    /// [`Error::NoFunction`].
+    /// [`Error::NoFunction`], [`Error::Narrowed`].
     #[track_caller]
     pub fn own(&mut self, name: &str) -> Result<OwnedFunction, Error> {
         let function = self
             .raw
             .function(name)
             .ok_or_else(|| Error::NoFunction(name.to_owned()))?;
-        Ok(self.home.own(function, &self.raw))
+        self.home.own(function, &self.raw)
     }
 
     /// Runs LLVM's verifier.
@@ -221,6 +223,7 @@ impl Module {
             .count();
         let owned = self.home.owned.borrow();
         let dying = owned.dying.len();
+        let n_uses: usize = owned.entries.values().map(|e| e.uses().count()).sum();
         let pinned = owned.entries.values().filter_map(|e| e.pinned.as_ref());
         let (n_pinned, pinned_bytes) = pinned.fold((0, 0), |(count, bytes), pinned| {
             (count + 1, bytes + pinned.bitcode.len())
@@ -228,10 +231,10 @@ impl Module {
         MemoryReport {
             definitions: functions.len() - declarations,
             declarations,
-            variables: self.raw.count_variables(),
+            variables: self.raw.variables().len(),
             instructions: self.raw.count_instructions(),
-            nodes: self.home.count_nodes() + owned.entries.len(),
-            owned: owned.entries.len() - dying,
+            nodes: self.home.count_nodes() + owned.entries.len() + n_uses,
+            owned: owned.held().count(),
             dying,
             pinned: n_pinned,
             pinned_bytes,
@@ -282,10 +285,15 @@ impl Module {
     }
 }
 
-/// Reads a module into a context.
+/// Reads a module of its own making back into a context.
 pub(crate) fn parse(name: &str, bytes: &[u8], context: &Context) -> Result<RawModule, Error> {
-    let mut raw = RawModule::parse(name, bytes, context.raw())
-        .ok_or_else(|| Error::bitcode(name, context.raw().take_errors().unwrap_or_default()))?;
+    RawModule::parse(name, bytes, context.raw())
+        .ok_or_else(|| Error::bitcode(name, context.raw().take_errors().unwrap_or_default()))
+}
+
+/// Reads a module that was another's into a context: what was dropped there is plain here.
+pub(crate) fn parse_other(name: &str, bytes: &[u8], context: &Context) -> Result<RawModule, Error> {
+    let mut raw = parse(name, bytes, context)?;
     raw.forget_dropped();
     Ok(raw)
 }

@@ -85,6 +85,8 @@ impl Module {
     /// assert!(module.run_passes("no-such-pass", &machine).is_err());
     /// ```
     ///
+    #[doc = include_str!("../PASSES.md")]
+    ///
     /// # Errors
     /// [`Error::Pipeline`] if the text is not a pipeline, [`Error::Asserted`] if asserting handles
     /// lost their values, [`Error::Diagnostic`] if a pass reported an error.
@@ -104,12 +106,8 @@ impl Module {
         let watch = Watch::new(owned_marks.chain(&handles), raw);
         let owned = with_addresses(owned, raw, |(_, mark)| mark);
         let handles = with_addresses(handles, raw, |mark| mark);
-        let guarded: Vec<&Mark> = owned
-            .iter()
-            .map(|((_, mark), _)| &**mark)
-            .filter(|mark| Value::of_mark(mark, raw).is_some_and(Value::is_declaration))
-            .collect();
-        raw.guard(&guarded);
+        let guarded = home.owned.borrow().guarded(raw);
+        let guarded = raw.guard(guarded);
         let mut observation = Observation {
             inlinings: home.is_tagged.get().then(Vec::new),
             watch: (!watch.is_empty()).then_some(watch),
@@ -118,10 +116,7 @@ impl Module {
         let ran = raw.run_passes(pipeline, machine, &mut observation);
         let elapsed = start.elapsed();
         raw.unguard(&guarded);
-        home.stir();
-        if !home.owned.borrow().dying.is_empty() {
-            home.may_have_orphans.set(true);
-        }
+        home.has_run_passes(raw);
         let watch = observation.watch.as_ref();
         let functions = owned
             .into_iter()

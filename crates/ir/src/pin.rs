@@ -2,14 +2,16 @@
 //!
 //! A pass sees into every body that stands in the module, whatever its linkage: it may merge it with
 //! another, or fold calls of it into their result. A pinned function is a declaration there, so no
-//! pass can; and as bitcode it takes a fraction of the memory.
+//! pass can; and as bitcode it takes a fraction of the memory. What its body names is still used by it:
+//! none of that is erased, and a body that is put back finds it under whatever name.
 
 use crate::error::Error;
 use crate::home::Pinned;
 use crate::module::{self, Module};
 use crate::operation::Operation;
 use crate::owned::OwnedFunction;
-use crate::raw::{ExtractRequest, RawModule, User, Value};
+use crate::raw::{ExtractRequest, Mode, RawModule, User, Value};
+use core::panic::Location;
 
 impl Module {
     /// Takes a function's definition out of the module and keeps it as bitcode; a declaration stays,
@@ -55,29 +57,58 @@ impl Module {
             function: name.clone(),
             message,
         };
-        let users = value.users();
-        if users.iter().any(|user| matches!(user, User::BlockAddress)) {
-            return Err(refuse("the address of one of its blocks is held".into()));
+        for user in value.users() {
+            match user {
+                User::BlockAddress => {
+                    return Err(refuse("the address of one of its blocks is held".into()));
+                }
+                User::Alias(by) => {
+                    let by = by.name();
+                    return Err(refuse(format!("`{by}` stands for its definition")));
+                }
+                User::Comdat(by) => {
+                    let by = by.name();
+                    return Err(refuse(format!("it leads a comdat group, with `{by}`")));
+                }
+                _ => {}
+            }
         }
         let request = ExtractRequest {
             name: name.clone(),
             function: value,
             brought: Vec::new(),
         };
-        let bitcode = self.raw().extract(&request).map_err(refuse)?.bitcode();
+        let clone = self.raw().extract(&request).map_err(refuse)?;
+        let bitcode = clone.bitcode();
+        let home = self.home();
+        let declared = [clone.functions(), clone.variables()];
+        let uses = declared
+            .iter()
+            .flatten()
+            .filter(|theirs| theirs.is_declaration() && !theirs.is_intrinsic())
+            .filter_map(|theirs| {
+                let name = theirs.name();
+                let ours = self.raw().global(&name)?;
+                let node = home.node(ours, self.raw(), Mode::Tracking, Location::caller());
+                Some((name, node))
+            })
+            .collect();
+        drop(clone);
         let (raw, home) = self.parts_mut();
         raw.take_body(function.mark());
         if let Some(entry) = home.owned.borrow_mut().entries.get_mut(&function.id()) {
             entry.pinned = Some(Pinned {
                 name,
-                bitcode: bitcode.into(),
+                bitcode,
+                uses,
             });
         }
         home.stir();
         self.check()
     }
 
-    /// Puts a pinned function's definition back. It brings the statics it names as new ones.
+    /// Puts a pinned function's definition back. It brings the statics it names as new ones; copies of
+    /// functions that nobody owns any more are erased when it is.
     ///
     /// # Errors
     /// [`Error::Stale`]; [`Error::Extract`] if its body cannot be brought in.
@@ -89,31 +120,40 @@ impl Module {
             return Ok(());
         };
         let (raw, home) = self.parts_mut();
-        raw.give_body(function.mark(), body.function())
-            .map_err(|message| Error::Extract {
-                function: name,
-                message,
-            })?;
-        if let Some(entry) = home.owned.borrow_mut().entries.get_mut(&function.id()) {
-            entry.pinned = None;
-        }
+        let mut owned = home.owned.borrow_mut();
+        let id = owned.pinned(function.id()).unwrap_or(function.id());
+        let entry = owned.entries.get_mut(&id);
+        let Some(pinned) = entry.map(|entry| &mut entry.pinned) else {
+            return Ok(());
+        };
+        let uses = pinned.iter().flat_map(|pinned| &pinned.uses);
+        raw.give_body(
+            function.mark(),
+            body.function(),
+            &body.raw,
+            uses.map(|(name, node)| (name.as_str(), &**node.mark())),
+        )
+        .map_err(|message| Error::Extract {
+            function: name,
+            message,
+        })?;
+        *pinned = None;
+        drop(owned);
+        // Copies of functions that were dropped came along, as statics.
+        home.may_have_orphans.set(true);
         self.check()
     }
 
     /// Whether a function's definition was taken out of the module.
     pub fn is_pinned(&self, function: &OwnedFunction) -> bool {
-        self.pinned(function).is_some()
+        self.home().owned.borrow().pinned(function.id()).is_some()
     }
 
-    fn pinned(&self, function: &OwnedFunction) -> Option<Pinned> {
-        let owned = self.home().owned.borrow();
-        let entry = owned.entries.get(&function.id())?;
-        entry.pinned.clone()
-    }
-
-    /// A pinned function's definition, read into this module's context.
+    /// A pinned function's definition, read into this module's context, under its present name.
     pub(crate) fn pinned_body(&self, function: &OwnedFunction) -> Result<Option<Body>, Error> {
-        let Some(pinned) = self.pinned(function) else {
+        let owned = self.home().owned.borrow();
+        let entry = owned.pinned(function.id()).map(|id| &owned.entries[&id]);
+        let Some(pinned) = entry.and_then(|entry| entry.pinned.as_ref()) else {
             return Ok(None);
         };
         let mut raw = module::parse(&pinned.name, &pinned.bitcode, self.context())?;

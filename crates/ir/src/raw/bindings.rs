@@ -103,13 +103,14 @@ unsafe extern "C" {
     pub fn martlet_ir_set_held(function: LLVMValueRef, held: core::ffi::c_int);
     pub fn martlet_ir_is_dropped(function: LLVMValueRef) -> core::ffi::c_int;
     pub fn martlet_ir_forget_dropped(module: LLVMModuleRef);
-    pub fn martlet_ir_erase(functions: *const LLVMValueRef, count: usize);
-    pub fn martlet_ir_guard(module: LLVMModuleRef, declarations: *const LLVMValueRef, count: usize);
-    pub fn martlet_ir_unguard(
+    pub fn martlet_ir_erase(functions: *const LLVMValueRef, count: usize) -> usize;
+    pub fn martlet_ir_guard(
         module: LLVMModuleRef,
-        declarations: *const LLVMValueRef,
+        globals: *const LLVMValueRef,
+        added: *mut core::ffi::c_uchar,
         count: usize,
     );
+    pub fn martlet_ir_unguard(module: LLVMModuleRef, globals: *const LLVMValueRef, count: usize);
     pub fn martlet_ir_extract(
         function: LLVMValueRef,
         brought: *const LLVMValueRef,
@@ -122,6 +123,9 @@ unsafe extern "C" {
     pub fn martlet_ir_give_body(
         declaration: LLVMValueRef,
         source: LLVMValueRef,
+        theirs: *const LLVMValueRef,
+        ours: *const LLVMValueRef,
+        count: usize,
     ) -> *mut core::ffi::c_char;
     pub fn martlet_ir_canonical_text(function: LLVMValueRef) -> *mut core::ffi::c_char;
     pub fn martlet_ir_library_open(

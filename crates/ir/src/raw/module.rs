@@ -13,6 +13,7 @@ use super::watch::Watch;
 use crate::operation::Operation;
 use core::ffi::c_void;
 use core::mem::ManuallyDrop;
+use core::ops::Deref;
 use core::sync::atomic::{AtomicU64, Ordering};
 use inkwell::module::Module as InkModule;
 use inkwell::targets::TargetMachine;
@@ -22,12 +23,13 @@ use llvm_sys::bit_writer::LLVMWriteBitcodeToMemoryBuffer;
 use llvm_sys::core::{
     LLVMCloneModule, LLVMCreateMemoryBufferWithMemoryRange, LLVMDisposeMemoryBuffer,
     LLVMDisposeModule, LLVMGetBufferSize, LLVMGetBufferStart, LLVMGetFirstFunction,
-    LLVMGetFirstGlobal, LLVMGetModuleIdentifier, LLVMGetNamedFunction, LLVMGetNextFunction,
-    LLVMGetNextGlobal, LLVMModuleCreateWithNameInContext, LLVMPrintModuleToString,
-    LLVMSetValueName2,
+    LLVMGetFirstGlobal, LLVMGetModuleIdentifier, LLVMGetNamedFunction, LLVMGetNamedGlobal,
+    LLVMGetNextFunction, LLVMGetNextGlobal, LLVMModuleCreateWithNameInContext,
+    LLVMPrintModuleToString, LLVMSetValueName2,
 };
 use llvm_sys::linker::LLVMLinkModules2;
 use llvm_sys::prelude::{LLVMModuleRef, LLVMValueRef};
+use std::sync::Arc;
 
 pub(crate) use super::bindings::martlet_ir_inlining as Inlining;
 
@@ -107,17 +109,18 @@ impl RawModule {
         functions
     }
 
-    pub(crate) fn count_variables(&self) -> usize {
-        let mut count = 0;
+    /// Every variable, in order.
+    pub(crate) fn variables(&self) -> Vec<Value<'_>> {
+        let mut variables = Vec::new();
         // SAFETY: the module is alive; the list is only read.
         unsafe {
             let mut next = LLVMGetFirstGlobal(self.raw);
             while !next.is_null() {
-                count += 1;
+                variables.push(Value::assume_alive(next));
                 next = LLVMGetNextGlobal(next);
             }
         }
-        count
+        variables
     }
 
     pub(crate) fn count_instructions(&self) -> u64 {
@@ -133,13 +136,24 @@ impl RawModule {
         (!raw.is_null()).then(|| unsafe { Value::assume_alive(raw) })
     }
 
-    /// Gives a function another name.
+    /// A function or variable.
+    pub(crate) fn global(&self, name: &str) -> Option<Value<'_>> {
+        let c_name = c_string(name);
+        self.function(name).or_else(|| {
+            // SAFETY: the module is alive.
+            let raw = unsafe { LLVMGetNamedGlobal(self.raw, c_name.as_ptr()) };
+            // SAFETY: found in this module just now.
+            (!raw.is_null()).then(|| unsafe { Value::assume_alive(raw) })
+        })
+    }
+
+    /// Gives a function or variable another name.
     pub(crate) fn rename(&mut self, from: &str, to: &str) {
-        let Some(function) = self.function(from).filter(|_| from != to) else {
+        let Some(global) = self.global(from).filter(|_| from != to) else {
             return;
         };
         // SAFETY: found in this module just now; the name is copied.
-        unsafe { LLVMSetValueName2(function.as_ptr(), to.as_ptr().cast(), to.len()) };
+        unsafe { LLVMSetValueName2(global.as_ptr(), to.as_ptr().cast(), to.len()) };
     }
 
     pub(crate) fn text(&self) -> String {
@@ -184,25 +198,35 @@ impl RawModule {
         unsafe { take_message(wrong) }.map_or(Ok(()), Err)
     }
 
-    /// Keeps declarations from being deleted by passes, which do so as soon as nothing uses them.
-    pub(crate) fn guard(&mut self, declarations: &[&Mark]) {
-        let values = self.values(declarations);
-        if !values.is_empty() {
-            // SAFETY: alive, and of this module.
-            unsafe { martlet_ir_guard(self.raw, values.as_ptr(), values.len()) };
+    /// Keeps globals from being deleted by passes, which do so as soon as nothing uses them. Returns
+    /// those that were not kept before.
+    pub(crate) fn guard(&mut self, globals: Vec<Arc<Mark>>) -> Vec<Arc<Mark>> {
+        let alive = globals.into_iter().filter_map(|mark| {
+            let value = Value::of_mark(&mark, self)?.as_ptr();
+            Some((mark, value))
+        });
+        let (mut marks, values): (Vec<_>, Vec<_>) = alive.unzip();
+        if values.is_empty() {
+            return marks;
         }
+        let mut added = vec![0; values.len()];
+        // SAFETY: alive, and of this module; the lists are of one length.
+        unsafe { martlet_ir_guard(self.raw, values.as_ptr(), added.as_mut_ptr(), values.len()) };
+        let mut is_added = added.into_iter().map(|added| added != 0);
+        marks.retain(|_| is_added.next() == Some(true));
+        marks
     }
 
     /// The end of that.
-    pub(crate) fn unguard(&mut self, declarations: &[&Mark]) {
-        let values = self.values(declarations);
+    pub(crate) fn unguard(&mut self, globals: &[Arc<Mark>]) {
+        let values = self.values(globals);
         if !values.is_empty() {
             // SAFETY: alive, and of this module.
             unsafe { martlet_ir_unguard(self.raw, values.as_ptr(), values.len()) };
         }
     }
 
-    fn values(&self, marks: &[&Mark]) -> Vec<LLVMValueRef> {
+    fn values(&self, marks: &[impl Deref<Target = Mark>]) -> Vec<LLVMValueRef> {
         let values = marks.iter().filter_map(|mark| Value::of_mark(mark, self));
         values.map(Value::as_ptr).collect()
     }
@@ -235,21 +259,43 @@ impl RawModule {
         }
     }
 
-    /// Gives a declared function the body of one of another module of the same context. `Err` holds
-    /// the reason.
-    pub(crate) fn give_body(&mut self, function: &Mark, source: Value<'_>) -> Result<(), String> {
+    /// Gives a declared function the body of one of another module of the same context. What stands
+    /// in `uses` is meant by these names there. `Err` holds the reason.
+    pub(crate) fn give_body<'a>(
+        &mut self,
+        function: &Mark,
+        source: Value<'_>,
+        from: &RawModule,
+        uses: impl Iterator<Item = (&'a str, &'a Mark)>,
+    ) -> Result<(), String> {
         let Some(function) = Value::of_mark(function, self).map(Value::as_ptr) else {
             return Err("the function is gone".into());
         };
-        // SAFETY: both are alive and functions; the message is ours.
-        unsafe { take_message(martlet_ir_give_body(function, source.as_ptr())) }.map_or(Ok(()), Err)
+        let pair = |(name, mark)| Some((from.global(name)?, Value::of_mark(mark, self)?));
+        let (theirs, ours): (Vec<_>, Vec<_>) = uses
+            .filter_map(pair)
+            .map(|(theirs, ours)| (theirs.as_ptr(), ours.as_ptr()))
+            .unzip();
+        // SAFETY: all are alive, functions and globals; the lists are of one length.
+        let wrong = unsafe {
+            martlet_ir_give_body(
+                function,
+                source.as_ptr(),
+                theirs.as_ptr(),
+                ours.as_ptr(),
+                ours.len(),
+            )
+        };
+        // SAFETY: the message is ours.
+        unsafe { take_message(wrong) }.map_or(Ok(()), Err)
     }
 
-    /// Erases functions that nothing but themselves uses any more.
-    pub(crate) fn erase(&mut self, marks: &[&Mark]) {
+    /// Erases functions that nothing but themselves uses any more, and the statics that only they
+    /// used. Returns the number of these.
+    pub(crate) fn erase(&mut self, marks: &[&Mark]) -> usize {
         let values = self.values(marks);
         // SAFETY: alive, of this module, and every `Value` of it is gone, as `self` is exclusive.
-        unsafe { martlet_ir_erase(values.as_ptr(), values.len()) };
+        unsafe { martlet_ir_erase(values.as_ptr(), values.len()) }
     }
 
     /// Clones one function out, into a module of the same context. `Err` holds the reason.

@@ -16,7 +16,8 @@ use inkwell::values::{
     AnyValueEnum, AsValueRef, BasicValueEnum, FunctionValue, GlobalValue, InstructionValue,
 };
 use llvm_sys::core::{
-    LLVMGetLinkage, LLVMGetValueKind, LLVMGetValueName2, LLVMIsDeclaration, LLVMValueAsBasicBlock,
+    LLVMGetIntrinsicID, LLVMGetLinkage, LLVMGetValueKind, LLVMGetValueName2, LLVMIsDeclaration,
+    LLVMValueAsBasicBlock,
 };
 use llvm_sys::prelude::LLVMValueRef;
 use llvm_sys::{LLVMLinkage, LLVMValueKind};
@@ -100,6 +101,13 @@ impl<'m> Value<'m> {
     pub(crate) fn is_declaration(self) -> bool {
         // SAFETY: only asked of global values, which are alive.
         unsafe { LLVMIsDeclaration(self.raw) != 0 }
+    }
+
+    /// A function of LLVM's own, which may only be called.
+    pub(crate) fn is_intrinsic(self) -> bool {
+        self.kind() == LLVMValueKind::LLVMFunctionValueKind
+            // SAFETY: the value is alive, and a function.
+            && unsafe { LLVMGetIntrinsicID(self.raw) != 0 }
     }
 
     pub(crate) fn is_internal(self) -> bool {
