@@ -1,7 +1,7 @@
-// Hashes that tell whether a pass changed a value. Constants, types, attribute lists and globals
-// are unique within a context, so their addresses stand for them; local values are numbered.
+// Hashes that tell whether a pass changed a value. Everything stands for itself by its address:
+// constants, types, attribute lists and globals are unique within a context, and an instruction that
+// was replaced by an equal one has changed.
 #include "martlet_ir.h"
-#include "llvm/ADT/DenseMap.h"
 #include "llvm/ADT/Hashing.h"
 #include "llvm/IR/Function.h"
 #include "llvm/IR/GlobalVariable.h"
@@ -14,23 +14,22 @@ using namespace llvm;
 namespace {
 
 class BodyHash {
-  DenseMap<const Value *, unsigned> Numbers;
-  hash_code State = hash_code(0);
+  uint64_t State = 0;
 
-  template <typename... T> void add(const T &...Parts) { State = hash_combine(State, Parts...); }
-
-  void operand(const Value *V) {
-    auto Known = Numbers.find(V);
-    if (Known != Numbers.end())
-      add(1u, Known->second);
-    else
-      add(2u, static_cast<const void *>(V));
+  void word(uint64_t Word) {
+    State = (State ^ Word) * 0x9e3779b97f4a7c15;
+    State ^= State >> 29;
   }
 
+  void one(const void *Part) { word(reinterpret_cast<uintptr_t>(Part)); }
+  void one(uint64_t Part) { word(Part); }
+
+  template <typename... T> void add(const T &...Parts) { (one(Parts), ...); }
+
   void instruction(const Instruction &I) {
-    add(I.getOpcode(), I.getType(), I.getRawSubclassOptionalData(), I.getNumOperands());
+    add(&I, I.getOpcode(), I.getType(), I.getRawSubclassOptionalData(), I.getNumOperands());
     for (const Value *Op : I.operand_values())
-      operand(Op);
+      add(Op);
     if (const auto *Load = dyn_cast<LoadInst>(&I))
       add(Load->getAlign().value(), Load->isVolatile(), unsigned(Load->getOrdering()));
     else if (const auto *Store = dyn_cast<StoreInst>(&I))
@@ -45,47 +44,37 @@ class BodyHash {
       add(Slot->getAllocatedType(), Slot->getAlign().value());
     else if (const auto *Phi = dyn_cast<PHINode>(&I))
       for (const BasicBlock *Block : Phi->blocks())
-        operand(Block);
+        add(Block);
     else if (const auto *Extract = dyn_cast<ExtractValueInst>(&I))
-      add(hash_combine_range(Extract->idx_begin(), Extract->idx_end()));
+      for (unsigned Index : Extract->indices())
+        add(Index);
     else if (const auto *Insert = dyn_cast<InsertValueInst>(&I))
-      add(hash_combine_range(Insert->idx_begin(), Insert->idx_end()));
+      for (unsigned Index : Insert->indices())
+        add(Index);
     else if (const auto *Shuffle = dyn_cast<ShuffleVectorInst>(&I))
       for (int Lane : Shuffle->getShuffleMask())
         add(Lane);
   }
 
-  void number(const Value *V) {
-    unsigned Next = Numbers.size();
-    Numbers[V] = Next;
-  }
-
-  void number(const BasicBlock &Block) {
-    number(&Block);
+  void block(const BasicBlock &Block) {
+    add(&Block);
     for (const Instruction &I : Block)
-      number(&I);
+      instruction(I);
   }
 
 public:
   uint64_t of(const Value *V) {
     if (const auto *F = dyn_cast<Function>(V)) {
-      for (const Argument &A : F->args())
-        number(&A);
+      add(F->isDeclaration());
       for (const BasicBlock &Block : *F)
-        number(Block);
-      for (const BasicBlock &Block : *F)
-        for (const Instruction &I : Block)
-          instruction(I);
-      add(F->isDeclaration(), Numbers.size());
+        block(Block);
     } else if (const auto *Block = dyn_cast<BasicBlock>(V)) {
-      number(*Block);
-      for (const Instruction &I : *Block)
-        instruction(I);
+      block(*Block);
     } else if (const auto *I = dyn_cast<Instruction>(V)) {
       instruction(*I);
     } else if (const auto *Variable = dyn_cast<GlobalVariable>(V)) {
       if (Variable->hasInitializer())
-        operand(Variable->getInitializer());
+        add(Variable->getInitializer());
     }
     return State;
   }

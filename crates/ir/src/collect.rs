@@ -109,13 +109,23 @@ impl Module {
             vanished: core::mem::take(&mut home.owned.borrow_mut().merged),
             ..CollectReport::default()
         };
-        let dying = home.owned.borrow().dying();
+        // Statics that go with the erased may have been in the way of others.
+        while home.erase_dying(raw, &mut report) > 0 {}
+        report
+    }
+}
+
+impl Home {
+    /// Erases what can be erased. Returns the number of statics that went with it.
+    fn erase_dying(&self, raw: &mut RawModule, report: &mut CollectReport) -> usize {
+        let dying = self.owned.borrow().dying();
+        report.refused.clear();
         if dying.is_empty() {
-            return report;
+            return 0;
         }
         let mut doomed = Vec::new();
         let mut forgotten = Vec::new();
-        for (dying, fate) in dying.iter().zip(judge(&dying, home, raw)) {
+        for (dying, fate) in dying.iter().zip(judge(&dying, self, raw)) {
             let ids = match fate {
                 Fate::Keep(refusal) => {
                     if !dying.is_orphan {
@@ -134,11 +144,12 @@ impl Module {
                 ids.push(dying.id);
             }
         }
-        report.statics = raw.erase(&doomed);
-        home.erased.set(home.erased.get() + doomed.len() as u64);
-        let mut owned = home.owned.borrow_mut();
+        let statics = raw.erase(&doomed);
+        report.statics += statics;
+        self.erased.set(self.erased.get() + doomed.len() as u64);
+        let mut owned = self.owned.borrow_mut();
         forgotten.into_iter().for_each(|id| owned.forget(id));
-        report
+        statics
     }
 }
 

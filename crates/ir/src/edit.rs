@@ -61,7 +61,7 @@ impl<'ctx> Edit<'ctx> {
     /// A weak handle.
     ///
     /// # Panics
-    /// If the value is of another module, or in none.
+    /// If the value is of another module, or in none, or not of the handle's kind.
     #[track_caller]
     pub fn weak<K: Kind>(self, value: K::Lent<'ctx>) -> Weak<K> {
         Weak::new(self.home.watch(K::value(&value), self.raw, Mode::Weak))
@@ -70,7 +70,7 @@ impl<'ctx> Edit<'ctx> {
     /// A tracking handle.
     ///
     /// # Panics
-    /// If the value is of another module, or in none.
+    /// If the value is of another module, or in none, or not of the handle's kind.
     #[track_caller]
     pub fn tracking<K: Kind>(self, value: K::Lent<'ctx>) -> Tracking<K> {
         Tracking::new(self.home.watch(K::value(&value), self.raw, Mode::Tracking))
@@ -79,7 +79,7 @@ impl<'ctx> Edit<'ctx> {
     /// An asserting handle.
     ///
     /// # Panics
-    /// If the value is of another module, or in none.
+    /// If the value is of another module, or in none, or not of the handle's kind.
     #[track_caller]
     pub fn asserting<K: Kind>(self, value: K::Lent<'ctx>) -> Asserting<K> {
         Asserting::new(self.home.watch(K::value(&value), self.raw, Mode::Asserting))
@@ -88,7 +88,7 @@ impl<'ctx> Edit<'ctx> {
     /// A handle that collects events.
     ///
     /// # Panics
-    /// If the value is of another module, or in none.
+    /// If the value is of another module, or in none, or not of the handle's kind.
     #[track_caller]
     pub fn callback<K: Kind>(self, value: K::Lent<'ctx>) -> Callback<K> {
         Callback::new(self.home.watch(K::value(&value), self.raw, Mode::Callback))

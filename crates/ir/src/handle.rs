@@ -30,10 +30,7 @@ impl<K: Kind> Handle<K> {
     }
 
     fn get<'m>(&self, module: &'m Module) -> Result<K::Lent<'m>, Stale> {
-        let value = module.value(&self.mark)?;
-        K::lend(value).ok_or(Stale::OtherKind {
-            made_at: self.mark.made_at(),
-        })
+        Ok(K::lend(module.value(&self.mark)?))
     }
 }
 

@@ -64,10 +64,7 @@ impl OwnedFunction {
     /// [`Stale`] if it is gone in spite of its linkage (somebody erased it through inkwell), or if
     /// it is of another module.
     pub fn get<'m>(&self, module: &'m Module) -> Result<FunctionValue<'m>, Stale> {
-        let value = module.value(&self.0.mark)?;
-        value.as_function().ok_or(Stale::OtherKind {
-            made_at: self.0.mark.made_at(),
-        })
+        Ok(module.value(&self.0.mark)?.as_function())
     }
 }
 

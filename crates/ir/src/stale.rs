@@ -68,12 +68,6 @@ pub enum Stale {
         /// Where the handle was made.
         made_at: &'static Location<'static>,
     },
-    /// The value is there, but is no longer of the handle's kind.
-    #[error("the value is of another kind now; its handle was made at {made_at}")]
-    OtherKind {
-        /// Where the handle was made.
-        made_at: &'static Location<'static>,
-    },
 }
 
 /// An asserting handle whose value died.

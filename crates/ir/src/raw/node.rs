@@ -45,8 +45,10 @@ pub(crate) struct Mark {
     mode: Mode,
     home: u64,
     made_at: &'static Location<'static>,
-    mailbox: Arc<Mailbox>,
-    story: Mutex<Story>,
+    /// Of those that post there: asserting and owned.
+    mailbox: Option<Arc<Mailbox>>,
+    /// Nothing has happened to most.
+    story: Mutex<Option<Box<Story>>>,
 }
 
 #[derive(Debug, Default)]
@@ -75,12 +77,14 @@ impl Mark {
     }
 
     pub(crate) fn last_event(&self) -> Option<Event> {
-        self.story().last.clone()
+        self.story().as_ref()?.last.clone()
     }
 
     /// The events since the last call, oldest first; kept for callback handles only.
     pub(crate) fn take_events(&self) -> Vec<Event> {
-        core::mem::take(&mut self.story().all)
+        let mut story = self.story();
+        let events = story.as_mut().map(|story| core::mem::take(&mut story.all));
+        events.unwrap_or_default()
     }
 
     pub(crate) fn release(&self) {
@@ -91,7 +95,7 @@ impl Mark {
         self.released.load(Ordering::Relaxed)
     }
 
-    fn story(&self) -> MutexGuard<'_, Story> {
+    fn story(&self) -> MutexGuard<'_, Option<Box<Story>>> {
         self.story.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -120,7 +124,7 @@ impl Node {
             mode,
             home,
             made_at,
-            mailbox: Arc::clone(mailbox),
+            mailbox: matches!(mode, Mode::Asserting | Mode::Owned).then(|| Arc::clone(mailbox)),
             story: Mutex::default(),
         });
         let follow = matches!(mode, Mode::Tracking | Mode::Owned);
@@ -160,13 +164,17 @@ unsafe extern "C" fn event(user: *mut c_void, kind: u32, by: LLVMValueRef, now: 
         _ => What::ReplacedByOtherType,
     };
     mark.value.store(now, Ordering::Relaxed);
-    if mark.mode == Mode::Owned && what == What::Replaced {
-        mark.mailbox.post_moved();
+    if let Some(mailbox) = &mark.mailbox
+        && mark.mode == Mode::Owned
+        && what == What::Replaced
+    {
+        mailbox.post_moved();
     }
     if mark.is_released() {
         return;
     }
     let mut story = mark.story();
+    let story = story.get_or_insert_default();
     let by = match what {
         // What had taken over before it was deleted.
         What::Deleted => story.last.take().and_then(|last| last.by),
@@ -174,8 +182,11 @@ unsafe extern "C" fn event(user: *mut c_void, kind: u32, by: LLVMValueRef, now: 
         _ => Some(unsafe { Value::assume_alive(by) }.name()),
     };
     let event = operation::event(what, by);
-    if mark.mode == Mode::Asserting && what == What::Deleted {
-        mark.mailbox.post_fall(Fall {
+    if let Some(mailbox) = &mark.mailbox
+        && mark.mode == Mode::Asserting
+        && what == What::Deleted
+    {
+        mailbox.post_fall(Fall {
             made_at: mark.made_at,
             event: event.clone(),
         });

@@ -12,9 +12,7 @@ use super::text::{owned, take_message};
 use core::ffi::c_void;
 use core::marker::PhantomData;
 use inkwell::basic_block::BasicBlock;
-use inkwell::values::{
-    AnyValueEnum, AsValueRef, BasicValueEnum, FunctionValue, GlobalValue, InstructionValue,
-};
+use inkwell::values::{AsValueRef, BasicValueEnum, FunctionValue, GlobalValue, InstructionValue};
 use llvm_sys::core::{
     LLVMGetIntrinsicID, LLVMGetLinkage, LLVMGetValueKind, LLVMGetValueName2, LLVMIsDeclaration,
     LLVMValueAsBasicBlock,
@@ -147,39 +145,40 @@ impl<'m> Value<'m> {
         unsafe { LLVMGetValueKind(self.raw) }
     }
 
-    pub(crate) fn as_function(self) -> Option<FunctionValue<'m>> {
-        (self.kind() == LLVMValueKind::LLVMFunctionValueKind)
-            // SAFETY: alive for 'm, and a function.
-            .then(|| unsafe { FunctionValue::new(self.raw) })
-            .flatten()
+    /// Lends it as what it is. Handles see to that when they are made, and a value that replaces
+    /// another for a handle that follows is of the same kind.
+    pub(crate) fn as_function(self) -> FunctionValue<'m> {
+        // SAFETY: alive for 'm; inkwell checks that it is a function.
+        unsafe { FunctionValue::new(self.raw) }.expect("live values are not null")
     }
 
-    pub(crate) fn as_global(self) -> Option<GlobalValue<'m>> {
-        (self.kind() == LLVMValueKind::LLVMGlobalVariableValueKind)
-            // SAFETY: alive for 'm, and a variable.
-            .then(|| unsafe { GlobalValue::new(self.raw) })
+    pub(crate) fn as_global(self) -> GlobalValue<'m> {
+        // SAFETY: alive for 'm, and a variable.
+        unsafe { GlobalValue::new(self.raw) }
     }
 
-    pub(crate) fn as_instruction(self) -> Option<InstructionValue<'m>> {
-        (self.kind() == LLVMValueKind::LLVMInstructionValueKind)
-            // SAFETY: alive for 'm, and an instruction.
-            .then(|| unsafe { InstructionValue::new(self.raw) })
+    pub(crate) fn as_instruction(self) -> InstructionValue<'m> {
+        // SAFETY: alive for 'm; inkwell checks that it is an instruction.
+        unsafe { InstructionValue::new(self.raw) }
     }
 
-    pub(crate) fn as_block(self) -> Option<BasicBlock<'m>> {
-        (self.kind() == LLVMValueKind::LLVMBasicBlockValueKind)
-            // SAFETY: alive for 'm, and a block.
-            .then(|| unsafe { BasicBlock::new(LLVMValueAsBasicBlock(self.raw)) })
-            .flatten()
+    pub(crate) fn as_block(self) -> BasicBlock<'m> {
+        // SAFETY: alive for 'm, and a block.
+        unsafe { BasicBlock::new(LLVMValueAsBasicBlock(self.raw)) }
+            .expect("live values are not null")
     }
 
-    pub(crate) fn as_argument(self) -> Option<BasicValueEnum<'m>> {
-        if self.kind() != LLVMValueKind::LLVMArgumentValueKind {
-            return None;
-        }
-        // SAFETY: alive for 'm.
-        let any = unsafe { AnyValueEnum::new(self.raw) };
-        BasicValueEnum::try_from(any).ok()
+    pub(crate) fn as_argument(self) -> BasicValueEnum<'m> {
+        // SAFETY: alive for 'm, and of a parameter's type.
+        unsafe { BasicValueEnum::new(self.raw) }
+    }
+
+    pub(crate) fn is_variable(self) -> bool {
+        self.kind() == LLVMValueKind::LLVMGlobalVariableValueKind
+    }
+
+    pub(crate) fn is_argument(self) -> bool {
+        self.kind() == LLVMValueKind::LLVMArgumentValueKind
     }
 }
 
