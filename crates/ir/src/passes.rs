@@ -117,6 +117,9 @@ impl Module {
         let elapsed = start.elapsed();
         raw.unguard(&guarded);
         home.has_run_passes(raw);
+        if let Some(watch) = &mut observation.watch {
+            watch.finish();
+        }
         let watch = observation.watch.as_ref();
         let functions = owned
             .into_iter()

@@ -94,21 +94,28 @@ impl Watch {
         }
     }
 
-    /// What became of the value that a mark had at the beginning; `None` if it had none.
+    /// The pipeline is over: looks at everything for the last time.
+    pub(crate) fn finish(&mut self) {
+        for value in &mut self.values {
+            if value.mark.value() == value.value {
+                // SAFETY: the mark's value is alive.
+                value.now = unsafe { Hashes::of(value.value) };
+            }
+        }
+    }
+
+    /// What became of the value that a mark had at the beginning, after [`Watch::finish`]; `None` if
+    /// it had none.
     pub(crate) fn change(&self, mark: &Mark, address: usize) -> Option<Change> {
         let watched = &self.values[*self.by_address.get(&address)?];
         let value = mark.value();
-        if value.is_null() {
-            return Some(Change::Deleted);
-        }
-        if value != watched.value {
-            return Some(Change::Replaced);
-        }
-        // SAFETY: the mark's value is alive.
-        let now = unsafe { Hashes::of(value) };
-        Some(if now.interface != watched.before.interface {
+        Some(if value.is_null() {
+            Change::Deleted
+        } else if value != watched.value {
+            Change::Replaced
+        } else if watched.now.interface != watched.before.interface {
             Change::Interface(watched.by.clone())
-        } else if now.body != watched.before.body {
+        } else if watched.now.body != watched.before.body {
             Change::Body(watched.by.clone())
         } else {
             Change::None
