@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 
 use crate::bench;
+use crate::ir;
 use crate::package;
 use crate::process;
 use crate::python::Python;
@@ -53,6 +54,12 @@ pub(crate) fn ci(workspace: &Workspace) -> Result<ExitCode> {
     }
     steps.run("documentation", || {
         cargo(&["doc", "--no-deps", "--workspace"])
+    });
+    steps.run("documentation of martlet-ir without LLVM", || {
+        ir::documentation(workspace)
+    });
+    steps.run("consumer ir, of the packaged crate", || {
+        ir::consumer(workspace)
     });
     steps.run("benchmark smoke run", || {
         succeeds(bench::python::smoke(workspace)?)

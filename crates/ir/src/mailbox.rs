@@ -95,8 +95,7 @@ mod tests {
     #[test]
     fn nothing_that_is_posted_is_lost() {
         let mailbox = Mailbox::default();
-        let n_threads = if cfg!(miri) { 3 } else { 8 };
-        let n_posts = if cfg!(miri) { 20 } else { 1000 };
+        let (n_threads, n_posts) = if cfg!(miri) { (3, 20) } else { (8, 1000) };
         let mut taken = Vec::new();
         std::thread::scope(|scope| {
             for _ in 0..n_threads {
