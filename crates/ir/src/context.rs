@@ -8,12 +8,24 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::sync::{Arc, Once};
 
-/// An LLVM context of one module, with the libraries that were opened in it.
+/// An LLVM context (`llvm/IR/LLVMContext.h`) of one module, with the libraries that were opened in it.
 ///
 /// A module owns its context; [`Module::into_context`](crate::Module::into_context) gives it back
 /// for the next module, so that libraries are opened once a thread and not once a function.
 /// Contexts grow (types, constants, metadata): retire one after some hundreds of modules, by
 /// [`Context::modules_served`].
+///
+/// ```
+/// use martlet_ir::{Context, Module};
+///
+/// let mut context = Context::new();
+/// for name in ["first", "second"] {
+///     let module = Module::in_context(name, context);
+///     assert_eq!(module.name(), name);
+///     context = module.into_context();
+/// }
+/// assert_eq!((context.modules_served(), context.open_libraries()), (2, 0));
+/// ```
 #[derive(Debug)]
 pub struct Context {
     /// Dropped before the context.

@@ -11,6 +11,19 @@ use inkwell::values::FunctionValue;
 
 /// A module as inkwell sees it, for the time of one [`Module::edit`](crate::Module::edit), and the
 /// way to take handles out of it.
+///
+/// ```
+/// use martlet_ir::{Edit, Module, OwnedFunction};
+///
+/// fn declare(e: Edit<'_>, name: &str) -> OwnedFunction {
+///     let fn_type = e.context().void_type().fn_type(&[], false);
+///     e.own(e.module().add_function(name, fn_type, None))
+/// }
+///
+/// let mut module = Module::new("example");
+/// let [f, g] = module.edit(|e| ["f", "g"].map(|name| declare(e, name)));
+/// assert_ne!(f.id(), g.id());
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Edit<'ctx> {
     ink: &'ctx InkModule<'ctx>,

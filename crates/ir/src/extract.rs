@@ -32,7 +32,39 @@ impl Module {
     /// Clones one function into a module of its own, in a context of its own, so that it can be
     /// compiled on another thread. What it calls is declared only, because what an optimiser sees
     /// the body of, it folds; but static functions and constants come along, and so do the bodies
-    /// in `bring`, as `available_externally`.
+    /// in `bring`, as `available_externally` (`llvm/Transforms/Utils/Cloning.h`, `CloneFunctionInto`;
+    /// then by bitcode).
+    ///
+    /// ```
+    /// use martlet_ir::{Bring, Module};
+    /// # use martlet_ir::inkwell::{OptimizationLevel, targets::*};
+    /// # Target::initialize_x86(&InitializationConfig::default());
+    /// # let triple = TargetTriple::create("x86_64-unknown-linux-gnu");
+    /// # let machine = Target::from_triple(&triple).unwrap().create_target_machine(
+    /// #     &triple, "x86-64", "", OptimizationLevel::Default, RelocMode::PIC, CodeModel::Small,
+    /// # ).unwrap();
+    ///
+    /// let mut library = Module::new("library");
+    /// let [callee, caller] = library.edit(|e| {
+    ///     let fn_type = e.context().void_type().fn_type(&[], false);
+    ///     ["callee", "caller"].map(|name| {
+    ///         let callee = e.module().get_function("callee");
+    ///         let function = e.module().add_function(name, fn_type, None);
+    ///         let builder = e.context().create_builder();
+    ///         builder.position_at_end(e.context().append_basic_block(function, "entry"));
+    ///         if let Some(callee) = callee {
+    ///             builder.build_call(callee, &[], "").unwrap();
+    ///         }
+    ///         builder.build_return(None).unwrap();
+    ///         e.own(function)
+    ///     })
+    /// });
+    /// let bring = [Bring { function: &callee, tag: 7 }];
+    /// let mut unit = library.extract(&caller, &bring).unwrap();
+    /// unit.module.run_passes("cgscc(inline)", &machine).unwrap();
+    /// assert_eq!(unit.module.provenance(), [7]);
+    /// assert!(!unit.module.to_string().contains("call void"));
+    /// ```
     ///
     /// # Errors
     /// [`Error::Stale`], [`Error::NotDefined`], or [`Error::Extract`] if the function names

@@ -10,7 +10,7 @@ use crate::owned::OwnedFunction;
 use crate::raw::{RawModule, Value};
 use core::fmt;
 
-/// An LLVM module that owns its [`Context`].
+/// An LLVM module (`llvm/IR/Module.h`) that owns its [`Context`].
 ///
 /// It is `Send` and not `Sync`: it moves between threads as a whole and is never shared. Values are
 /// lent by handles ([`Weak`](crate::Weak), [`OwnedFunction`]) as long as the module is borrowed, or
@@ -46,7 +46,17 @@ pub struct Module {
     _counted: Counted,
 }
 
-/// How much a module holds.
+/// How much a module holds: [`Module::memory_report`].
+///
+/// ```
+/// # let mut module = martlet_ir::Module::new("example");
+/// let function = module.edit(|e| {
+///     let fn_type = e.context().void_type().fn_type(&[], false);
+///     e.own(e.module().add_function("f", fn_type, None))
+/// });
+/// let report = module.memory_report();
+/// assert_eq!((report.declarations, report.owned, report.definitions), (1, 1, 0));
+/// ```
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct MemoryReport {
@@ -77,6 +87,11 @@ pub struct MemoryReport {
 
 impl Module {
     /// A new, empty module in a context of its own.
+    ///
+    /// ```
+    /// let module = martlet_ir::Module::new("example");
+    /// assert_eq!(module.function_count(), 0);
+    /// ```
     pub fn new(name: &str) -> Self {
         Self::in_context(name, Context::new())
     }
@@ -87,7 +102,18 @@ impl Module {
         Self::from_raw(raw, context)
     }
 
-    /// Reads bitcode into a context.
+    /// Reads bitcode (`llvm-c/BitReader.h`) into a context, which may be on another thread than the one
+    /// that wrote it.
+    ///
+    /// ```
+    /// use martlet_ir::{Context, Error, Module};
+    ///
+    /// let bitcode = Module::new("example").to_bitcode();
+    /// let copy = Module::from_bitcode("copy", &bitcode, Context::new()).unwrap();
+    /// assert_eq!(copy.name(), "copy");
+    /// let refused = Module::from_bitcode("text", b"; ModuleID", Context::new());
+    /// assert!(matches!(refused, Err(Error::Bitcode { .. })));
+    /// ```
     ///
     /// # Errors
     /// [`Error::Bitcode`] or [`Error::NewerBitcode`], with LLVM's words.
@@ -106,7 +132,7 @@ impl Module {
         }
     }
 
-    /// The module as bitcode.
+    /// The module as bitcode (`llvm-c/BitWriter.h`). What was [pinned](Module::pin) is declared in it.
     pub fn to_bitcode(&self) -> Vec<u8> {
         self.raw.bitcode()
     }
@@ -167,6 +193,15 @@ impl Module {
     }
 
     /// Lends the same for looking. Whoever deletes through this view kills handles as anywhere else.
+    ///
+    /// ```
+    /// let module = martlet_ir::Module::new("example");
+    /// let names: Vec<_> = module.read(|e| {
+    ///     let functions = e.module().get_functions();
+    ///     functions.map(|f| f.get_name().to_string_lossy().into_owned()).collect()
+    /// });
+    /// assert!(names.is_empty());
+    /// ```
     pub fn read<R>(&self, work: impl for<'ctx> FnOnce(Edit<'ctx>) -> R) -> R {
         let _operation = Operation::enter("read", "");
         self.lend(work)
@@ -190,6 +225,17 @@ impl Module {
     /// Owns a function by its present name. One that was dropped and is still there can be owned again
     /// as long as no pass has run.
     ///
+    /// ```
+    /// # use martlet_ir::{Error, Module};
+    /// let mut module = Module::new("example");
+    /// assert_eq!(module.own("f").map(|_| ()), Err(Error::NoFunction("f".into())));
+    /// module.edit(|e| {
+    ///     e.module().add_function("f", e.context().void_type().fn_type(&[], false), None);
+    /// });
+    /// let function = module.own("f").unwrap();
+    /// assert_eq!(module.own("f").unwrap().id(), function.id());
+    /// ```
+    ///
     /// # Errors
     /// [`Error::NoFunction`], [`Error::Narrowed`].
     #[track_caller]
@@ -201,7 +247,18 @@ impl Module {
         self.home.own(function, &self.raw)
     }
 
-    /// Runs LLVM's verifier.
+    /// Runs LLVM's verifier (`llvm/IR/Verifier.h`).
+    ///
+    /// ```
+    /// # use martlet_ir::{Error, Module};
+    /// let mut module = Module::new("example");
+    /// module.verify().unwrap();
+    /// module.edit(|e| {
+    ///     let function = e.module().add_function("f", e.context().void_type().fn_type(&[], false), None);
+    ///     e.context().append_basic_block(function, "without an end");
+    /// });
+    /// assert!(matches!(module.verify(), Err(Error::Verifier(text)) if text.contains("terminator")));
+    /// ```
     ///
     /// # Errors
     /// [`Error::Verifier`] with its text.
@@ -267,6 +324,22 @@ impl Module {
     /// What went wrong without being returned: errors that LLVM reported while the module was lent
     /// (to code generation, say), and asserting handles that lost their values then. Operations that
     /// can fail call this themselves.
+    ///
+    /// ```
+    /// # use martlet_ir::{Asserting, Error, Module, kind::Function};
+    /// let mut module = Module::new("example");
+    /// let held: Asserting<Function> = module.edit(|e| {
+    ///     let fn_type = e.context().void_type().fn_type(&[], false);
+    ///     e.asserting(e.module().add_function("f", fn_type, None))
+    /// });
+    /// module.edit(|e| {
+    ///     // SAFETY: nothing uses it, and nobody keeps it.
+    ///     unsafe { e.module().get_function("f").unwrap().delete() };
+    /// });
+    /// assert!(matches!(module.check(), Err(Error::Asserted(falls)) if falls.len() == 1));
+    /// assert_eq!(module.check(), Ok(()));
+    /// assert!(!held.is_alive());
+    /// ```
     ///
     /// # Errors
     /// [`Error::Diagnostic`] and [`Error::Asserted`]; each is reported once.

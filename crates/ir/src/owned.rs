@@ -34,13 +34,27 @@ impl fmt::Display for FunctionId {
     }
 }
 
-/// A share in a function of a module. While anybody has one, the function's linkage is external, so
+/// A share in a function (`llvm/IR/Function.h`) of a module. While anybody has one, the function's linkage is external, so
 /// no pass deletes it or changes its signature.
 ///
 /// It is a ticket: cloning and dropping touch no LLVM object and may happen on any thread. When the
 /// last share is gone, the owner's next operation that takes `&mut Module`, or
 /// [`Module::collect`], makes the function internal and erases it as soon as nothing outside its own
 /// dying cycle uses it.
+///
+/// ```
+/// # let mut module = martlet_ir::Module::new("example");
+/// let share = module.edit(|e| {
+///     let fn_type = e.context().void_type().fn_type(&[], false);
+///     e.own(e.module().add_function("f", fn_type, None))
+/// });
+/// let other = share.clone();
+/// std::thread::spawn(move || drop(other)).join().unwrap();
+/// assert!(share.get(&module).is_ok());
+/// let id = share.id();
+/// drop(share);
+/// assert_eq!(module.collect().erased, [id]);
+/// ```
 #[derive(Clone, Debug)]
 pub struct OwnedFunction(Arc<Ticket>);
 

@@ -51,6 +51,24 @@ impl fmt::Display for Event {
 }
 
 /// Why a handle has no value to lend.
+///
+/// ```
+/// # use martlet_ir::{Module, Stale, Weak, What, kind::Function};
+/// let mut module = Module::new("example");
+/// let weak: Weak<Function> = module.edit(|e| {
+///     let fn_type = e.context().void_type().fn_type(&[], false);
+///     e.weak(e.module().add_function("f", fn_type, None))
+/// });
+/// let other = Module::new("other");
+/// assert!(matches!(weak.get(&other), Err(Stale::OtherModule { .. })));
+/// module.edit(|e| {
+///     // SAFETY: nothing uses it, and nobody keeps it.
+///     unsafe { e.module().get_function("f").unwrap().delete() };
+/// });
+/// let Err(Stale::Gone { event, made_at }) = weak.get(&module) else { panic!() };
+/// assert_eq!((event.what, event.operation.as_str()), (What::Deleted, "edit"));
+/// assert!(made_at.line() > 0);
+/// ```
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Stale {
