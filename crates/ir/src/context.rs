@@ -12,8 +12,8 @@ use std::sync::{Arc, Once};
 ///
 /// A module owns its context; [`Module::into_context`](crate::Module::into_context) gives it back
 /// for the next module, so that libraries are opened once a thread and not once a function.
-/// Contexts grow (types, constants, metadata): retire one after some hundreds of modules, by
-/// [`Context::modules_served`].
+/// Contexts grow (types, constants, metadata): retire one when it has read some megabytes
+/// ([`Context::bytes_read`]), or has served some hundreds of modules.
 ///
 /// ```
 /// use martlet_ir::{Context, Module};
@@ -32,6 +32,7 @@ pub struct Context {
     libraries: RefCell<HashMap<u64, OpenLibrary>>,
     raw: RawContext,
     served: Cell<u64>,
+    bytes_read: Cell<u64>,
     _counted: Counted,
 }
 
@@ -59,6 +60,7 @@ impl Context {
             libraries: RefCell::default(),
             raw: RawContext::new(),
             served: Cell::new(0),
+            bytes_read: Cell::new(0),
             _counted: CONTEXTS.count(),
         }
     }
@@ -66,6 +68,13 @@ impl Context {
     /// How many modules have been made in it.
     pub fn modules_served(&self) -> u64 {
         self.served.get()
+    }
+
+    /// How much bitcode was read into it, in bytes: that of units, and of definitions that were pinned.
+    /// LLVM has no count of what a context holds; this is the measure of it, since what stays of a
+    /// module when that is gone is in proportion.
+    pub fn bytes_read(&self) -> u64 {
+        self.bytes_read.get()
     }
 
     /// How many libraries are open in it.
@@ -87,6 +96,10 @@ impl Context {
             self.libraries.borrow_mut().insert(library.id(), open);
         }
         Ok(work(&self.libraries.borrow()[&library.id()]))
+    }
+
+    pub(crate) fn has_read(&self, bytes: usize) {
+        self.bytes_read.set(self.bytes_read.get() + bytes as u64);
     }
 
     pub(crate) fn serve(&self) {

@@ -360,6 +360,7 @@ impl Module {
 
 /// Reads a module of its own making back into a context.
 pub(crate) fn parse(name: &str, bytes: &[u8], context: &Context) -> Result<RawModule, Error> {
+    context.has_read(bytes.len());
     RawModule::parse(name, bytes, context.raw())
         .ok_or_else(|| Error::bitcode(name, context.raw().take_errors().unwrap_or_default()))
 }

@@ -76,6 +76,47 @@ fn counters_return_to_start() {
     // Less than the smallest object of any kind for each.
     assert!(growth < 32 * 512, "{growth} bytes are left of 512 lives");
     assert_eq!(live(), start);
+
+    // What is read is a measure of what a context holds.
+    let kept = kept_by_a_context();
+    assert!(
+        (0.1..10.0).contains(&kept),
+        "{kept} bytes of each byte read"
+    );
+    println!("a context keeps {kept} bytes of each byte read");
+}
+
+/// What a context keeps of the units it has served, as a share of what they were read from.
+fn kept_by_a_context() -> f64 {
+    let mut library = module("");
+    let functions: Vec<_> = (0..300u64)
+        .map(|i| {
+            library.edit(|e| {
+                let i64_type = e.context().i64_type();
+                let fn_type = i64_type.fn_type(&[i64_type.into()], false);
+                let f = e.module().add_function(&format!("f{i}"), fn_type, None);
+                let builder = e.context().create_builder();
+                builder.position_at_end(e.context().append_basic_block(f, "entry"));
+                let mut value = f.get_nth_param(0).unwrap().into_int_value();
+                for j in 0..50 {
+                    // Constants of its own, which a context keeps.
+                    let constant = i64_type.const_int(i * 1000 + j, false);
+                    value = builder.build_xor(value, constant, "").unwrap();
+                }
+                builder.build_return(Some(&value)).unwrap();
+                e.own(f)
+            })
+        })
+        .collect();
+    let mut context = Context::new();
+    let before = heap();
+    for function in &functions {
+        let unit = library.extract_into(function, &[], context).unwrap();
+        drop(unit.function);
+        context = unit.module.into_context();
+    }
+    let read = context.bytes_read();
+    (heap() - before) as f64 / read as f64
 }
 
 /// Bytes in use, all arenas together.
