@@ -3,8 +3,9 @@
 use std::env;
 use std::process::Command;
 
-const SOURCES: [&str; 9] = [
-    "carry", "context", "erase", "extract", "handles", "hash", "library", "passes", "statics",
+const SOURCES: [&str; 10] = [
+    "bitcode", "carry", "context", "erase", "extract", "handles", "hash", "library", "passes",
+    "statics",
 ];
 
 fn main() {

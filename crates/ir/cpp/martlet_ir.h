@@ -24,6 +24,12 @@ void martlet_ir_context_watch(LLVMContextRef context);
 /* The errors collected since the last call, or NULL. */
 char *martlet_ir_context_take_errors(LLVMContextRef context);
 
+/* ---- bitcode.cpp: llvm/Bitcode/BitcodeWriter.h ---- */
+
+typedef void (*martlet_ir_bytes)(void *user, const char *bytes, size_t length);
+/* Writes a module and lends the bytes to `visit`. */
+void martlet_ir_bitcode(LLVMModuleRef module, martlet_ir_bytes visit, void *user);
+
 /* ---- handles.cpp: llvm/IR/ValueHandle.h, CallbackVH ---- */
 
 typedef struct martlet_ir_node martlet_ir_node;

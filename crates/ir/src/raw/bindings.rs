@@ -11,6 +11,13 @@
 use llvm_sys::prelude::{LLVMContextRef, LLVMModuleRef, LLVMValueRef};
 use llvm_sys::target_machine::LLVMTargetMachineRef;
 
+pub type martlet_ir_bytes = ::core::option::Option<
+    unsafe extern "C" fn(
+        user: *mut core::ffi::c_void,
+        bytes: *const core::ffi::c_char,
+        length: usize,
+    ),
+>;
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]
 pub struct martlet_ir_node {
@@ -74,6 +81,11 @@ unsafe extern "C" {
     );
     pub fn martlet_ir_context_watch(context: LLVMContextRef);
     pub fn martlet_ir_context_take_errors(context: LLVMContextRef) -> *mut core::ffi::c_char;
+    pub fn martlet_ir_bitcode(
+        module: LLVMModuleRef,
+        visit: martlet_ir_bytes,
+        user: *mut core::ffi::c_void,
+    );
     pub fn martlet_ir_node_new(
         value: LLVMValueRef,
         follow: core::ffi::c_int,

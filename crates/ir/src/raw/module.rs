@@ -1,9 +1,10 @@
 //! An owned LLVM module.
 
 use super::bindings::{
-    martlet_ir_count_instructions, martlet_ir_current_pass, martlet_ir_erase, martlet_ir_extract,
-    martlet_ir_forget_dropped, martlet_ir_give_body, martlet_ir_guard, martlet_ir_inlining,
-    martlet_ir_observer, martlet_ir_run_passes, martlet_ir_take_body, martlet_ir_unguard,
+    martlet_ir_bitcode, martlet_ir_count_instructions, martlet_ir_current_pass, martlet_ir_erase,
+    martlet_ir_extract, martlet_ir_forget_dropped, martlet_ir_give_body, martlet_ir_guard,
+    martlet_ir_inlining, martlet_ir_observer, martlet_ir_run_passes, martlet_ir_take_body,
+    martlet_ir_unguard,
 };
 use super::context::RawContext;
 use super::node::Mark;
@@ -11,7 +12,7 @@ use super::text::{c_string, owned, take_message};
 use super::value::Value;
 use super::watch::Watch;
 use crate::operation::Operation;
-use core::ffi::c_void;
+use core::ffi::{c_char, c_void};
 use core::mem::ManuallyDrop;
 use core::ops::Deref;
 use core::sync::atomic::{AtomicU64, Ordering};
@@ -19,13 +20,11 @@ use inkwell::module::Module as InkModule;
 use inkwell::targets::TargetMachine;
 use llvm_sys::analysis::{LLVMVerifierFailureAction, LLVMVerifyModule};
 use llvm_sys::bit_reader::LLVMParseBitcodeInContext2;
-use llvm_sys::bit_writer::LLVMWriteBitcodeToMemoryBuffer;
 use llvm_sys::core::{
     LLVMCloneModule, LLVMCreateMemoryBufferWithMemoryRange, LLVMDisposeMemoryBuffer,
-    LLVMDisposeModule, LLVMGetBufferSize, LLVMGetBufferStart, LLVMGetFirstFunction,
-    LLVMGetFirstGlobal, LLVMGetModuleIdentifier, LLVMGetNamedFunction, LLVMGetNamedGlobal,
-    LLVMGetNextFunction, LLVMGetNextGlobal, LLVMModuleCreateWithNameInContext,
-    LLVMPrintModuleToString, LLVMSetValueName2,
+    LLVMDisposeModule, LLVMGetFirstFunction, LLVMGetFirstGlobal, LLVMGetModuleIdentifier,
+    LLVMGetNamedFunction, LLVMGetNamedGlobal, LLVMGetNextFunction, LLVMGetNextGlobal,
+    LLVMModuleCreateWithNameInContext, LLVMPrintModuleToString, LLVMSetValueName2,
 };
 use llvm_sys::linker::LLVMLinkModules2;
 use llvm_sys::prelude::{LLVMModuleRef, LLVMValueRef};
@@ -327,14 +326,11 @@ impl RawModule {
     }
 
     pub(crate) fn bitcode(&self) -> Vec<u8> {
-        // SAFETY: the module is alive; the buffer is copied, then freed.
-        unsafe {
-            let buffer = LLVMWriteBitcodeToMemoryBuffer(self.raw);
-            let start = LLVMGetBufferStart(buffer).cast::<u8>();
-            let bytes = core::slice::from_raw_parts(start, LLVMGetBufferSize(buffer)).to_vec();
-            LLVMDisposeMemoryBuffer(buffer);
-            bytes
-        }
+        let mut bytes = Vec::new();
+        let user = (&raw mut bytes).cast::<c_void>();
+        // SAFETY: the module is alive; `user` outlives the call.
+        unsafe { martlet_ir_bitcode(self.raw, Some(push_bytes), user) };
+        bytes
     }
 
     /// Reads bitcode at once and whole; `None` if it is not valid: the context has the reason.
@@ -372,6 +368,14 @@ pub(crate) fn current_pass() -> Option<String> {
     unsafe {
         let name = martlet_ir_current_pass(&mut length);
         (!name.is_null()).then(|| owned(name, length))
+    }
+}
+
+unsafe extern "C" fn push_bytes(user: *mut c_void, bytes: *const c_char, length: usize) {
+    // SAFETY: `bitcode` passes a vector that outlives the call, the shim bytes that are readable.
+    unsafe {
+        let bytes = core::slice::from_raw_parts(bytes.cast::<u8>(), length);
+        (*user.cast::<Vec<u8>>()).extend_from_slice(bytes);
     }
 }
 
