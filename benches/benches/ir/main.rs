@@ -7,6 +7,7 @@ mod source;
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use martlet_ir::inkwell::context::Context as InkContext;
 use martlet_ir::inkwell::memory_buffer::MemoryBuffer;
+use martlet_ir::inkwell::targets::TargetMachine;
 use martlet_ir::kind::Function;
 use martlet_ir::{BitcodeLibrary, Bring, Context, Module, Tracking, Weak};
 use std::hint::black_box;
@@ -106,43 +107,51 @@ fn erasure(c: &mut Criterion) {
     }
 }
 
+const LIBRARY: usize = 1_000;
+
 /// A pipeline over a library of 1 000 functions: with nobody holding anything, and with an owner, a
 /// weak handle and a tracking handle on each.
 fn pipeline(c: &mut Criterion) {
-    const COUNT: usize = 1_000;
-    let bitcode = source::bitcode(&source::functions(COUNT));
+    const SHORT: &str =
+        "function(sroa,early-cse,simplifycfg,instcombine<no-verify-fixpoint>,gvn,simplifycfg)";
+    let bitcode = source::bitcode(&source::functions(LIBRARY));
     let machine = source::machine();
     let mut group = c.benchmark_group("pipeline over 1 000 functions");
     group.sample_size(10).warm_up_time(Duration::from_millis(1));
-    for pipeline in [
-        "function(sroa,early-cse,simplifycfg,instcombine<no-verify-fixpoint>,gvn,simplifycfg)",
-        "default<O2>",
-    ] {
-        for is_held in [false, true] {
-            let name = if is_held {
-                "handles on all"
-            } else {
-                "no handles"
-            };
-            group.bench_function(BenchmarkId::new(name, pipeline), |b| {
-                b.iter_custom(|iterations| {
-                    (0..iterations)
-                        .map(|_| {
-                            let module = Module::from_bitcode("library", &bitcode, Context::new());
-                            let mut module = module.expect("bitcode of this LLVM");
-                            let held = is_held.then(|| hold_all(&mut module));
-                            let start = Instant::now();
-                            let report = module.run_passes(pipeline, &machine);
-                            let elapsed = start.elapsed();
-                            assert!(report.is_ok());
-                            drop(held);
-                            elapsed
-                        })
-                        .sum()
-                });
+    for (name, is_held) in [("no handles", false), ("handles on all", true)] {
+        group.bench_function(name, |b| {
+            b.iter_custom(|iterations| {
+                let runs = (0..iterations).map(|_| run(&bitcode, SHORT, &machine, is_held));
+                runs.sum()
             });
-        }
+        });
     }
+    group.finish();
+    // Run in turns, because what is compared must meet the same machine.
+    for (pipeline, pairs) in [(SHORT, 15), ("default<O2>", 5)] {
+        let mut ratios: Vec<f64> = (0..pairs)
+            .map(|_| {
+                let plain = run(&bitcode, pipeline, &machine, false);
+                run(&bitcode, pipeline, &machine, true).as_secs_f64() / plain.as_secs_f64()
+            })
+            .collect();
+        ratios.sort_by(f64::total_cmp);
+        let (median, least, most) = (ratios[pairs / 2], ratios[0], ratios[pairs - 1]);
+        println!("{pipeline}: handles on all / none: {median:.3} [{least:.3} .. {most:.3}]");
+    }
+}
+
+fn run(bitcode: &[u8], pipeline: &str, machine: &TargetMachine, is_held: bool) -> Duration {
+    let module = Module::from_bitcode("library", bitcode, Context::new());
+    let mut module = module.expect("bitcode of this LLVM");
+    let held = is_held.then(|| hold_all(&mut module));
+    let start = Instant::now();
+    let report = module.run_passes(pipeline, machine);
+    let elapsed = start.elapsed();
+    let functions = report.expect("the pipeline is one").functions.len();
+    assert_eq!(functions, if is_held { LIBRARY } else { 0 });
+    drop(held);
+    elapsed
 }
 
 type Held = (

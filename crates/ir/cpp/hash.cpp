@@ -27,9 +27,11 @@ class BodyHash {
   template <typename... T> void add(const T &...Parts) { (one(Parts), ...); }
 
   void instruction(const Instruction &I) {
-    add(&I, I.getOpcode(), I.getType(), I.getRawSubclassOptionalData(), I.getNumOperands());
-    for (const Value *Op : I.operand_values())
-      add(Op);
+    uint64_t Shape = I.getOpcode() | uint64_t(I.getRawSubclassOptionalData()) << 16 |
+                     uint64_t(I.getNumOperands()) << 32;
+    add(&I, Shape, I.getType());
+    for (const Use &Operand : I.operands())
+      one(Operand.get());
     if (const auto *Load = dyn_cast<LoadInst>(&I))
       add(Load->getAlign().value(), Load->isVolatile(), unsigned(Load->getOrdering()));
     else if (const auto *Store = dyn_cast<StoreInst>(&I))
