@@ -31,19 +31,29 @@ void Statics::add(const Function &F) {
       operands(I);
 }
 
+// A function that calls itself is used by nobody else.
+static bool onlyItselfUses(const GlobalValue *Static) {
+  return all_of(Static->users(), [&](const User *By) {
+    const auto *I = dyn_cast<Instruction>(By);
+    return I && I->getFunction() == Static;
+  });
+}
+
 size_t Statics::erase() {
   size_t Erased = 0;
   while (!Found.empty()) {
     GlobalValue *Static = Found.pop_back_val();
     Static->removeDeadConstantUsers();
     auto *F = dyn_cast<Function>(Static);
-    if (!Static->use_empty() || (F && F->hasFnAttribute(DroppedAttribute)))
+    if (!onlyItselfUses(Static) || (F && F->hasFnAttribute(DroppedAttribute)))
       continue;
     if (F)
       add(*F);
     else
       operands(*Static);
     Found.remove(Static);
+    if (F)
+      F->dropAllReferences();
     Static->eraseFromParent();
     ++Erased;
   }

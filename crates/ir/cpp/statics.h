@@ -13,8 +13,8 @@ public:
   void add(const llvm::Function &F);
   // Forgets one that is about to be deleted.
   void forget(llvm::GlobalValue *Static) { Found.remove(Static); }
-  // Erases those that nothing uses any more, and what only they used. Those that use each other in a
-  // ring stay, for globaldce to find; dropped functions stay, for the next collection.
+  // Erases those that nothing else uses any more, and what only they used. Two and more that use each
+  // other in a ring stay, for globaldce to find; dropped functions stay, for the next collection.
   size_t erase();
 
 private:
