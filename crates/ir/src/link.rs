@@ -44,13 +44,15 @@ impl Module {
         // LLVM finds some conflicts only after it has moved things over: a copy is tried first.
         let parse = || module::parse_other(&other.name(), &bitcode, context);
         let mut trial = raw.copy();
-        if !trial.link(parse()?) || trial.verify().is_err() {
-            return Err(Error::Link {
-                into: raw.name(),
-                other: other.name(),
-                message: context.raw().take_errors().unwrap_or_default(),
-            });
-        }
+        let tried = match trial.link(parse()?) {
+            true => trial.verify(),
+            false => Err(context.raw().take_errors().unwrap_or_default()),
+        };
+        tried.map_err(|message| Error::Link {
+            into: raw.name(),
+            other: other.name(),
+            message,
+        })?;
         drop(trial);
         let is_linked = raw.link(parse()?);
         assert!(is_linked, "what was linked into a copy links");

@@ -72,7 +72,8 @@ impl Module {
     /// `default<O1>` or above runs only once.
     ///
     /// ```
-    /// # use martlet_ir::{Module, inkwell::targets::*};
+    /// use martlet_ir::{Fate, Module, Weak, kind::Function};
+    /// # use martlet_ir::inkwell::targets::*;
     /// # use martlet_ir::inkwell::OptimizationLevel;
     /// # Target::initialize_x86(&InitializationConfig::default());
     /// # let triple = TargetTriple::create("x86_64-unknown-linux-gnu");
@@ -80,8 +81,23 @@ impl Module {
     /// #     &triple, "generic", "", OptimizationLevel::Default, RelocMode::PIC, CodeModel::Small,
     /// # ).unwrap();
     /// let mut module = Module::new("example");
-    /// let report = module.run_passes("default<O2>", &machine).unwrap();
-    /// assert!(report.functions.is_empty());
+    /// let (doubles, weak): (_, Weak<Function>) = module.edit(|e| {
+    ///     let i64_type = e.context().i64_type();
+    ///     let fn_type = i64_type.fn_type(&[i64_type.into()], false);
+    ///     let function = e.module().add_function("doubles", fn_type, None);
+    ///     let builder = e.context().create_builder();
+    ///     builder.position_at_end(e.context().append_basic_block(function, "entry"));
+    ///     let n = function.get_nth_param(0).unwrap().into_int_value();
+    ///     builder.build_return(Some(&builder.build_int_add(n, n, "").unwrap())).unwrap();
+    ///     (e.own(function), e.weak(function))
+    /// });
+    /// let pipeline = "function(instcombine<no-verify-fixpoint>)";
+    /// let report = module.run_passes(pipeline, &machine).unwrap();
+    /// let changed = Fate::BodyChanged { by: vec!["InstCombinePass".into()] };
+    /// assert_eq!(report.fate(doubles.id()), Some(&changed));
+    /// assert_eq!(weak.fate(&report), Some(&changed));
+    /// let again = module.run_passes(pipeline, &machine).unwrap();
+    /// assert_eq!(weak.fate(&again), Some(&Fate::Kept));
     /// assert!(module.run_passes("no-such-pass", &machine).is_err());
     /// ```
     ///
