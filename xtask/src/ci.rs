@@ -47,6 +47,19 @@ pub(crate) fn ci(workspace: &Workspace) -> Result<ExitCode> {
             "warnings",
         ])
     });
+    steps.run("clippy of the benchmarks that need LLVM", || {
+        cargo(&[
+            "clippy",
+            "-p",
+            "martlet-benches",
+            "--all-targets",
+            "--features",
+            "llvm",
+            "--",
+            "-D",
+            "warnings",
+        ])
+    });
     for package in PUBLISHED {
         steps.run(&format!("contents of {package}"), || {
             cargo(&["package", "--list", "--allow-dirty", "-p", package])

@@ -62,9 +62,14 @@ typedef struct martlet_ir_inlining {
   uint32_t rooted;
 } martlet_ir_inlining;
 typedef void (*martlet_ir_inlined)(void *user, const martlet_ir_inlining *inlining);
-/* A pass has ended that says it changed something: in `function`, or anywhere if that is NULL. The
- * function may be gone: the pointer is only to be compared. */
-typedef void (*martlet_ir_touched)(void *user, LLVMValueRef function);
+enum martlet_ir_touch {
+  MARTLET_IR_BEFORE = 0, /* a pass over several functions begins, this one among them */
+  MARTLET_IR_CHANGED = 1, /* a pass over this function has ended, and says it changed it */
+  MARTLET_IR_SUSPECT = 2  /* a pass over several has ended, and says it changed something */
+};
+/* `function` is NULL where it is the whole module. It may be gone: the pointer is only to be
+ * compared. */
+typedef void (*martlet_ir_touched)(void *user, LLVMValueRef function, uint32_t touch);
 /* Who hears of what a pipeline does. Either callback may be NULL; both may only look. */
 typedef struct martlet_ir_observer {
   martlet_ir_inlined inlined;

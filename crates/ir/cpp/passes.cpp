@@ -31,21 +31,29 @@ static bool isWrapper(StringRef Pass) {
 
 namespace {
 
-// What a pass works on, remembered before it runs, because it may delete what it was given. Empty
-// means the whole module.
-using Unit = SmallVector<const Function *, 4>;
+// What a pass works on, remembered before it runs, because it may delete what it was given.
+struct Unit {
+  // Of a module: null.
+  SmallVector<const Function *, 4> Functions;
+  bool IsOne = false;
 
-Unit unitOf(Any &IR) {
-  if (const auto *F = any_cast<const Function *>(&IR))
-    return {*F};
-  if (const auto *L = any_cast<const Loop *>(&IR))
-    return {(*L)->getHeader()->getParent()};
-  Unit Functions;
-  if (const auto *C = any_cast<const LazyCallGraph::SCC *>(&IR))
-    for (const LazyCallGraph::Node &N : **C)
-      Functions.push_back(&N.getFunction());
-  return Functions;
-}
+  void set(Any &IR) {
+    Functions.clear();
+    IsOne = true;
+    if (const auto *F = any_cast<const Function *>(&IR)) {
+      Functions.push_back(*F);
+    } else if (const auto *L = any_cast<const Loop *>(&IR)) {
+      Functions.push_back((*L)->getHeader()->getParent());
+    } else {
+      IsOne = false;
+      if (const auto *C = any_cast<const LazyCallGraph::SCC *>(&IR))
+        for (const LazyCallGraph::Node &N : **C)
+          Functions.push_back(&N.getFunction());
+      else
+        Functions.push_back(nullptr);
+    }
+  }
+};
 
 // Tells the observer which functions a pass may have changed. Passes do not nest, once pass managers
 // and the like are looked through.
@@ -53,11 +61,14 @@ class Reporter {
   const martlet_ir_observer &Observer;
   Unit Current;
 
-  void tell() {
-    if (Current.empty())
-      Observer.touched(Observer.user, nullptr);
-    for (const Function *F : Current)
-      Observer.touched(Observer.user, wrap(F));
+  void tell(martlet_ir_touch Touch) {
+    for (const Function *F : Current.Functions)
+      Observer.touched(Observer.user, wrap(F), Touch);
+  }
+
+  void ended(StringRef Pass) {
+    if (!isWrapper(Pass))
+      tell(Current.IsOne ? MARTLET_IR_CHANGED : MARTLET_IR_SUSPECT);
   }
 
 public:
@@ -67,20 +78,20 @@ public:
       if (isWrapper(Pass))
         return;
       CurrentPass.assign(Pass.data(), Pass.size());
-      if (this->Observer.touched)
-        Current = unitOf(IR);
+      if (!this->Observer.touched)
+        return;
+      Current.set(IR);
+      if (!Current.IsOne)
+        tell(MARTLET_IR_BEFORE);
     });
     if (!Observer.touched)
       return;
     Callbacks.registerAfterPassCallback([this](StringRef Pass, Any, const PreservedAnalyses &Kept) {
-      if (!isWrapper(Pass) && !Kept.areAllPreserved())
-        tell();
+      if (!Kept.areAllPreserved())
+        ended(Pass);
     });
     Callbacks.registerAfterPassInvalidatedCallback(
-        [this](StringRef Pass, const PreservedAnalyses &) {
-          if (!isWrapper(Pass))
-            tell();
-        });
+        [this](StringRef Pass, const PreservedAnalyses &) { ended(Pass); });
   }
 };
 

@@ -20,12 +20,14 @@ pub enum Fate {
     /// What it consists of changed: a function's body, a variable's initializer, an instruction's
     /// operands, a block's instructions.
     BodyChanged {
-        /// The passes that changed it, in order.
+        /// The passes that changed it, in order; of those that work on one function at a time, those
+        /// that say they did.
         by: Vec<String>,
     },
     /// Attributes, calling convention, linkage or type changed, and perhaps the body.
     InterfaceChanged {
-        /// The passes that changed it, in order.
+        /// The passes that changed it, in order; of those that work on one function at a time, those
+        /// that say they did.
         by: Vec<String>,
     },
     /// Another value of the same type took its place; who tracks or owns it has that one now.

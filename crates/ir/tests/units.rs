@@ -134,9 +134,21 @@ fn debug_locations_survive() {
          !7 = !DILocation(line: 77, column: 1, scope: !4)",
     );
     let f = module.own("f").unwrap();
-    let unit = module.extract_into(&f, &[], Context::new()).unwrap().module;
-    unit.verify().unwrap();
-    assert!(unit.to_string().contains("!DILocation(line: 77"), "{unit}");
+    // As it stands, pinned, and put back.
+    for _ in 0..2 {
+        let unit = module.extract(&f, &[]).unwrap().module;
+        unit.verify().unwrap();
+        assert!(unit.to_string().contains("!DILocation(line: 77"), "{unit}");
+        module.pin(&f).unwrap();
+        let unit = module.extract_into(&f, &[], Context::new()).unwrap().module;
+        assert!(unit.to_string().contains("!DILocation(line: 77"), "{unit}");
+        module.unpin(&f).unwrap();
+        module.verify().unwrap();
+        assert!(
+            module.to_string().contains("!DILocation(line: 77"),
+            "{module}"
+        );
+    }
 }
 
 /// Writes another version of LLVM into the identification block of bitcode. Its letters take six

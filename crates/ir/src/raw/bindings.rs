@@ -45,8 +45,12 @@ pub struct martlet_ir_inlining {
 pub type martlet_ir_inlined = ::core::option::Option<
     unsafe extern "C" fn(user: *mut core::ffi::c_void, inlining: *const martlet_ir_inlining),
 >;
+pub const MARTLET_IR_BEFORE: martlet_ir_touch = 0;
+pub const MARTLET_IR_CHANGED: martlet_ir_touch = 1;
+pub const MARTLET_IR_SUSPECT: martlet_ir_touch = 2;
+pub type martlet_ir_touch = core::ffi::c_uint;
 pub type martlet_ir_touched = ::core::option::Option<
-    unsafe extern "C" fn(user: *mut core::ffi::c_void, function: LLVMValueRef),
+    unsafe extern "C" fn(user: *mut core::ffi::c_void, function: LLVMValueRef, touch: u32),
 >;
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]

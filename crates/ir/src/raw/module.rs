@@ -388,10 +388,10 @@ unsafe extern "C" fn inlined(user: *mut c_void, inlining: *const martlet_ir_inli
     }
 }
 
-unsafe extern "C" fn touched(user: *mut c_void, function: LLVMValueRef) {
+unsafe extern "C" fn touched(user: *mut c_void, function: LLVMValueRef, touch: u32) {
     // SAFETY: `run_passes` passes an observation that outlives the call.
     let observation = unsafe { &mut *user.cast::<Observation>() };
     if let Some(watch) = &mut observation.watch {
-        watch.touched(function.addr());
+        watch.touched(function.addr(), touch);
     }
 }

@@ -1,9 +1,13 @@
 //! Values that are watched while a pipeline runs, to tell which pass changed them.
 //!
-//! After each pass that says it changed something, the values it may have changed are hashed again.
-//! A pass over one function costs one hash of that function; a pass over the module one of each.
+//! A pass over one function is believed when it says that it changed that. Of a pass over several it
+//! takes hashes to tell which it changed: before it, of those that were changed since the last ones,
+//! and after it.
 
-use super::bindings::{martlet_ir_function_of, martlet_ir_hash_body, martlet_ir_hash_interface};
+use super::bindings::{
+    MARTLET_IR_BEFORE, MARTLET_IR_CHANGED, martlet_ir_function_of, martlet_ir_hash_body,
+    martlet_ir_hash_interface, martlet_ir_touch,
+};
 use super::module::{RawModule, current_pass};
 use super::node::Mark;
 use llvm_sys::prelude::LLVMValueRef;
@@ -25,6 +29,8 @@ struct Watched {
     value: LLVMValueRef,
     before: Hashes,
     now: Hashes,
+    /// Whether it was changed since `now` was taken.
+    is_dirty: bool,
     by: Vec<String>,
 }
 
@@ -70,6 +76,7 @@ impl Watch {
                     value,
                     before: hashes,
                     now: hashes,
+                    is_dirty: false,
                     by: Vec::new(),
                 });
                 place
@@ -82,15 +89,15 @@ impl Watch {
         self.values.is_empty()
     }
 
-    /// A pass is over that may have changed the function at this address, or anything if it is 0.
-    pub(super) fn touched(&mut self, function: usize) {
+    /// Something happens to the function at this address, or to the module if it is 0.
+    pub(super) fn touched(&mut self, function: usize, touch: martlet_ir_touch) {
         let values = &mut self.values;
         if function == 0 {
-            values.iter_mut().for_each(Watched::look);
+            values.iter_mut().for_each(|value| value.touched(touch));
             return;
         }
         for &place in self.by_function.get(&function).into_iter().flatten() {
-            values[place].look();
+            values[place].touched(touch);
         }
     }
 
@@ -124,17 +131,24 @@ impl Watch {
 }
 
 impl Watched {
-    /// Notes the pass that has just ended if the value has changed.
-    fn look(&mut self) {
-        if self.mark.value() != self.value {
+    fn touched(&mut self, touch: martlet_ir_touch) {
+        if self.mark.value() != self.value || (touch == MARTLET_IR_BEFORE && !self.is_dirty) {
             return;
+        }
+        if touch == MARTLET_IR_CHANGED {
+            self.is_dirty = true;
+            return self.note_pass();
         }
         // SAFETY: the mark's value is alive.
         let hashes = unsafe { Hashes::of(self.value) };
-        if hashes == self.now {
-            return;
+        if touch != MARTLET_IR_BEFORE && hashes != self.now {
+            self.note_pass();
         }
         self.now = hashes;
+        self.is_dirty = false;
+    }
+
+    fn note_pass(&mut self) {
         if let Some(pass) = current_pass()
             && !self.by.contains(&pass)
         {

@@ -721,6 +721,11 @@ impl Model {
             self.bodies,
             self.module
         );
+        let definitions = self.with_bodies().len();
+        assert_eq!(memory.definitions, definitions);
+        assert_eq!(memory.declarations, self.bodies.len() - definitions);
+        let lists = usize::from(!self.used.is_empty());
+        assert_eq!(memory.variables, self.variables.len() + lists);
         let pinned = self.bodies.values().filter(|body| body.is_pinned).count();
         // Those that were erased while they were held keep their bitcode as long.
         let lost = self
