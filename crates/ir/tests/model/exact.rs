@@ -818,9 +818,7 @@ impl Model {
             }
         }
         self.collect();
-        for variable in self.variables.values_mut() {
-            *variable = None;
-        }
+        self.variables.clear();
         self.used.clear();
         self.module.edit(|e| {
             for global in e.module().get_globals().collect::<Vec<_>>() {
