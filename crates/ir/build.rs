@@ -3,8 +3,9 @@
 use std::env;
 use std::process::Command;
 
-const SOURCES: [&str; 8] = [
-    "carry", "context", "erase", "extract", "handles", "hash", "library", "passes",
+const SOURCES: [&str; 10] = [
+    "bitcode", "carry", "context", "erase", "extract", "handles", "hash", "library", "passes",
+    "statics",
 ];
 
 fn main() {
@@ -18,6 +19,8 @@ fn main() {
         panic!("no LLVM was chosen: switch on a feature such as `llvm22-1-force-dynamic`");
     };
     println!("cargo::metadata=llvm_config={llvm_config}");
+    // For the test that generates the bindings anew.
+    println!("cargo::rustc-env=MARTLET_IR_LLVM_CONFIG={llvm_config}");
 
     let mut build = cc::Build::new();
     build

@@ -6,6 +6,7 @@ use anyhow::{Result, bail};
 
 use crate::bench;
 use crate::consumers;
+use crate::ir;
 use crate::package;
 use crate::process;
 use crate::protocols;
@@ -43,6 +44,19 @@ pub(crate) fn ci(workspace: &Workspace) -> Result<ExitCode> {
             "clippy",
             "--workspace",
             "--all-targets",
+            "--",
+            "-D",
+            "warnings",
+        ])
+    });
+    steps.run("clippy of the benchmarks that need LLVM", || {
+        cargo(&[
+            "clippy",
+            "-p",
+            "martlet-benches",
+            "--all-targets",
+            "--features",
+            "llvm",
             "--",
             "-D",
             "warnings",
@@ -87,6 +101,12 @@ pub(crate) fn ci(workspace: &Workspace) -> Result<ExitCode> {
             protocols::sanitize(workspace)
         });
     }
+    steps.run("documentation of martlet-ir without LLVM", || {
+        ir::documentation(workspace)
+    });
+    steps.run("consumer ir, of the packaged crate", || {
+        ir::consumer(workspace)
+    });
     steps.run("benchmark smoke run", || {
         succeeds(bench::python::smoke(workspace)?)
     });

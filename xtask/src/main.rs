@@ -15,6 +15,7 @@ mod cpython_tests;
 mod differential;
 mod dump;
 mod env;
+mod ir;
 mod package;
 mod process;
 mod protocols;
@@ -65,6 +66,12 @@ enum Command {
     Bench(bench::Args),
     /// Run a test for much longer than `cargo test` does
     Stress(stress::Args),
+    /// Run random operations against models
+    Fuzz(ir::Fuzz),
+    /// Generate the bindings of martlet-ir's shim anew
+    Bindings,
+    /// Run the project that uses martlet-ir as it is packaged
+    ConsumerIr,
     /// Print what one function is compiled to
     Dump(dump::Args),
     /// Print the shell lines after which `$MARTLET_PYTHON -m martlet` works: eval "$(cargo xtask env)"
@@ -107,6 +114,9 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Bitcode { dir } => bitcode::bitcode(&workspace, dir.as_deref()),
         Command::Bench(args) => bench::bench(&workspace, &args),
         Command::Stress(args) => stress::stress(&workspace, &args),
+        Command::Fuzz(args) => ir::fuzz(&workspace, &args),
+        Command::Bindings => ir::bindings(&workspace),
+        Command::ConsumerIr => ir::consumer(&workspace).map(|()| ExitCode::SUCCESS),
         Command::Dump(args) => dump::dump(&workspace, &args),
         Command::Env => env::env(&workspace),
         Command::Tidy => tidy::tidy(&workspace),

@@ -13,8 +13,9 @@ use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Units that a context serves before it is given up: types, constants and metadata stay in it for ever.
-const UNITS_A_CONTEXT: u64 = 256;
+/// Bitcode of units that a context reads before it is given up, in bytes: types, constants and metadata stay in it
+/// for ever, and take up to three times as much.
+const BYTES_A_CONTEXT: u64 = 8 << 20;
 
 /// Compiles functions, one at a time, for any number of threads.
 #[derive(Debug, Default)]
@@ -145,7 +146,7 @@ impl Contexts {
 
     /// A unit is done with this one.
     pub(crate) fn give_back(&mut self, context: Context) {
-        if context.modules_served() < UNITS_A_CONTEXT {
+        if context.bytes_read() < BYTES_A_CONTEXT {
             self.spare = Some(context);
         }
     }

@@ -99,12 +99,14 @@ Value *Carrier::materialize(Value *V) {
 Value *Carrier::function(Function *F) {
   bool Local = F->hasLocalLinkage() && How != Carrying::Canonical;
   std::string Name = Local ? localName(F) : F->getName().str();
-  if (Local) {
+  if (!Local) {
+    if (GlobalValue *Known = visible(Name))
+      return Known;
+  } else if (How != Carrying::Body) {
+    // A body that comes back brings its own statics: those left behind may have been changed since.
     auto *Known = dyn_cast_or_null<Function>(Into.getNamedValue(Name));
     if (Known && Known->hasLocalLinkage() && Known->getFunctionType() == F->getFunctionType())
       return Known;
-  } else if (GlobalValue *Known = visible(Name)) {
-    return Known;
   }
   Function *D = Function::Create(F->getFunctionType(), GlobalValue::ExternalLinkage,
                                  F->getAddressSpace(), Name, &Into);

@@ -14,6 +14,7 @@ namespace martlet {
 
 enum class Carrying {
   Unit,      // one function into a unit of its own
+  Body,      // one function back into the module that it was taken out of, with statics of its own
   Library,   // helpers into a module that names them
   Canonical, // one function alone, to be printed and compared
 };
@@ -23,6 +24,8 @@ public:
   Carrier(llvm::Module &Into, Carrying How, llvm::StringRef Prefix)
       : Into(Into), How(How), Prefix(Prefix) {}
 
+  // Has `To` stand for `Source` in what is carried.
+  void put(llvm::Value *Source, llvm::Value *To) { Map[Source] = To; }
   // Gives `To`, a declaration of the same type, the body of `Source`.
   bool body(llvm::Function *Source, llvm::Function *To, llvm::GlobalValue::LinkageTypes Linkage);
   // The bodies that those before them asked for. `Each` hears the names of library functions.

@@ -2,6 +2,7 @@
 // which a process that only wanted something compiled must never meet.
 #include "watcher.h"
 #include "llvm-c/Core.h"
+#include "llvm/Config/llvm-config.h"
 #include "llvm/IR/DiagnosticInfo.h"
 #include "llvm/IR/DiagnosticPrinter.h"
 #include "llvm/IR/Function.h"
@@ -64,6 +65,12 @@ Watcher &watcher(LLVMContext &Context) {
 char *message(const Twine &Text) { return LLVMCreateMessage(Text.str().c_str()); }
 
 } // namespace martlet
+
+extern "C" void martlet_ir_header_version(unsigned *Major, unsigned *Minor, unsigned *Patch) {
+  *Major = LLVM_VERSION_MAJOR;
+  *Minor = LLVM_VERSION_MINOR;
+  *Patch = LLVM_VERSION_PATCH;
+}
 
 extern "C" void martlet_ir_context_watch(LLVMContextRef Context) {
   unwrap(Context)->setDiagnosticHandler(std::make_unique<martlet::Watcher>());

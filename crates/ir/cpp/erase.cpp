@@ -1,5 +1,6 @@
 // Who uses a function, and the erasing of functions that only use each other.
-#include "martlet_ir.h"
+#include "statics.h"
+#include "watcher.h"
 #include "llvm/ADT/SmallPtrSet.h"
 #include "llvm/ADT/SmallVector.h"
 #include "llvm/IR/Constants.h"
@@ -8,8 +9,11 @@
 #include "llvm/IR/GlobalIFunc.h"
 #include "llvm/IR/GlobalVariable.h"
 #include "llvm/IR/Instruction.h"
+#include "llvm/IR/Module.h"
+#include "llvm/Transforms/Utils/ModuleUtils.h"
 
 using namespace llvm;
+using namespace martlet;
 
 namespace {
 
@@ -63,12 +67,24 @@ bool escapes(BlockAddress *Address) {
   return false;
 }
 
+// Another member of the comdat group that is named after a function; the group goes with its leader.
+GlobalObject *follower(const Function *F) {
+  const Comdat *Group = F->getComdat();
+  if (Group && Group->getName() == F->getName())
+    for (GlobalObject *Member : Group->getUsers())
+      if (Member != F)
+        return Member;
+  return nullptr;
+}
+
 } // namespace
 
 extern "C" void martlet_ir_users(LLVMValueRef Ref, martlet_ir_user Visit, void *Data) {
   Function *F = unwrap<Function>(Ref);
   F->removeDeadConstantUsers();
   Visitor V{Visit, Data, {}};
+  if (GlobalObject *Member = follower(F))
+    V(MARTLET_IR_USER_COMDAT, Member);
   V.users(F, MARTLET_IR_USER_FUNCTION);
   for (BasicBlock &Block : *F) {
     if (!Block.hasAddressTaken())
@@ -83,17 +99,20 @@ extern "C" void martlet_ir_users(LLVMValueRef Ref, martlet_ir_user Visit, void *
   }
 }
 
-extern "C" void martlet_ir_erase(const LLVMValueRef *Functions, size_t Count) {
-  for (size_t I = 0; I != Count; ++I)
+extern "C" size_t martlet_ir_erase(const LLVMValueRef *Functions, size_t Count) {
+  Statics Left;
+  for (size_t I = 0; I != Count; ++I) {
+    Left.add(*unwrap<Function>(Functions[I]));
     unwrap<Function>(Functions[I])->dropAllReferences();
+  }
   for (size_t I = 0; I != Count; ++I) {
     Function *F = unwrap<Function>(Functions[I]);
     F->removeDeadConstantUsers();
+    Left.forget(F);
     F->eraseFromParent();
   }
+  return Left.erase();
 }
-
-static constexpr const char *Dropped = "martlet-dropped";
 
 extern "C" void martlet_ir_set_held(LLVMValueRef Ref, int Held) {
   Function *F = unwrap<Function>(Ref);
@@ -104,16 +123,47 @@ extern "C" void martlet_ir_set_held(LLVMValueRef Ref, int Held) {
       F->setDSOLocal(false);
     }
     F->setLinkage(GlobalValue::ExternalLinkage);
-    F->removeFnAttr(Dropped);
+    F->removeFnAttr(DroppedAttribute);
     return;
   }
-  F->addFnAttr(Dropped);
-  if (F->isDeclaration())
+  F->addFnAttr(DroppedAttribute);
+  if (F->isDeclaration() || follower(F))
     return;
   F->setComdat(nullptr);
   F->setLinkage(GlobalValue::InternalLinkage);
 }
 
+extern "C" void martlet_ir_forget_dropped(LLVMModuleRef Module) {
+  for (Function &F : *unwrap(Module))
+    F.removeFnAttr(DroppedAttribute);
+}
+
 extern "C" int martlet_ir_is_dropped(LLVMValueRef Ref) {
-  return unwrap<Function>(Ref)->hasFnAttribute(Dropped);
+  return unwrap<Function>(Ref)->hasFnAttribute(DroppedAttribute);
+}
+
+extern "C" void martlet_ir_guard(LLVMModuleRef Module, const LLVMValueRef *Globals,
+                                 unsigned char *Added, size_t Count) {
+  SmallVector<GlobalValue *, 16> Values;
+  collectUsedGlobalVariables(*unwrap(Module), Values, false);
+  collectUsedGlobalVariables(*unwrap(Module), Values, true);
+  SmallPtrSet<GlobalValue *, 16> Listed(Values.begin(), Values.end());
+  Values.clear();
+  for (size_t I = 0; I != Count; ++I) {
+    auto *Global = unwrap<GlobalValue>(Globals[I]);
+    Added[I] = Listed.insert(Global).second;
+    if (Added[I])
+      Values.push_back(Global);
+  }
+  if (!Values.empty())
+    appendToCompilerUsed(*unwrap(Module), Values);
+}
+
+extern "C" void martlet_ir_unguard(LLVMModuleRef Module, const LLVMValueRef *Globals,
+                                   size_t Count) {
+  SmallPtrSet<const Value *, 16> Values;
+  for (size_t I = 0; I != Count; ++I)
+    Values.insert(unwrap(Globals[I]));
+  removeFromUsedLists(*unwrap(Module),
+                      [&](Constant *C) { return Values.contains(C->stripPointerCasts()); });
 }

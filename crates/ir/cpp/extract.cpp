@@ -1,6 +1,7 @@
 // One function into a module of its own, so that it can be compiled with all it calls as mere
-// declarations: what an optimiser sees the body of, it folds.
+// declarations (what an optimiser sees the body of, it folds), and bodies taken out and put back.
 #include "carry.h"
+#include "statics.h"
 #include "llvm/IR/Function.h"
 #include "llvm/Support/CBindingWrapping.h"
 
@@ -44,6 +45,31 @@ extern "C" LLVMModuleRef martlet_ir_extract(LLVMValueRef Ref, const LLVMValueRef
   }
   dropEmptyCompileUnits(*Unit);
   return wrap(Unit.release());
+}
+
+extern "C" void martlet_ir_take_body(LLVMValueRef Ref) {
+  Function *F = unwrap<Function>(Ref);
+  Statics Left;
+  Left.add(*F);
+  F->deleteBody();
+  F->setComdat(nullptr);
+  Left.erase();
+}
+
+extern "C" char *martlet_ir_give_body(LLVMValueRef To, LLVMValueRef Source,
+                                      const LLVMValueRef *Theirs, const LLVMValueRef *Ours,
+                                      size_t Count) {
+  Function *F = unwrap<Function>(To);
+  Carrier Carry(*F->getParent(), Carrying::Body, "");
+  for (size_t I = 0; I != Count; ++I)
+    Carry.put(unwrap(Theirs[I]), unwrap(Ours[I]));
+  if (!Carry.body(unwrap<Function>(Source), F, GlobalValue::ExternalLinkage) ||
+      !Carry.pending([](StringRef) {})) {
+    Carry.undo();
+    return message(Carry.Wrong);
+  }
+  dropEmptyCompileUnits(*F->getParent());
+  return nullptr;
 }
 
 extern "C" char *martlet_ir_canonical_text(LLVMValueRef Ref) {

@@ -38,7 +38,7 @@ struct martlet_ir_node final : CallbackVH {
   void deleted() override {
     // Leave the value's handle list first, as the default does.
     setValPtr(nullptr);
-    Event(User, MARTLET_IR_DELETED, nullptr);
+    Event(User, MARTLET_IR_DELETED, nullptr, nullptr);
   }
 
   void allUsesReplacedWith(Value *New) override {
@@ -46,7 +46,8 @@ struct martlet_ir_node final : CallbackVH {
     bool Same = typeOf(Old) == typeOf(New) && kindOf(Old) == kindOf(New);
     if (Follow)
       setValPtr(Same ? New : nullptr);
-    Event(User, Same ? MARTLET_IR_REPLACED : MARTLET_IR_REPLACED_OTHER, wrap(New));
+    Event(User, Same ? MARTLET_IR_REPLACED : MARTLET_IR_REPLACED_OTHER, wrap(New),
+          wrap(getValPtr()));
   }
 };
 
@@ -55,18 +56,31 @@ extern "C" martlet_ir_node *martlet_ir_node_new(LLVMValueRef Value, int Follow,
   return new martlet_ir_node(unwrap(Value), Follow != 0, Event, User);
 }
 
+extern "C" void martlet_ir_node_set_follow(martlet_ir_node *Node, int Follow) {
+  Node->Follow = Follow != 0;
+}
+
 extern "C" void martlet_ir_node_free(martlet_ir_node *Node) { delete Node; }
 
-extern "C" LLVMModuleRef martlet_ir_module_of(LLVMValueRef Ref) {
-  Value *V = unwrap(Ref);
-  if (auto *Global = dyn_cast<GlobalValue>(V))
-    return wrap(Global->getParent());
-  Function *F = nullptr;
+static Function *functionOf(Value *V) {
+  if (auto *F = dyn_cast<Function>(V))
+    return F;
   if (auto *I = dyn_cast<Instruction>(V))
-    F = I->getParent() ? I->getParent()->getParent() : nullptr;
-  else if (auto *Block = dyn_cast<BasicBlock>(V))
-    F = Block->getParent();
-  else if (auto *Arg = dyn_cast<Argument>(V))
-    F = Arg->getParent();
+    return I->getParent() ? I->getParent()->getParent() : nullptr;
+  if (auto *Block = dyn_cast<BasicBlock>(V))
+    return Block->getParent();
+  if (auto *Arg = dyn_cast<Argument>(V))
+    return Arg->getParent();
+  return nullptr;
+}
+
+extern "C" LLVMValueRef martlet_ir_function_of(LLVMValueRef Ref) {
+  return wrap(functionOf(unwrap(Ref)));
+}
+
+extern "C" LLVMModuleRef martlet_ir_module_of(LLVMValueRef Ref) {
+  if (auto *Global = dyn_cast<GlobalValue>(unwrap(Ref)))
+    return wrap(Global->getParent());
+  Function *F = functionOf(unwrap(Ref));
   return F ? wrap(F->getParent()) : nullptr;
 }

@@ -1,9 +1,10 @@
-// Hashes that tell whether a pass changed a function. Constants, types, attribute lists and globals
-// are unique within a context, so their addresses stand for them; local values are numbered.
+// Hashes that tell whether a pass changed a value. Everything stands for itself by its address:
+// constants, types, attribute lists and globals are unique within a context, and an instruction that
+// was replaced by an equal one has changed.
 #include "martlet_ir.h"
-#include "llvm/ADT/DenseMap.h"
 #include "llvm/ADT/Hashing.h"
 #include "llvm/IR/Function.h"
+#include "llvm/IR/GlobalVariable.h"
 #include "llvm/IR/InstrTypes.h"
 #include "llvm/IR/Instructions.h"
 #include "llvm/IR/Module.h"
@@ -13,23 +14,24 @@ using namespace llvm;
 namespace {
 
 class BodyHash {
-  DenseMap<const Value *, unsigned> Numbers;
-  hash_code State = hash_code(0);
+  uint64_t State = 0;
 
-  template <typename... T> void add(const T &...Parts) { State = hash_combine(State, Parts...); }
-
-  void operand(const Value *V) {
-    auto Known = Numbers.find(V);
-    if (Known != Numbers.end())
-      add(1u, Known->second);
-    else
-      add(2u, static_cast<const void *>(V));
+  void word(uint64_t Word) {
+    State = (State ^ Word) * 0x9e3779b97f4a7c15;
+    State ^= State >> 29;
   }
 
+  void one(const void *Part) { word(reinterpret_cast<uintptr_t>(Part)); }
+  void one(uint64_t Part) { word(Part); }
+
+  template <typename... T> void add(const T &...Parts) { (one(Parts), ...); }
+
   void instruction(const Instruction &I) {
-    add(I.getOpcode(), I.getType(), I.getRawSubclassOptionalData(), I.getNumOperands());
-    for (const Value *Op : I.operand_values())
-      operand(Op);
+    uint64_t Shape = I.getOpcode() | uint64_t(I.getRawSubclassOptionalData()) << 16 |
+                     uint64_t(I.getNumOperands()) << 32;
+    add(&I, Shape, I.getType());
+    for (const Use &Operand : I.operands())
+      one(Operand.get());
     if (const auto *Load = dyn_cast<LoadInst>(&I))
       add(Load->getAlign().value(), Load->isVolatile(), unsigned(Load->getOrdering()));
     else if (const auto *Store = dyn_cast<StoreInst>(&I))
@@ -44,46 +46,59 @@ class BodyHash {
       add(Slot->getAllocatedType(), Slot->getAlign().value());
     else if (const auto *Phi = dyn_cast<PHINode>(&I))
       for (const BasicBlock *Block : Phi->blocks())
-        operand(Block);
+        add(Block);
     else if (const auto *Extract = dyn_cast<ExtractValueInst>(&I))
-      add(hash_combine_range(Extract->idx_begin(), Extract->idx_end()));
+      for (unsigned Index : Extract->indices())
+        add(Index);
     else if (const auto *Insert = dyn_cast<InsertValueInst>(&I))
-      add(hash_combine_range(Insert->idx_begin(), Insert->idx_end()));
+      for (unsigned Index : Insert->indices())
+        add(Index);
     else if (const auto *Shuffle = dyn_cast<ShuffleVectorInst>(&I))
       for (int Lane : Shuffle->getShuffleMask())
         add(Lane);
   }
 
+  void block(const BasicBlock &Block) {
+    add(&Block);
+    for (const Instruction &I : Block)
+      instruction(I);
+  }
+
 public:
-  uint64_t of(const Function &F) {
-    unsigned Next = 0;
-    for (const Argument &A : F.args())
-      Numbers[&A] = Next++;
-    for (const BasicBlock &Block : F) {
-      Numbers[&Block] = Next++;
-      for (const Instruction &I : Block)
-        Numbers[&I] = Next++;
+  uint64_t of(const Value *V) {
+    if (const auto *F = dyn_cast<Function>(V)) {
+      add(F->isDeclaration());
+      for (const BasicBlock &Block : *F)
+        block(Block);
+    } else if (const auto *Block = dyn_cast<BasicBlock>(V)) {
+      block(*Block);
+    } else if (const auto *I = dyn_cast<Instruction>(V)) {
+      instruction(*I);
+    } else if (const auto *Variable = dyn_cast<GlobalVariable>(V)) {
+      if (Variable->hasInitializer())
+        add(Variable->getInitializer());
     }
-    for (const BasicBlock &Block : F)
-      for (const Instruction &I : Block)
-        instruction(I);
-    add(F.isDeclaration(), Next);
     return State;
   }
 };
 
 } // namespace
 
-extern "C" uint64_t martlet_ir_hash_body(LLVMValueRef Function) {
-  return BodyHash().of(*unwrap<llvm::Function>(Function));
+extern "C" uint64_t martlet_ir_hash_body(LLVMValueRef Value) { return BodyHash().of(unwrap(Value)); }
+
+extern "C" uint64_t martlet_ir_hash_interface(LLVMValueRef Ref) {
+  const Value *V = unwrap(Ref);
+  if (const auto *F = dyn_cast<Function>(V))
+    return hash_combine(F->getFunctionType(), F->getAttributes().getRawPointer(),
+                        unsigned(F->getCallingConv()), unsigned(F->getLinkage()));
+  if (const auto *Variable = dyn_cast<GlobalVariable>(V))
+    return hash_combine(Variable->getValueType(),
+                        DenseMapInfo<AttributeSet>::getHashValue(Variable->getAttributes()),
+                        Variable->isConstant(), unsigned(Variable->getThreadLocalMode()),
+                        unsigned(Variable->getLinkage()), Variable->hasInitializer());
+  return hash_value(V->getType());
 }
 
 extern "C" uint64_t martlet_ir_count_instructions(LLVMModuleRef Module) {
   return unwrap(Module)->getInstructionCount();
-}
-
-extern "C" uint64_t martlet_ir_hash_interface(LLVMValueRef Ref) {
-  const Function &F = *unwrap<Function>(Ref);
-  return hash_combine(F.getFunctionType(), F.getAttributes().getRawPointer(),
-                      unsigned(F.getCallingConv()), unsigned(F.getLinkage()));
 }

@@ -19,6 +19,8 @@ namespace martlet {
 
 // The string attribute that carries a brought function's tag.
 constexpr const char *TagAttribute = "martlet-tag";
+// The string attribute of functions that nobody owns any more.
+constexpr const char *DroppedAttribute = "martlet-dropped";
 
 struct Watcher final : llvm::DiagnosticHandler {
   std::string Errors;

@@ -60,9 +60,10 @@ impl BitcodeLibrary {
     ///
     /// # Errors
     /// [`Error::OtherSignature`] if a function of the library's name has another type;
-    /// [`Error::Library`] if the original cannot be brought in.
+    /// [`Error::Library`] if the original cannot be brought in; [`Error::Asserted`] if asserting handles
+    /// were of values in the bodies that were replaced.
     pub fn heal(&self, module: &mut Module) -> Result<Vec<Difference>, Error> {
-        module.collect_if_dropped();
+        module.collect_if_due();
         let differences = self.audit(module)?;
         let _operation = Operation::enter("heal", self.name());
         let (raw, home, context) = module.parts_and_context();
@@ -78,6 +79,7 @@ impl BitcodeLibrary {
                 })?
                 .map_err(|message| self.error(message))?;
         }
+        module.check()?;
         Ok(differences)
     }
 

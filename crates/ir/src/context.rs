@@ -3,23 +3,36 @@
 use crate::counters::{CONTEXTS, Counted};
 use crate::error::Error;
 use crate::library::BitcodeLibrary;
-use crate::raw::{RawContext, Resident};
+use crate::raw::{RawContext, Resident, versions};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 
-/// An LLVM context of one module, with the libraries that were opened in it.
+/// An LLVM context (`llvm/IR/LLVMContext.h`) of one module, with the libraries that were opened in it.
 ///
 /// A module owns its context; [`Module::into_context`](crate::Module::into_context) gives it back
 /// for the next module, so that libraries are opened once a thread and not once a function.
-/// Contexts grow (types, constants, metadata): retire one after some hundreds of modules, by
-/// [`Context::modules_served`].
+/// Contexts grow (types, constants, metadata): retire one when it has read some megabytes
+/// ([`Context::bytes_read`]), or has served some hundreds of modules.
+///
+/// ```
+/// use martlet_ir::{Context, Module};
+///
+/// let mut context = Context::new();
+/// for name in ["first", "second"] {
+///     let module = Module::in_context(name, context);
+///     assert_eq!(module.name(), name);
+///     context = module.into_context();
+/// }
+/// assert_eq!((context.modules_served(), context.open_libraries()), (2, 0));
+/// ```
 #[derive(Debug)]
 pub struct Context {
     /// Dropped before the context.
     libraries: RefCell<HashMap<u64, OpenLibrary>>,
     raw: RawContext,
     served: Cell<u64>,
+    bytes_read: Cell<u64>,
     _counted: Counted,
 }
 
@@ -33,11 +46,21 @@ pub(crate) struct OpenLibrary {
 
 impl Context {
     /// A new context.
+    ///
+    /// # Panics
+    /// If the LLVM that was loaded is not the one this program was built for: see [`check_version`].
     pub fn new() -> Self {
+        static CHECKED: Once = Once::new();
+        CHECKED.call_once(|| {
+            if let Err(error) = check_version() {
+                panic!("{error}");
+            }
+        });
         Context {
             libraries: RefCell::default(),
             raw: RawContext::new(),
             served: Cell::new(0),
+            bytes_read: Cell::new(0),
             _counted: CONTEXTS.count(),
         }
     }
@@ -45,6 +68,13 @@ impl Context {
     /// How many modules have been made in it.
     pub fn modules_served(&self) -> u64 {
         self.served.get()
+    }
+
+    /// How much bitcode was read into it, in bytes: that of units, and of definitions that were pinned.
+    /// LLVM has no count of what a context holds; this is the measure of it, since what stays of a
+    /// module when that is gone is in proportion.
+    pub fn bytes_read(&self) -> u64 {
+        self.bytes_read.get()
     }
 
     /// How many libraries are open in it.
@@ -68,12 +98,36 @@ impl Context {
         Ok(work(&self.libraries.borrow()[&library.id()]))
     }
 
+    pub(crate) fn has_read(&self, bytes: usize) {
+        self.bytes_read.set(self.bytes_read.get() + bytes as u64);
+    }
+
     pub(crate) fn serve(&self) {
         self.served.set(self.served.get() + 1);
     }
 
     pub(crate) fn raw(&self) -> &RawContext {
         &self.raw
+    }
+}
+
+/// Compares the full version of the LLVM headers that this crate was built with to that of the library
+/// that was loaded (`llvm-c/Core.h`, `LLVMGetVersion`): C++ objects of one must not meet code of the
+/// other.
+///
+/// ```
+/// assert_eq!(martlet_ir::check_version(), Ok(()));
+/// ```
+///
+/// # Errors
+/// [`Error::Version`].
+pub fn check_version() -> Result<(), Error> {
+    let [headers, library] =
+        versions().map(|[major, minor, patch]| format!("{major}.{minor}.{patch}"));
+    if headers == library {
+        Ok(())
+    } else {
+        Err(Error::Version { headers, library })
     }
 }
 

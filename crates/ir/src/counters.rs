@@ -17,6 +17,14 @@ pub struct Live {
 }
 
 /// Counts what is alive now. Exact when no other thread is at work.
+///
+/// ```standalone_crate
+/// let before = martlet_ir::live();
+/// let module = martlet_ir::Module::new("example");
+/// assert!(martlet_ir::live().modules > 0);
+/// drop(module);
+/// assert_eq!(martlet_ir::live(), before);
+/// ```
 pub fn live() -> Live {
     Live {
         contexts: CONTEXTS.get(),

@@ -11,6 +11,19 @@ use inkwell::values::FunctionValue;
 
 /// A module as inkwell sees it, for the time of one [`Module::edit`](crate::Module::edit), and the
 /// way to take handles out of it.
+///
+/// ```
+/// use martlet_ir::{Edit, Module, OwnedFunction};
+///
+/// fn declare(e: Edit<'_>, name: &str) -> OwnedFunction {
+///     let fn_type = e.context().void_type().fn_type(&[], false);
+///     e.own(e.module().add_function(name, fn_type, None))
+/// }
+///
+/// let mut module = Module::new("example");
+/// let [f, g] = module.edit(|e| ["f", "g"].map(|name| declare(e, name)));
+/// assert_ne!(f.id(), g.id());
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Edit<'ctx> {
     ink: &'ctx InkModule<'ctx>,
@@ -48,16 +61,20 @@ impl<'ctx> Edit<'ctx> {
     /// already keeps its id.
     ///
     /// # Panics
-    /// If the function is of another module.
+    /// If the function is of another module, or was dropped before passes ran
+    /// ([`Module::own`](crate::Module::own) returns that as an error).
     #[track_caller]
     pub fn own(self, function: FunctionValue<'ctx>) -> OwnedFunction {
-        self.home.own(Value::of_ink(&function), self.raw)
+        match self.home.own(Value::of_ink(&function), self.raw) {
+            Ok(owned) => owned,
+            Err(error) => panic!("{error}"),
+        }
     }
 
     /// A weak handle.
     ///
     /// # Panics
-    /// If the value is of another module, or in none.
+    /// If the value is of another module, or in none, or not of the handle's kind.
     #[track_caller]
     pub fn weak<K: Kind>(self, value: K::Lent<'ctx>) -> Weak<K> {
         Weak::new(self.home.watch(K::value(&value), self.raw, Mode::Weak))
@@ -66,7 +83,7 @@ impl<'ctx> Edit<'ctx> {
     /// A tracking handle.
     ///
     /// # Panics
-    /// If the value is of another module, or in none.
+    /// If the value is of another module, or in none, or not of the handle's kind.
     #[track_caller]
     pub fn tracking<K: Kind>(self, value: K::Lent<'ctx>) -> Tracking<K> {
         Tracking::new(self.home.watch(K::value(&value), self.raw, Mode::Tracking))
@@ -75,7 +92,7 @@ impl<'ctx> Edit<'ctx> {
     /// An asserting handle.
     ///
     /// # Panics
-    /// If the value is of another module, or in none.
+    /// If the value is of another module, or in none, or not of the handle's kind.
     #[track_caller]
     pub fn asserting<K: Kind>(self, value: K::Lent<'ctx>) -> Asserting<K> {
         Asserting::new(self.home.watch(K::value(&value), self.raw, Mode::Asserting))
@@ -84,7 +101,7 @@ impl<'ctx> Edit<'ctx> {
     /// A handle that collects events.
     ///
     /// # Panics
-    /// If the value is of another module, or in none.
+    /// If the value is of another module, or in none, or not of the handle's kind.
     #[track_caller]
     pub fn callback<K: Kind>(self, value: K::Lent<'ctx>) -> Callback<K> {
         Callback::new(self.home.watch(K::value(&value), self.raw, Mode::Callback))

@@ -5,7 +5,8 @@ use crate::error::Error;
 use crate::module::Module;
 use crate::operation::Operation;
 use crate::owned::OwnedFunction;
-use crate::raw::{ExtractRequest, RawModule};
+use crate::pin::Body;
+use crate::raw::{ExtractRequest, RawModule, Value};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A function whose body comes along into a unit, to be inlined there.
@@ -31,7 +32,39 @@ impl Module {
     /// Clones one function into a module of its own, in a context of its own, so that it can be
     /// compiled on another thread. What it calls is declared only, because what an optimiser sees
     /// the body of, it folds; but static functions and constants come along, and so do the bodies
-    /// in `bring`, as `available_externally`.
+    /// in `bring`, as `available_externally` (`llvm/Transforms/Utils/Cloning.h`, `CloneFunctionInto`;
+    /// then by bitcode).
+    ///
+    /// ```
+    /// use martlet_ir::{Bring, Module};
+    /// # use martlet_ir::inkwell::{OptimizationLevel, targets::*};
+    /// # Target::initialize_x86(&InitializationConfig::default());
+    /// # let triple = TargetTriple::create("x86_64-unknown-linux-gnu");
+    /// # let machine = Target::from_triple(&triple).unwrap().create_target_machine(
+    /// #     &triple, "x86-64", "", OptimizationLevel::Default, RelocMode::PIC, CodeModel::Small,
+    /// # ).unwrap();
+    ///
+    /// let mut library = Module::new("library");
+    /// let [callee, caller] = library.edit(|e| {
+    ///     let fn_type = e.context().void_type().fn_type(&[], false);
+    ///     ["callee", "caller"].map(|name| {
+    ///         let callee = e.module().get_function("callee");
+    ///         let function = e.module().add_function(name, fn_type, None);
+    ///         let builder = e.context().create_builder();
+    ///         builder.position_at_end(e.context().append_basic_block(function, "entry"));
+    ///         if let Some(callee) = callee {
+    ///             builder.build_call(callee, &[], "").unwrap();
+    ///         }
+    ///         builder.build_return(None).unwrap();
+    ///         e.own(function)
+    ///     })
+    /// });
+    /// let bring = [Bring { function: &callee, tag: 7 }];
+    /// let mut unit = library.extract(&caller, &bring).unwrap();
+    /// unit.module.run_passes("cgscc(inline)", &machine).unwrap();
+    /// assert_eq!(unit.module.provenance(), [7]);
+    /// assert!(!unit.module.to_string().contains("call void"));
+    /// ```
     ///
     /// # Errors
     /// [`Error::Stale`], [`Error::NotDefined`], or [`Error::Extract`] if the function names
@@ -54,21 +87,27 @@ impl Module {
         bring: &[Bring<'_>],
         context: Context,
     ) -> Result<Unit, Error> {
-        self.collect_if_dropped();
+        self.collect_if_due();
         let _operation = Operation::enter("extract", "");
-        let root = self.owned_value(function)?;
-        let mut request = ExtractRequest {
-            name: root.name(),
-            function: root,
-            brought: Vec::new(),
-        };
-        for bring in bring
+        let name = self.owned_value(function)?.name();
+        let brought: Vec<&Bring<'_>> = bring
             .iter()
             .filter(|bring| bring.function.id() != function.id())
-        {
-            request
-                .brought
-                .push((self.owned_value(bring.function)?, bring.tag));
+            .collect();
+        // Pinned functions are read back for as long as this takes.
+        let root_body = self.pinned_body(function)?;
+        let bodies: Vec<Option<Body>> = brought
+            .iter()
+            .map(|bring| self.pinned_body(bring.function))
+            .collect::<Result<_, _>>()?;
+        let mut request = ExtractRequest {
+            name,
+            function: self.value_or(function, root_body.as_ref())?,
+            brought: Vec::new(),
+        };
+        for (bring, body) in brought.iter().zip(&bodies) {
+            let value = self.value_or(bring.function, body.as_ref())?;
+            request.brought.push((value, bring.tag));
         }
         let defined = request
             .brought
@@ -86,6 +125,16 @@ impl Module {
                 message,
             })?;
         Self::unit(&clone, &request, context)
+    }
+
+    /// A function where it has its body: here, or where it was read to.
+    fn value_or<'v>(
+        &'v self,
+        function: &OwnedFunction,
+        body: Option<&'v Body>,
+    ) -> Result<Value<'v>, Error> {
+        let value = self.owned_value(function)?;
+        Ok(body.map_or(value, Body::function))
     }
 
     /// From one context to another by bitcode.

@@ -6,6 +6,7 @@
 use crate::counters::{Counted, HANDLES};
 use crate::kind::Kind;
 use crate::module::Module;
+use crate::passes::{Fate, PassReport};
 use crate::raw::{Mark, Value};
 use crate::stale::{Event, Stale, What};
 use core::marker::PhantomData;
@@ -29,10 +30,7 @@ impl<K: Kind> Handle<K> {
     }
 
     fn get<'m>(&self, module: &'m Module) -> Result<K::Lent<'m>, Stale> {
-        let value = module.value(&self.mark)?;
-        K::lend(value).ok_or(Stale::OtherKind {
-            made_at: self.mark.made_at(),
-        })
+        Ok(K::lend(module.value(&self.mark)?))
     }
 }
 
@@ -66,6 +64,11 @@ macro_rules! handle {
                 self.0.mark.is_alive()
             }
 
+            /// What a pipeline did to the value; `None` if the handle was not there when it ran.
+            pub fn fate<'r>(&self, report: &'r PassReport) -> Option<&'r Fate> {
+                report.fate_of(&self.0.mark)
+            }
+
             /// What happened to the value last, if anything did.
             pub fn last_event(&self) -> Option<Event> {
                 self.0.mark.last_event()
@@ -75,25 +78,87 @@ macro_rules! handle {
 }
 
 handle!(
-    /// Dead once its value is deleted; stays on its value when that is replaced everywhere.
+    /// Dead once its value is deleted; stays on its value when that is replaced everywhere
+    /// (`llvm/IR/ValueHandle.h`, `WeakVH`).
+    ///
+    /// ```
+    /// use martlet_ir::{Module, Weak, kind::Function};
+    ///
+    /// let mut module = Module::new("example");
+    /// let weak: Weak<Function> = module.edit(|e| {
+    ///     let fn_type = e.context().void_type().fn_type(&[], false);
+    ///     e.weak(e.module().add_function("f", fn_type, None))
+    /// });
+    /// assert_eq!(weak.get(&module).unwrap().count_params(), 0);
+    /// drop(module);
+    /// let other = Module::new("other");
+    /// let stale = weak.get(&other).unwrap_err();
+    /// assert!(stale.to_string().contains("deleted during drop of the module"));
+    /// ```
     Weak
 );
 
 handle!(
     /// Dead once its value is deleted; goes over to the replacing value if it is of the same type
-    /// and kind, and is dead if it is not.
+    /// and kind, and is dead if it is not (`WeakTrackingVH`, which does not ask for the type).
+    ///
+    /// ```
+    /// # use martlet_ir::{Module, Tracking, What, kind::Function};
+    /// let mut module = Module::new("example");
+    /// let tracking: Tracking<Function> = module.edit(|e| {
+    ///     let fn_type = e.context().void_type().fn_type(&[], false);
+    ///     let old = e.module().add_function("old", fn_type, None);
+    ///     let tracking = e.tracking(old);
+    ///     old.replace_all_uses_with(e.module().add_function("new", fn_type, None));
+    ///     tracking
+    /// });
+    /// assert_eq!(tracking.get(&module).unwrap().get_name().to_str(), Ok("new"));
+    /// assert_eq!(tracking.last_event().unwrap().what, What::Replaced);
+    /// ```
     Tracking
 );
 
 handle!(
     /// Says that its value lives for as long as the handle does. The operation during which the
-    /// value dies all the same returns [`Error::Asserted`](crate::Error::Asserted).
+    /// value dies all the same returns [`Error::Asserted`](crate::Error::Asserted); `edit`, which
+    /// returns what the user does, leaves it to [`Module::check`] or the next operation that can, and
+    /// `collect` puts it into its report. (`AssertingVH` checks nothing in the usual builds of LLVM.)
+    ///
+    /// ```
+    /// # use martlet_ir::{Asserting, Module, kind::Function};
+    /// # let mut module = Module::new("example");
+    /// let (owned, held): (_, Asserting<Function>) = module.edit(|e| {
+    ///     let fn_type = e.context().void_type().fn_type(&[], false);
+    ///     let function = e.module().add_function("f", fn_type, None);
+    ///     (e.own(function), e.asserting(function))
+    /// });
+    /// drop(owned);
+    /// let report = module.collect();
+    /// assert_eq!(report.asserted[0].event.operation, "collect");
+    /// assert!(held.get(&module).is_err());
+    /// ```
     Asserting
 );
 
 handle!(
-    /// Collects what happens to its value. Nothing of the user's runs inside LLVM: events are asked
-    /// for afterwards.
+    /// Collects what happens to its value (`CallbackVH`). Nothing of the user's runs inside LLVM, where
+    /// a value is half gone: events are asked for afterwards.
+    ///
+    /// ```
+    /// # use martlet_ir::{Callback, Module, What, kind::Function};
+    /// # let mut module = Module::new("example");
+    /// let callback: Callback<Function> = module.edit(|e| {
+    ///     let fn_type = e.context().void_type().fn_type(&[], false);
+    ///     let old = e.module().add_function("old", fn_type, None);
+    ///     let callback = e.callback(old);
+    ///     old.replace_all_uses_with(e.module().add_function("new", fn_type, None));
+    ///     // SAFETY: nothing uses it any more.
+    ///     unsafe { old.delete() };
+    ///     callback
+    /// });
+    /// let events: Vec<What> = callback.take_events().iter().map(|event| event.what).collect();
+    /// assert_eq!(events, [What::Replaced, What::Deleted]);
+    /// ```
     Callback
 );
 

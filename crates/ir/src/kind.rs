@@ -11,7 +11,7 @@ pub trait Kind: sealed::Sealed + 'static {
     type Lent<'m>: Copy;
 
     #[doc(hidden)]
-    fn lend(value: Value<'_>) -> Option<Self::Lent<'_>>;
+    fn lend(value: Value<'_>) -> Self::Lent<'_>;
     #[doc(hidden)]
     fn value<'m>(lent: &Self::Lent<'m>) -> Value<'m>;
 }
@@ -41,25 +41,41 @@ pub enum Block {}
 pub enum Argument {}
 
 macro_rules! kind {
-    ($name:ident, $ink:ident, $lend:ident, $of:ident) => {
+    ($name:ident, $ink:ident, $lend:ident, $of:ident, $is:expr) => {
         impl sealed::Sealed for $name {}
 
         impl Kind for $name {
             type Lent<'m> = $ink<'m>;
 
-            fn lend(value: Value<'_>) -> Option<$ink<'_>> {
+            fn lend(value: Value<'_>) -> $ink<'_> {
                 value.$lend()
             }
 
             fn value<'m>(lent: &Self::Lent<'m>) -> Value<'m> {
-                Value::$of(lent)
+                let value = Value::$of(lent);
+                let is_of_kind: fn(Value<'_>) -> bool = $is;
+                assert!(
+                    is_of_kind(value),
+                    concat!("`{}` is not of the kind `", stringify!($name), "`"),
+                    value.name()
+                );
+                value
             }
         }
     };
 }
 
-kind!(Function, FunctionValue, as_function, of_ink);
-kind!(Global, GlobalValue, as_global, of_ink);
-kind!(Instruction, InstructionValue, as_instruction, of_ink);
-kind!(Block, BasicBlock, as_block, of_block);
-kind!(Argument, BasicValueEnum, as_argument, of_ink);
+// inkwell's types tell some kinds apart, and take others together.
+kind!(Function, FunctionValue, as_function, of_ink, |_| true);
+kind!(Global, GlobalValue, as_global, of_ink, |value| value
+    .is_variable());
+kind!(
+    Instruction,
+    InstructionValue,
+    as_instruction,
+    of_ink,
+    |_| true
+);
+kind!(Block, BasicBlock, as_block, of_block, |_| true);
+kind!(Argument, BasicValueEnum, as_argument, of_ink, |value| value
+    .is_argument());

@@ -12,17 +12,20 @@ mod handle;
 mod home;
 pub mod kind;
 mod library;
+mod link;
+mod mailbox;
 mod module;
 mod operation;
 mod owned;
 mod passes;
+mod pin;
 #[expect(unsafe_code, reason = "the one folder that talks to LLVM")]
 mod raw;
 mod stale;
 
 pub use audit::{Difference, DifferenceKind};
 pub use collect::{CollectReport, Refusal};
-pub use context::Context;
+pub use context::{Context, check_version};
 pub use counters::{Live, live};
 pub use edit::Edit;
 pub use error::Error;

@@ -11,7 +11,47 @@ use std::sync::Arc;
 /// Bitcode of functions whose originals live elsewhere too, natively compiled.
 ///
 /// The library itself is plain bytes: it may be cloned and used on any thread. Each context reads it
-/// once, lazily, and keeps it; an import then clones only what a module names.
+/// once, lazily (`llvm/Bitcode/BitcodeReader.h`), and keeps it; an import then clones only what a module
+/// names (`llvm/Transforms/Utils/Cloning.h`).
+///
+/// ```
+/// # use martlet_ir::{BitcodeLibrary, DifferenceKind, Module};
+/// # fn bitcode() -> Vec<u8> {
+/// #     let mut module = Module::new("helpers");
+/// #     let _held = module.edit(|e| {
+/// #         let i64_type = e.context().i64_type();
+/// #         let function = e.module().add_function("answer", i64_type.fn_type(&[], false), None);
+/// #         let builder = e.context().create_builder();
+/// #         builder.position_at_end(e.context().append_basic_block(function, "entry"));
+/// #         builder.build_return(Some(&i64_type.const_int(42, false))).unwrap();
+/// #         e.own(function)
+/// #     });
+/// #     module.to_bitcode()
+/// # }
+/// // As clang makes it of C, embedded by `include_bytes!`.
+/// let library = BitcodeLibrary::open("helpers", bitcode()).unwrap();
+/// assert_eq!(library.functions(), ["answer"]);
+///
+/// let mut module = Module::new("unit");
+/// module.edit(|e| {
+///     let i64_type = e.context().i64_type();
+///     e.module().add_function("answer", i64_type.fn_type(&[], false), None);
+/// });
+/// assert_eq!(library.import(&mut module).unwrap().functions, ["answer"]);
+/// assert!(module.to_string().contains("define available_externally i64 @answer"));
+///
+/// // Whatever happens to the copy, the original can be had again.
+/// module.edit(|e| {
+///     let answer = e.module().get_function("answer").unwrap();
+///     let end = answer.get_first_basic_block().unwrap().get_terminator().unwrap();
+///     end.set_operand(0, e.context().i64_type().const_int(43, false));
+/// });
+/// assert_eq!(library.audit(&module).unwrap().len(), 1);
+/// let healed = library.heal(&mut module).unwrap();
+/// assert!(matches!(&healed[0].kind, DifferenceKind::Changed { line } if line.contains("43")));
+/// assert!(library.audit(&module).unwrap().is_empty());
+/// assert!(library.pristine("answer").unwrap().contains("ret i64 42"));
+/// ```
 #[derive(Clone)]
 pub struct BitcodeLibrary(Arc<Inner>);
 
@@ -73,7 +113,7 @@ impl BitcodeLibrary {
     /// [`Error::Library`] if a declared type differs, or a body uses a static variable that can be
     /// written (it would exist twice).
     pub fn import(&self, module: &mut Module) -> Result<Imported, Error> {
-        module.collect_if_dropped();
+        module.collect_if_due();
         let _operation = Operation::enter("import", &self.0.name);
         let (raw, _, context) = module.parts_and_context();
         let functions = context
@@ -117,12 +157,8 @@ impl BitcodeLibrary {
 
 impl Inner {
     fn resident(&self, context: &RawContext) -> Result<Resident, Error> {
-        Resident::open(&self.name, Arc::clone(&self.bytes), context).map_err(|message| {
-            Error::Bitcode {
-                name: self.name.clone(),
-                message,
-            }
-        })
+        Resident::open(&self.name, Arc::clone(&self.bytes), context)
+            .map_err(|message| Error::bitcode(&self.name, message))
     }
 }
 

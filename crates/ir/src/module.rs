@@ -5,12 +5,12 @@ use crate::counters::{Counted, MODULES};
 use crate::edit::Edit;
 use crate::error::Error;
 use crate::home::Home;
-use crate::operation::{self, Operation};
+use crate::operation::Operation;
 use crate::owned::OwnedFunction;
 use crate::raw::{RawModule, Value};
 use core::fmt;
 
-/// An LLVM module that owns its [`Context`].
+/// An LLVM module (`llvm/IR/Module.h`) that owns its [`Context`].
 ///
 /// It is `Send` and not `Sync`: it moves between threads as a whole and is never shared. Values are
 /// lent by handles ([`Weak`](crate::Weak), [`OwnedFunction`]) as long as the module is borrowed, or
@@ -46,7 +46,17 @@ pub struct Module {
     _counted: Counted,
 }
 
-/// How much a module holds.
+/// How much a module holds: [`Module::memory_report`].
+///
+/// ```
+/// # let mut module = martlet_ir::Module::new("example");
+/// let function = module.edit(|e| {
+///     let fn_type = e.context().void_type().fn_type(&[], false);
+///     e.own(e.module().add_function("f", fn_type, None))
+/// });
+/// let report = module.memory_report();
+/// assert_eq!((report.declarations, report.owned, report.definitions), (1, 1, 0));
+/// ```
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct MemoryReport {
@@ -64,6 +74,11 @@ pub struct MemoryReport {
     pub owned: usize,
     /// Functions that nobody owns any more and that were refused erasure.
     pub dying: usize,
+    /// Functions whose definitions were taken out of the module ([`Module::pin`]), those included whose
+    /// declarations were deleted, as long as somebody holds them.
+    pub pinned: usize,
+    /// The size of their bitcode, in bytes.
+    pub pinned_bytes: usize,
     /// Functions erased since the module was made.
     pub erased: u64,
     /// Libraries open in the context.
@@ -72,6 +87,11 @@ pub struct MemoryReport {
 
 impl Module {
     /// A new, empty module in a context of its own.
+    ///
+    /// ```
+    /// let module = martlet_ir::Module::new("example");
+    /// assert_eq!(module.function_count(), 0);
+    /// ```
     pub fn new(name: &str) -> Self {
         Self::in_context(name, Context::new())
     }
@@ -82,15 +102,23 @@ impl Module {
         Self::from_raw(raw, context)
     }
 
-    /// Reads bitcode into a context.
+    /// Reads bitcode (`llvm-c/BitReader.h`) into a context, which may be on another thread than the one
+    /// that wrote it.
+    ///
+    /// ```
+    /// use martlet_ir::{Context, Error, Module};
+    ///
+    /// let bitcode = Module::new("example").to_bitcode();
+    /// let copy = Module::from_bitcode("copy", &bitcode, Context::new()).unwrap();
+    /// assert_eq!(copy.name(), "copy");
+    /// let refused = Module::from_bitcode("text", b"; ModuleID", Context::new());
+    /// assert!(matches!(refused, Err(Error::Bitcode { .. })));
+    /// ```
     ///
     /// # Errors
-    /// [`Error::Bitcode`] with LLVM's words.
+    /// [`Error::Bitcode`] or [`Error::NewerBitcode`], with LLVM's words.
     pub fn from_bitcode(name: &str, bytes: &[u8], context: Context) -> Result<Self, Error> {
-        let raw = RawModule::parse(name, bytes, context.raw()).ok_or_else(|| Error::Bitcode {
-            name: name.to_owned(),
-            message: context.raw().take_errors().unwrap_or_default(),
-        })?;
+        let raw = parse_other(name, bytes, &context)?;
         Ok(Self::from_raw(raw, context))
     }
 
@@ -104,7 +132,7 @@ impl Module {
         }
     }
 
-    /// The module as bitcode.
+    /// The module as bitcode (`llvm-c/BitWriter.h`). What was [pinned](Module::pin) is declared in it.
     pub fn to_bitcode(&self) -> Vec<u8> {
         self.raw.bitcode()
     }
@@ -125,7 +153,7 @@ impl Module {
     /// Lends inkwell's view of the module, to build or change IR with.
     ///
     /// Nothing lent can leave the closure except through handles. Functions that were dropped since
-    /// are collected first.
+    /// are collected first. What asserting handles lose meanwhile is returned by [`Module::check`].
     ///
     /// ```
     /// use martlet_ir::Module;
@@ -154,12 +182,26 @@ impl Module {
         detail: &str,
         work: impl for<'ctx> FnOnce(Edit<'ctx>) -> R,
     ) -> R {
-        self.collect_if_dropped();
-        let _operation = Operation::enter(operation, detail);
-        self.lend(work)
+        self.collect_if_due();
+        let result = {
+            let _operation = Operation::enter(operation, detail);
+            self.lend(work)
+        };
+        self.home.stir();
+        self.home.settle(&self.raw);
+        result
     }
 
     /// Lends the same for looking. Whoever deletes through this view kills handles as anywhere else.
+    ///
+    /// ```
+    /// let module = martlet_ir::Module::new("example");
+    /// let names: Vec<_> = module.read(|e| {
+    ///     let functions = e.module().get_functions();
+    ///     functions.map(|f| f.get_name().to_string_lossy().into_owned()).collect()
+    /// });
+    /// assert!(names.is_empty());
+    /// ```
     pub fn read<R>(&self, work: impl for<'ctx> FnOnce(Edit<'ctx>) -> R) -> R {
         let _operation = Operation::enter("read", "");
         self.lend(work)
@@ -180,20 +222,43 @@ impl Module {
         self.raw.name()
     }
 
-    /// Owns a function by its present name.
+    /// Owns a function by its present name. One that was dropped and is still there can be owned again
+    /// as long as no pass has run.
+    ///
+    /// ```
+    /// # use martlet_ir::{Error, Module};
+    /// let mut module = Module::new("example");
+    /// assert_eq!(module.own("f").map(|_| ()), Err(Error::NoFunction("f".into())));
+    /// module.edit(|e| {
+    ///     e.module().add_function("f", e.context().void_type().fn_type(&[], false), None);
+    /// });
+    /// let function = module.own("f").unwrap();
+    /// assert_eq!(module.own("f").unwrap().id(), function.id());
+    /// ```
     ///
     /// # Errors
-    /// [`Error::NoFunction`].
+    /// [`Error::NoFunction`], [`Error::Narrowed`].
     #[track_caller]
     pub fn own(&mut self, name: &str) -> Result<OwnedFunction, Error> {
         let function = self
             .raw
             .function(name)
             .ok_or_else(|| Error::NoFunction(name.to_owned()))?;
-        Ok(self.home.own(function, &self.raw))
+        self.home.own(function, &self.raw)
     }
 
-    /// Runs LLVM's verifier.
+    /// Runs LLVM's verifier (`llvm/IR/Verifier.h`).
+    ///
+    /// ```
+    /// # use martlet_ir::{Error, Module};
+    /// let mut module = Module::new("example");
+    /// module.verify().unwrap();
+    /// module.edit(|e| {
+    ///     let function = e.module().add_function("f", e.context().void_type().fn_type(&[], false), None);
+    ///     e.context().append_basic_block(function, "without an end");
+    /// });
+    /// assert!(matches!(module.verify(), Err(Error::Verifier(text)) if text.contains("terminator")));
+    /// ```
     ///
     /// # Errors
     /// [`Error::Verifier`] with its text.
@@ -214,19 +279,22 @@ impl Module {
             .filter(|function| function.is_declaration())
             .count();
         let owned = self.home.owned.borrow();
-        let dying = owned
-            .entries
-            .values()
-            .filter(|entry| entry.is_dying)
-            .count();
+        let dying = owned.dying.len();
+        let n_uses: usize = owned.entries.values().map(|e| e.uses().count()).sum();
+        let pinned = owned.entries.values().filter_map(|e| e.pinned.as_ref());
+        let (n_pinned, pinned_bytes) = pinned.fold((0, 0), |(count, bytes), pinned| {
+            (count + 1, bytes + pinned.bitcode.len())
+        });
         MemoryReport {
             definitions: functions.len() - declarations,
             declarations,
-            variables: self.raw.count_variables(),
+            variables: self.raw.variables().len(),
             instructions: self.raw.count_instructions(),
-            nodes: self.home.count_nodes() + owned.entries.len(),
-            owned: owned.entries.len() - dying,
+            nodes: self.home.count_nodes() + owned.entries.len() + n_uses,
+            owned: owned.held().count(),
             dying,
+            pinned: n_pinned,
+            pinned_bytes,
             erased: self.home.erased.get(),
             libraries: self.context.open_libraries(),
         }
@@ -253,8 +321,25 @@ impl Module {
         (&mut self.raw, &self.home, &self.context)
     }
 
-    /// What went wrong on this thread without being returned: errors that LLVM reported while the
-    /// module was lent (to code generation, say), and asserting handles that lost their values.
+    /// What went wrong without being returned: errors that LLVM reported while the module was lent
+    /// (to code generation, say), and asserting handles that lost their values then. Operations that
+    /// can fail call this themselves.
+    ///
+    /// ```
+    /// # use martlet_ir::{Asserting, Error, Module, kind::Function};
+    /// let mut module = Module::new("example");
+    /// let held: Asserting<Function> = module.edit(|e| {
+    ///     let fn_type = e.context().void_type().fn_type(&[], false);
+    ///     e.asserting(e.module().add_function("f", fn_type, None))
+    /// });
+    /// module.edit(|e| {
+    ///     // SAFETY: nothing uses it, and nobody keeps it.
+    ///     unsafe { e.module().get_function("f").unwrap().delete() };
+    /// });
+    /// assert!(matches!(module.check(), Err(Error::Asserted(falls)) if falls.len() == 1));
+    /// assert_eq!(module.check(), Ok(()));
+    /// assert!(!held.is_alive());
+    /// ```
     ///
     /// # Errors
     /// [`Error::Diagnostic`] and [`Error::Asserted`]; each is reported once.
@@ -262,7 +347,7 @@ impl Module {
         if let Some(message) = self.context.raw().take_errors() {
             return Err(Error::Diagnostic(message));
         }
-        match operation::take_falls() {
+        match self.home.mailbox.take_fallen() {
             falls if falls.is_empty() => Ok(()),
             falls => Err(Error::Asserted(falls)),
         }
@@ -271,6 +356,20 @@ impl Module {
     pub(crate) fn owned_value(&self, function: &OwnedFunction) -> Result<Value<'_>, Error> {
         Ok(self.value(function.mark())?)
     }
+}
+
+/// Reads a module of its own making back into a context.
+pub(crate) fn parse(name: &str, bytes: &[u8], context: &Context) -> Result<RawModule, Error> {
+    context.has_read(bytes.len());
+    RawModule::parse(name, bytes, context.raw())
+        .ok_or_else(|| Error::bitcode(name, context.raw().take_errors().unwrap_or_default()))
+}
+
+/// Reads a module that was another's into a context: what was dropped there is plain here.
+pub(crate) fn parse_other(name: &str, bytes: &[u8], context: &Context) -> Result<RawModule, Error> {
+    let mut raw = parse(name, bytes, context)?;
+    raw.forget_dropped();
+    Ok(raw)
 }
 
 impl fmt::Display for Module {

@@ -1,7 +1,7 @@
 //! What this thread is doing to a module, so that a handle can say when its value died.
 
 use crate::raw::current_pass;
-use crate::stale::{Event, Fall, What};
+use crate::stale::{Event, What};
 use std::cell::RefCell;
 
 thread_local! {
@@ -12,7 +12,6 @@ thread_local! {
 struct Current {
     name: &'static str,
     detail: String,
-    falls: Vec<Fall>,
 }
 
 /// One operation on a module, from `enter` to drop. Operations nest: the inner one is named.
@@ -61,14 +60,4 @@ pub(crate) fn describe() -> String {
         (name, "") => name.to_owned(),
         (name, detail) => format!("{name} `{detail}`"),
     })
-}
-
-/// An asserting handle has lost its value.
-pub(crate) fn note_fall(fall: Fall) {
-    CURRENT.with_borrow_mut(|current| current.falls.push(fall));
-}
-
-/// The asserting handles that have fallen on this thread since the last call.
-pub(crate) fn take_falls() -> Vec<Fall> {
-    CURRENT.with_borrow_mut(|current| core::mem::take(&mut current.falls))
 }

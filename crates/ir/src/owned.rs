@@ -1,13 +1,14 @@
 //! Owned functions: counted tickets that may be dropped anywhere.
 
 use crate::counters::Counted;
+use crate::mailbox::Mailbox;
 use crate::module::Module;
 use crate::raw::Mark;
 use crate::stale::Stale;
 use core::fmt;
-use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicU64, Ordering};
 use inkwell::values::FunctionValue;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 /// The identity of one owned function: unique in the process and never used again, whatever becomes
 /// of its name and of LLVM's object.
@@ -33,13 +34,27 @@ impl fmt::Display for FunctionId {
     }
 }
 
-/// A share in a function of a module. While anybody has one, the function's linkage is external, so
+/// A share in a function (`llvm/IR/Function.h`) of a module. While anybody has one, the function's linkage is external, so
 /// no pass deletes it or changes its signature.
 ///
 /// It is a ticket: cloning and dropping touch no LLVM object and may happen on any thread. When the
 /// last share is gone, the owner's next operation that takes `&mut Module`, or
 /// [`Module::collect`], makes the function internal and erases it as soon as nothing outside its own
 /// dying cycle uses it.
+///
+/// ```
+/// # let mut module = martlet_ir::Module::new("example");
+/// let share = module.edit(|e| {
+///     let fn_type = e.context().void_type().fn_type(&[], false);
+///     e.own(e.module().add_function("f", fn_type, None))
+/// });
+/// let other = share.clone();
+/// std::thread::spawn(move || drop(other)).join().unwrap();
+/// assert!(share.get(&module).is_ok());
+/// let id = share.id();
+/// drop(share);
+/// assert_eq!(module.collect().erased, [id]);
+/// ```
 #[derive(Clone, Debug)]
 pub struct OwnedFunction(Arc<Ticket>);
 
@@ -63,10 +78,7 @@ impl OwnedFunction {
     /// [`Stale`] if it is gone in spite of its linkage (somebody erased it through inkwell), or if
     /// it is of another module.
     pub fn get<'m>(&self, module: &'m Module) -> Result<FunctionValue<'m>, Stale> {
-        let value = module.value(&self.0.mark)?;
-        value.as_function().ok_or(Stale::OtherKind {
-            made_at: self.0.mark.made_at(),
-        })
+        Ok(module.value(&self.0.mark)?.as_function())
     }
 }
 
@@ -97,34 +109,6 @@ impl Ticket {
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        self.mailbox.post(self.id);
-    }
-}
-
-/// Ids of functions that were dropped, for the module's owner to take.
-#[derive(Debug, Default)]
-pub(crate) struct Mailbox {
-    /// A hint that `ids` is not empty. Relaxed: a post that is missed is seen by a later operation.
-    is_full: AtomicBool,
-    ids: Mutex<Vec<FunctionId>>,
-}
-
-impl Mailbox {
-    fn post(&self, id: FunctionId) {
-        self.ids
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(id);
-        self.is_full.store(true, Ordering::Relaxed);
-    }
-
-    pub(crate) fn is_full(&self) -> bool {
-        self.is_full.load(Ordering::Relaxed)
-    }
-
-    pub(crate) fn take(&self) -> Vec<FunctionId> {
-        // Before the ids: a post in between sets the flag again.
-        self.is_full.store(false, Ordering::Relaxed);
-        core::mem::take(&mut *self.ids.lock().unwrap_or_else(PoisonError::into_inner))
+        self.mailbox.post_dropped(self.id);
     }
 }

@@ -4,46 +4,68 @@ use crate::error::Error;
 use crate::module::Module;
 use crate::operation::Operation;
 use crate::owned::FunctionId;
-use crate::raw::{Mark, RawModule, Value};
+use crate::raw::{Change, Mark, Observation, RawModule, Value, Watch};
 use crate::stale::{Event, What};
 use inkwell::targets::TargetMachine;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// What a pipeline did to one owned function.
+/// What a pipeline did to one owned function, or to the value of a handle. Passes have the names of
+/// LLVM's classes (`llvm/lib/Passes/PassRegistry.def`).
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Fate {
     /// Neither body nor interface changed.
     Kept,
-    /// The body changed.
-    BodyChanged,
+    /// What it consists of changed: a function's body, a variable's initializer, an instruction's
+    /// operands, a block's instructions.
+    BodyChanged {
+        /// The passes that changed it, in order; of those that work on one function at a time, those
+        /// that say they did.
+        by: Vec<String>,
+    },
     /// Attributes, calling convention, linkage or type changed, and perhaps the body.
-    InterfaceChanged,
-    /// Another function of the same type took its place; the owner has that one now.
+    InterfaceChanged {
+        /// The passes that changed it, in order; of those that work on one function at a time, those
+        /// that say they did.
+        by: Vec<String>,
+    },
+    /// Another value of the same type took its place; who tracks or owns it has that one now.
     Replaced(Event),
-    /// It is gone.
+    /// It is gone, or the handle is, since a value of another type took its place.
     Deleted(Event),
 }
 
 /// What a pipeline did.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct PassReport {
     /// Every function that is owned, in order of id.
     pub functions: Vec<(FunctionId, Fate)>,
     /// The time that parsing and running the pipeline took.
     pub elapsed: Duration,
+    /// Sorted by the marks' addresses.
+    handles: Vec<(Arc<Mark>, Fate)>,
 }
 
 impl PassReport {
-    /// What became of one function.
+    /// What became of one owned function.
     pub fn fate(&self, id: FunctionId) -> Option<&Fate> {
         let place = self
             .functions
             .binary_search_by_key(&id, |(id, _)| *id)
             .ok()?;
         Some(&self.functions[place].1)
+    }
+
+    /// What became of the value of a handle, by its mark.
+    pub(crate) fn fate_of(&self, mark: &Arc<Mark>) -> Option<&Fate> {
+        let address = Arc::as_ptr(mark).addr();
+        let place = self
+            .handles
+            .binary_search_by_key(&address, |(mark, _)| Arc::as_ptr(mark).addr())
+            .ok()?;
+        Some(&self.handles[place].1)
     }
 }
 
@@ -52,7 +74,8 @@ impl Module {
     /// `default<O1>` or above runs only once.
     ///
     /// ```
-    /// # use martlet_ir::{Module, inkwell::targets::*};
+    /// use martlet_ir::{Fate, Module, Weak, kind::Function};
+    /// # use martlet_ir::inkwell::targets::*;
     /// # use martlet_ir::inkwell::OptimizationLevel;
     /// # Target::initialize_x86(&InitializationConfig::default());
     /// # let triple = TargetTriple::create("x86_64-unknown-linux-gnu");
@@ -60,10 +83,27 @@ impl Module {
     /// #     &triple, "generic", "", OptimizationLevel::Default, RelocMode::PIC, CodeModel::Small,
     /// # ).unwrap();
     /// let mut module = Module::new("example");
-    /// let report = module.run_passes("default<O2>", &machine).unwrap();
-    /// assert!(report.functions.is_empty());
+    /// let (doubles, weak): (_, Weak<Function>) = module.edit(|e| {
+    ///     let i64_type = e.context().i64_type();
+    ///     let fn_type = i64_type.fn_type(&[i64_type.into()], false);
+    ///     let function = e.module().add_function("doubles", fn_type, None);
+    ///     let builder = e.context().create_builder();
+    ///     builder.position_at_end(e.context().append_basic_block(function, "entry"));
+    ///     let n = function.get_nth_param(0).unwrap().into_int_value();
+    ///     builder.build_return(Some(&builder.build_int_add(n, n, "").unwrap())).unwrap();
+    ///     (e.own(function), e.weak(function))
+    /// });
+    /// let pipeline = "function(instcombine<no-verify-fixpoint>)";
+    /// let report = module.run_passes(pipeline, &machine).unwrap();
+    /// let changed = Fate::BodyChanged { by: vec!["InstCombinePass".into()] };
+    /// assert_eq!(report.fate(doubles.id()), Some(&changed));
+    /// assert_eq!(weak.fate(&report), Some(&changed));
+    /// let again = module.run_passes(pipeline, &machine).unwrap();
+    /// assert_eq!(weak.fate(&again), Some(&Fate::Kept));
     /// assert!(module.run_passes("no-such-pass", &machine).is_err());
     /// ```
+    ///
+    #[doc = include_str!("../PASSES.md")]
     ///
     /// # Errors
     /// [`Error::Pipeline`] if the text is not a pipeline, [`Error::Asserted`] if asserting handles
@@ -73,70 +113,90 @@ impl Module {
         pipeline: &str,
         machine: &TargetMachine,
     ) -> Result<PassReport, Error> {
-        self.collect_if_dropped();
+        self.collect_if_due();
         let _operation = Operation::enter("run_passes", pipeline);
         let (raw, home) = self.parts_mut();
-        let before = snapshot(home.owned.borrow().marks(), raw);
+        home.settle(raw);
+        let owned = home.owned.borrow().marks();
+        let mut handles = home.handle_marks();
+        handles.sort_unstable_by_key(|mark| Arc::as_ptr(mark).addr());
+        let owned_marks = owned.iter().map(|(_, mark)| mark);
+        let watch = Watch::new(owned_marks.chain(&handles), raw);
+        let owned = with_addresses(owned, raw, |(_, mark)| mark);
+        let handles = with_addresses(handles, raw, |mark| mark);
+        let guarded = home.owned.borrow().guarded(raw);
+        let guarded = raw.guard(guarded);
+        let mut observation = Observation {
+            inlinings: home.is_tagged.get().then(Vec::new),
+            watch: (!watch.is_empty()).then_some(watch),
+        };
         let start = Instant::now();
-        let mut inlinings = Vec::new();
-        let wanted = home.is_tagged.get().then_some(&mut inlinings);
-        raw.run_passes(pipeline, machine, wanted)
-            .map_err(|message| Error::Pipeline {
-                pipeline: pipeline.to_owned(),
-                message,
-            })?;
+        let ran = raw.run_passes(pipeline, machine, &mut observation);
         let elapsed = start.elapsed();
-        if home.owned.borrow().has_dying() {
-            home.may_have_orphans.set(true);
+        raw.unguard(&guarded);
+        home.has_run_passes(raw);
+        if let Some(watch) = &mut observation.watch {
+            watch.finish();
         }
-        home.inlinings.borrow_mut().append(&mut inlinings);
-        let functions = before
+        let watch = observation.watch.as_ref();
+        let functions = owned
             .into_iter()
-            .map(|before| (before.id, before.fate(raw)))
+            .map(|((id, mark), address)| (id, fate(watch, &mark, address)))
             .collect();
+        let handles = handles
+            .into_iter()
+            .map(|(mark, address)| {
+                let fate = fate(watch, &mark, address);
+                (mark, fate)
+            })
+            .collect();
+        home.inlinings
+            .borrow_mut()
+            .append(&mut observation.inlinings.unwrap_or_default());
+        home.settle(raw);
+        ran.map_err(|message| Error::Pipeline {
+            pipeline: pipeline.to_owned(),
+            message,
+        })?;
         self.check()?;
-        Ok(PassReport { functions, elapsed })
+        Ok(PassReport {
+            functions,
+            elapsed,
+            handles,
+        })
     }
 }
 
-/// An owned function before a pipeline.
-struct Before {
-    id: FunctionId,
-    mark: Arc<Mark>,
-    address: Option<usize>,
-    body: u64,
-    interface: u64,
+fn with_addresses<T>(
+    marked: Vec<T>,
+    raw: &RawModule,
+    mark: impl Fn(&T) -> &Arc<Mark>,
+) -> Vec<(T, usize)> {
+    let address = |marked: &T| Value::of_mark(mark(marked), raw).map_or(0, Value::address);
+    marked
+        .into_iter()
+        .map(|marked| {
+            let address = address(&marked);
+            (marked, address)
+        })
+        .collect()
 }
 
-fn snapshot(marks: Vec<(FunctionId, Arc<Mark>)>, raw: &RawModule) -> Vec<Before> {
-    let before = |(id, mark): (FunctionId, Arc<Mark>)| {
-        let value = Value::of_mark(&mark, raw);
-        Before {
-            id,
-            address: value.map(Value::address),
-            body: value.map_or(0, Value::hash_body),
-            interface: value.map_or(0, Value::hash_interface),
-            mark,
-        }
-    };
-    marks.into_iter().map(before).collect()
-}
-
-impl Before {
-    fn fate(&self, raw: &RawModule) -> Fate {
-        let unknown = || Event {
+/// `address`: where the mark's value was before the pipeline, or 0.
+fn fate(watch: Option<&Watch>, mark: &Mark, address: usize) -> Fate {
+    let event = || {
+        mark.last_event().unwrap_or_else(|| Event {
             what: What::Deleted,
             by: None,
             operation: "an earlier operation".to_owned(),
             pass: None,
-        };
-        let event = || self.mark.last_event().unwrap_or_else(unknown);
-        match Value::of_mark(&self.mark, raw) {
-            None => Fate::Deleted(event()),
-            Some(value) if Some(value.address()) != self.address => Fate::Replaced(event()),
-            Some(value) if value.hash_interface() != self.interface => Fate::InterfaceChanged,
-            Some(value) if value.hash_body() != self.body => Fate::BodyChanged,
-            Some(_) => Fate::Kept,
-        }
+        })
+    };
+    match watch.and_then(|watch| watch.change(mark, address)) {
+        Some(Change::None) => Fate::Kept,
+        Some(Change::Body(by)) => Fate::BodyChanged { by },
+        Some(Change::Interface(by)) => Fate::InterfaceChanged { by },
+        Some(Change::Replaced) => Fate::Replaced(event()),
+        Some(Change::Deleted) | None => Fate::Deleted(event()),
     }
 }

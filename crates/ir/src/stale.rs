@@ -20,7 +20,8 @@ pub enum What {
 pub struct Event {
     /// What happened.
     pub what: What,
-    /// The label of the value that took over, where one did and it has a name.
+    /// The label of the value that took over, where one did and it has a name. Of a value that was
+    /// deleted: of what had taken over before.
     pub by: Option<String>,
     /// What was being done to the module, as ``run_passes `globaldce` ``.
     pub operation: String,
@@ -36,7 +37,10 @@ impl fmt::Display for Event {
             What::ReplacedByOtherType => f.write_str("replaced by a value of another type")?,
         }
         if let Some(by) = self.by.as_deref().filter(|by| !by.is_empty()) {
-            write!(f, " by `{by}`")?;
+            match self.what {
+                What::Deleted => write!(f, ", after it was replaced by `{by}`,")?,
+                _ => write!(f, " by `{by}`")?,
+            }
         }
         write!(f, " during {}", self.operation)?;
         match &self.pass {
@@ -47,6 +51,24 @@ impl fmt::Display for Event {
 }
 
 /// Why a handle has no value to lend.
+///
+/// ```
+/// # use martlet_ir::{Module, Stale, Weak, What, kind::Function};
+/// let mut module = Module::new("example");
+/// let weak: Weak<Function> = module.edit(|e| {
+///     let fn_type = e.context().void_type().fn_type(&[], false);
+///     e.weak(e.module().add_function("f", fn_type, None))
+/// });
+/// let other = Module::new("other");
+/// assert!(matches!(weak.get(&other), Err(Stale::OtherModule { .. })));
+/// module.edit(|e| {
+///     // SAFETY: nothing uses it, and nobody keeps it.
+///     unsafe { e.module().get_function("f").unwrap().delete() };
+/// });
+/// let Err(Stale::Gone { event, made_at }) = weak.get(&module) else { panic!() };
+/// assert_eq!((event.what, event.operation.as_str()), (What::Deleted, "edit"));
+/// assert!(made_at.line() > 0);
+/// ```
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Stale {
@@ -61,12 +83,6 @@ pub enum Stale {
     /// The handle belongs to another module. Its value may well be alive there.
     #[error("the value is of another module; its handle was made at {made_at}")]
     OtherModule {
-        /// Where the handle was made.
-        made_at: &'static Location<'static>,
-    },
-    /// The value is there, but is no longer of the handle's kind.
-    #[error("the value is of another kind now; its handle was made at {made_at}")]
-    OtherKind {
         /// Where the handle was made.
         made_at: &'static Location<'static>,
     },

@@ -86,6 +86,116 @@ fn replaced_values_are_followed_or_not() {
 }
 
 #[test]
+fn a_replaced_value_that_dies_later_says_what_took_over() {
+    let mut module = module(TEXT);
+    let f = weak(&mut module, "f");
+    module.edit(|e| {
+        let function = |name| e.module().get_function(name).unwrap();
+        function("f").replace_all_uses_with(function("g"));
+    });
+    let event = f.last_event().unwrap();
+    assert_eq!(
+        (event.what, event.by.as_deref()),
+        (What::Replaced, Some("g"))
+    );
+    assert!(f.get(&module).is_ok());
+    drop(module.own("f").unwrap());
+    module.collect();
+    let stale = f.get(&module).unwrap_err().to_string();
+    assert!(
+        stale.contains("deleted, after it was replaced by `g`, during collect"),
+        "{stale}"
+    );
+}
+
+#[test]
+fn an_assertion_fails_in_its_own_module_only() {
+    let mut first = module(TEXT);
+    let mut second = module(TEXT);
+    let held: Asserting<Function> =
+        first.edit(|e| e.asserting(e.module().get_function("unused").unwrap()));
+    // An edit cannot return it, so the next that can does, and says that it was the edit.
+    first.edit(|e| {
+        let unused = e.module().get_function("unused").unwrap();
+        // SAFETY: nobody uses it.
+        unsafe { unused.delete() };
+    });
+    second.run_passes("globaldce", &machine()).unwrap();
+    let falls = first.collect().asserted;
+    assert_eq!(falls.len(), 1);
+    assert_eq!(falls[0].event.operation, "edit");
+    assert!(!held.is_alive());
+    assert_eq!(first.check(), Ok(()));
+
+    // The end of a module is nobody's error.
+    let held: Asserting<Function> = weak_asserting(&mut first, "f");
+    drop(first);
+    second.run_passes("globaldce", &machine()).unwrap();
+    assert!(!held.is_alive());
+}
+
+fn weak_asserting(module: &mut Module, name: &str) -> Asserting<Function> {
+    module.edit(|e| e.asserting(e.module().get_function(name).unwrap()))
+}
+
+#[test]
+fn handles_outlive_everything_in_any_order() {
+    enum End {
+        Value,
+        Module,
+        Context,
+    }
+    use End::{Context as OfContext, Module as OfModule, Value as OfValue};
+    let orders = [
+        vec![OfValue, OfModule, OfContext],
+        vec![OfModule, OfContext],
+        vec![OfContext],
+    ];
+    for order in &orders {
+        // How many handles are dropped before each end; the rest go last.
+        for n_early in 0..=4 {
+            let mut module = Some(module(TEXT));
+            let mut context = None;
+            let m = module.as_mut().unwrap();
+            let owned = m.own("f").unwrap();
+            let mut handles = Vec::<Box<dyn Fn() -> bool>>::new();
+            m.edit(|e| {
+                let f = e.module().get_function("f").unwrap();
+                let block = f.get_first_basic_block().unwrap();
+                let (a, b) = (e.weak::<Function>(f), e.tracking::<Block>(block));
+                let c = e.asserting::<Instruction>(block.get_first_instruction().unwrap());
+                let d = e.callback::<Argument>(f.get_first_param().unwrap());
+                handles.push(Box::new(move || a.is_alive()));
+                handles.push(Box::new(move || b.is_alive()));
+                handles.push(Box::new(move || c.is_alive()));
+                handles.push(Box::new(move || d.is_alive()));
+            });
+            handles.truncate(4 - n_early);
+            assert!(handles.iter().all(|is_alive| is_alive()));
+            for end in order {
+                match end {
+                    OfValue => {
+                        let m = module.as_mut().unwrap();
+                        m.edit(|e| {
+                            let f = e.module().get_function("f").unwrap();
+                            // SAFETY: nobody uses it.
+                            unsafe { f.delete() };
+                        });
+                        assert!(handles.iter().all(|is_alive| !is_alive()));
+                    }
+                    OfModule => context = module.take().map(Module::into_context),
+                    OfContext => drop((module.take(), context.take())),
+                }
+                assert!(handles.iter().all(|is_alive| !is_alive()));
+            }
+            assert!(owned.get(&Module::new("other")).is_err());
+            drop(handles);
+            drop(owned);
+        }
+    }
+}
+
+#[test]
 fn assertions_fail_the_operation() {
     let mut module = module(TEXT);
     let held: Asserting<Function> =

@@ -19,7 +19,7 @@ fn linkage_follows_references() {
         .unwrap();
     assert!(matches!(
         report.fate(other_share.id()),
-        Some(Fate::Kept | Fate::InterfaceChanged)
+        Some(Fate::Kept | Fate::InterfaceChanged { .. })
     ));
     assert_eq!(other_share.get(&module).unwrap().count_params(), 1);
 
@@ -195,6 +195,98 @@ fn refusals_say_why_and_are_tried_again() {
 }
 
 #[test]
+fn a_comdat_leader_waits_for_its_group() {
+    let mut module = module(
+        "$leader = comdat any
+         $alone = comdat any
+         @data = linkonce_odr global i64 0, comdat($leader)
+         define linkonce_odr i64 @leader() comdat { ret i64 1 }
+         define linkonce_odr i64 @follower() comdat($leader) { ret i64 2 }
+         define linkonce_odr i64 @alone() comdat { ret i64 3 }",
+    );
+    let [leader, follower, alone] =
+        ["leader", "follower", "alone"].map(|name| module.own(name).unwrap());
+    let ids = [leader.id(), follower.id(), alone.id()];
+    drop((leader, follower, alone));
+    let report = module.collect();
+    assert_eq!(report.erased, [ids[1], ids[2]]);
+    assert_eq!(
+        report.refused,
+        [(ids[0], Refusal::ComdatLeader("data".into()))]
+    );
+    assert!(
+        module
+            .to_string()
+            .contains("define i64 @leader() #0 comdat"),
+        "{module}"
+    );
+    module.verify().unwrap();
+    // The variable goes, and the leader with it.
+    module.edit(|e| {
+        let data = e.module().get_global("data").unwrap();
+        // SAFETY: nobody uses it.
+        unsafe { data.delete() };
+    });
+    assert_eq!(module.collect().erased, [ids[0]]);
+    assert_eq!(module.function_count(), 0);
+}
+
+#[test]
+fn ifuncs_and_dead_constants() {
+    let mut module = module(
+        "@indirect = ifunc i64 (), ptr @resolver
+         define ptr @resolver() { ret ptr null }
+         define i64 @folded() { ret i64 1 }",
+    );
+    // A constant expression that nothing uses any more is no user.
+    module.edit(|e| {
+        let folded = e.module().get_function("folded").unwrap();
+        let pointer = folded.as_global_value().as_pointer_value();
+        let _ = pointer.const_to_int(e.context().i64_type());
+    });
+    let ids = ["resolver", "folded"].map(|name| module.own(name).unwrap().id());
+    let report = module.collect();
+    assert_eq!(report.erased, [ids[1]]);
+    assert_eq!(
+        report.refused,
+        [(ids[0], Refusal::Alias("indirect".into()))]
+    );
+    module.verify().unwrap();
+}
+
+#[test]
+fn a_refused_function_goes_when_its_user_does() {
+    let mut module = module(
+        "define i64 @f() { ret i64 1 }
+         define internal i64 @user() noinline { %r = call i64 @f() ret i64 %r }",
+    );
+    drop(module.own("f").unwrap());
+    assert_eq!(module.collect().refused.len(), 1);
+    // By a pass; the next operation tries again, without being asked.
+    module.run_passes("globaldce", &machine()).unwrap();
+    assert_eq!(
+        module.memory_report().erased + module.memory_report().definitions as u64,
+        0
+    );
+    assert_eq!(module.collect().vanished.len(), 1);
+
+    let mut module = common::module(
+        "define i64 @f() { ret i64 1 }
+         define i64 @user() noinline { %r = call i64 @f() ret i64 %r }",
+    );
+    drop(module.own("f").unwrap());
+    assert_eq!(module.collect().refused.len(), 1);
+    module.edit(|e| {
+        let user = e.module().get_function("user").unwrap();
+        // SAFETY: nobody uses it.
+        unsafe { user.delete() };
+    });
+    assert_eq!(module.function_count(), 1);
+    module.edit(|_| ());
+    assert_eq!(module.function_count(), 0);
+}
+
+#[test]
 fn a_dying_function_can_be_owned_again() {
     let mut module = module(
         "define i64 @f() { ret i64 1 }
@@ -230,7 +322,13 @@ fn a_pass_report_says_what_became_of_each() {
         .run_passes("function(instcombine),mergefunc", &machine())
         .unwrap();
     assert_eq!(report.fate(held[0].id()), Some(&Fate::Kept));
-    assert_eq!(report.fate(held[1].id()), Some(&Fate::BodyChanged));
+    let by = |pass: &str| vec![pass.to_owned()];
+    assert_eq!(
+        report.fate(held[1].id()),
+        Some(&Fate::BodyChanged {
+            by: by("InstCombinePass")
+        })
+    );
     let replaced = held
         .iter()
         .filter(|f| matches!(report.fate(f.id()), Some(Fate::Replaced(_))))
@@ -244,6 +342,11 @@ fn a_pass_report_says_what_became_of_each() {
     let report = module
         .run_passes("cgscc(function-attrs)", &machine())
         .unwrap();
-    assert_eq!(report.fate(held[4].id()), Some(&Fate::InterfaceChanged));
+    assert_eq!(
+        report.fate(held[4].id()),
+        Some(&Fate::InterfaceChanged {
+            by: by("PostOrderFunctionAttrsPass")
+        })
+    );
     module.verify().unwrap();
 }

@@ -3,7 +3,7 @@
 mod common;
 
 use common::{definitions, machine, module};
-use martlet_ir::{Bring, Context, Error, Unit};
+use martlet_ir::{Bring, Context, Error, Module, Unit};
 
 const TEXT: &str = "
     @table = private constant [2 x i64] [i64 10, i64 20]
@@ -134,7 +134,77 @@ fn debug_locations_survive() {
          !7 = !DILocation(line: 77, column: 1, scope: !4)",
     );
     let f = module.own("f").unwrap();
-    let unit = module.extract_into(&f, &[], Context::new()).unwrap().module;
-    unit.verify().unwrap();
-    assert!(unit.to_string().contains("!DILocation(line: 77"), "{unit}");
+    // As it stands, pinned, and put back.
+    for _ in 0..2 {
+        let unit = module.extract(&f, &[]).unwrap().module;
+        unit.verify().unwrap();
+        assert!(unit.to_string().contains("!DILocation(line: 77"), "{unit}");
+        module.pin(&f).unwrap();
+        let unit = module.extract_into(&f, &[], Context::new()).unwrap().module;
+        assert!(unit.to_string().contains("!DILocation(line: 77"), "{unit}");
+        module.unpin(&f).unwrap();
+        module.verify().unwrap();
+        assert!(
+            module.to_string().contains("!DILocation(line: 77"),
+            "{module}"
+        );
+    }
+}
+
+/// Writes another version of LLVM into the identification block of bitcode. Its letters take six
+/// bits each, and begin at any bit.
+fn of_version_99(bitcode: &[u8]) -> Vec<u8> {
+    let code = |c: u8| match c {
+        b'a'..=b'z' => c - b'a',
+        b'A'..=b'Z' => c - b'A' + 26,
+        b'0'..=b'9' => c - b'0' + 52,
+        _ => 62,
+    };
+    let bit = |bytes: &[u8], at: usize| (bytes[at / 8] >> (at % 8)) & 1;
+    let letter = |bytes: &[u8], at: usize| (0..6).fold(0, |sum, i| sum | (bit(bytes, at + i) << i));
+    let mut bytes = bitcode.to_vec();
+    let at = (0..bytes.len() * 8 - 36)
+        .find(|at| {
+            b"LLVM22"
+                .iter()
+                .zip(0..)
+                .all(|(&c, i)| letter(&bytes, at + 6 * i) == code(c))
+        })
+        .expect("LLVM signs its bitcode");
+    for i in (4..6).flat_map(|i| (0..6).map(move |b| (i, b))) {
+        let (place, value) = (at + 6 * i.0 + i.1, (code(b'9') >> i.1) & 1);
+        bytes[place / 8] = bytes[place / 8] & !(1 << (place % 8)) | (value << (place % 8));
+    }
+    bytes
+}
+
+#[test]
+fn bitcode_that_cannot_be_read_says_why() {
+    let read = |bytes: &[u8]| Module::from_bitcode("it", bytes, Context::new()).map(|_| ());
+    let good = module(TEXT).to_bitcode();
+    for bytes in [
+        &b"not bitcode, for sure"[..],
+        &[],
+        &good[..good.len() / 8 * 4],
+    ] {
+        let error = read(bytes).unwrap_err();
+        assert!(matches!(error, Error::Bitcode { .. }), "{error}");
+    }
+    // Of a newer LLVM, and readable: welcome.
+    let newer = of_version_99(&good);
+    assert_eq!(read(&newer), Ok(()));
+    // Of a newer LLVM, with records that this one does not know.
+    let mut told = 0;
+    for at in 100..newer.len() {
+        let mut bytes = newer.clone();
+        bytes[at] ^= 0xff;
+        if let Err(Error::NewerBitcode { producer, .. }) = read(&bytes) {
+            assert!(producer.starts_with("LLVM99."), "{producer}");
+            told += 1;
+            if told == 5 {
+                return;
+            }
+        }
+    }
+    panic!("only {told} of all broken files of a newer LLVM were told as such");
 }

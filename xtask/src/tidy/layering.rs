@@ -48,7 +48,7 @@ const ARROWS: [(&str, &[&str]); 12] = [
     ),
     (
         "martlet-benches",
-        &["martlet-engine", "martlet-machine-code"],
+        &["martlet-engine", "martlet-ir", "martlet-machine-code"],
     ),
     ("xtask", &[]),
 ];

@@ -204,11 +204,20 @@ fn is_test(path: &str) -> bool {
 fn keeps_value(code: &str) -> bool {
     code.contains(':')
         && [
-            "FunctionValue<",
+            "AnyValueEnum<",
+            "ArrayValue<",
+            "BasicBlock<",
             "BasicValueEnum<",
-            "PointerValue<",
+            "FloatValue<",
+            "FunctionValue<",
             "GlobalValue<",
+            "InstructionValue<",
+            "IntValue<",
             "LLVMValueRef",
+            "PhiValue<",
+            "PointerValue<",
+            "StructValue<",
+            "VectorValue<",
         ]
         .iter()
         .any(|name| code.contains(name))

@@ -1,9 +1,15 @@
 //! A context whose errors are collected.
 
-use super::bindings::{martlet_ir_context_take_errors, martlet_ir_context_watch};
+use super::bindings::{
+    martlet_ir_context_take_errors, martlet_ir_context_watch, martlet_ir_header_version,
+};
 use super::text::take_message;
 use inkwell::context::{AsContextRef, Context as InkContext};
+use llvm_sys::core::LLVMGetVersion;
 use llvm_sys::prelude::LLVMContextRef;
+
+/// The major version of LLVM that this crate is written for.
+pub(crate) const MAJOR: u32 = 22;
 
 /// An LLVM context, owned, with the shim's diagnostic handler.
 #[derive(Debug)]
@@ -32,4 +38,17 @@ impl RawContext {
         // SAFETY: the handler was installed in `new`; the message is ours.
         unsafe { take_message(martlet_ir_context_take_errors(self.as_ptr())) }
     }
+}
+
+/// The full versions of the headers that the shim was compiled with and of the library that is
+/// there now, as major, minor and patch.
+pub(crate) fn versions() -> [[u32; 3]; 2] {
+    let (mut headers, mut library) = ([0; 3], [0; 3]);
+    let [major, minor, patch] = &mut headers;
+    // SAFETY: three places to write to.
+    unsafe { martlet_ir_header_version(major, minor, patch) };
+    let [major, minor, patch] = &mut library;
+    // SAFETY: as above.
+    unsafe { LLVMGetVersion(major, minor, patch) };
+    [headers, library]
 }

@@ -20,6 +20,11 @@ static REPORT: OnceLock<fn(&FatalError)> = OnceLock::new();
 /// `report_fatal_error`), on the thread that met it. When `report` returns, LLVM ends the process:
 /// this is the place to name a reproducer, not to recover. The first hook stays, for all threads;
 /// `false` if there was one already.
+///
+/// ```standalone_crate
+/// assert!(martlet_ir::on_fatal_error(|error| eprintln!("{}: {}", error.operation, error.message)));
+/// assert!(!martlet_ir::on_fatal_error(|_| ()));
+/// ```
 pub fn on_fatal_error(report: fn(&FatalError)) -> bool {
     let is_first = REPORT.set(report).is_ok();
     if is_first {

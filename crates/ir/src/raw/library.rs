@@ -50,7 +50,7 @@ impl Resident {
         let mut names = Vec::new();
         let data = (&raw mut names).cast::<c_void>();
         // SAFETY: `data` is a vector that outlives the call.
-        unsafe { martlet_ir_library_names(self.module.as_ptr(), push_name, data) };
+        unsafe { martlet_ir_library_names(self.module.as_ptr(), Some(push_name), data) };
         names
     }
 
@@ -74,7 +74,7 @@ impl Resident {
                 into.as_ptr(),
                 self.module.as_ptr(),
                 prefix.as_ptr(),
-                push_name,
+                Some(push_name),
                 data,
             )
         };

@@ -13,10 +13,12 @@ mod module;
 mod node;
 mod text;
 mod value;
+mod watch;
 
-pub(crate) use context::RawContext;
+pub(crate) use context::{MAJOR, RawContext, versions};
 pub use fatal::{FatalError, on_fatal_error};
 pub(crate) use library::Resident;
-pub(crate) use module::{ExtractRequest, Inlining, RawModule, current_pass};
+pub(crate) use module::{ExtractRequest, Inlining, Observation, RawModule, current_pass};
 pub(crate) use node::{Mark, Mode, Node};
 pub(crate) use value::{User, Value};
+pub(crate) use watch::{Change, Watch};

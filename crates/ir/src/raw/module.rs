@@ -1,31 +1,44 @@
 //! An owned LLVM module.
 
 use super::bindings::{
-    self, martlet_ir_count_instructions, martlet_ir_current_pass, martlet_ir_erase,
-    martlet_ir_extract, martlet_ir_run_passes,
+    martlet_ir_bitcode, martlet_ir_count_instructions, martlet_ir_current_pass, martlet_ir_erase,
+    martlet_ir_extract, martlet_ir_forget_dropped, martlet_ir_give_body, martlet_ir_guard,
+    martlet_ir_inlining, martlet_ir_observer, martlet_ir_run_passes, martlet_ir_take_body,
+    martlet_ir_unguard,
 };
 use super::context::RawContext;
 use super::node::Mark;
 use super::text::{c_string, owned, take_message};
 use super::value::Value;
+use super::watch::Watch;
 use crate::operation::Operation;
-use core::ffi::c_void;
+use core::ffi::{c_char, c_void};
 use core::mem::ManuallyDrop;
+use core::ops::Deref;
 use core::sync::atomic::{AtomicU64, Ordering};
 use inkwell::module::Module as InkModule;
 use inkwell::targets::TargetMachine;
 use llvm_sys::analysis::{LLVMVerifierFailureAction, LLVMVerifyModule};
 use llvm_sys::bit_reader::LLVMParseBitcodeInContext2;
-use llvm_sys::bit_writer::LLVMWriteBitcodeToMemoryBuffer;
 use llvm_sys::core::{
-    LLVMCreateMemoryBufferWithMemoryRange, LLVMDisposeMemoryBuffer, LLVMDisposeModule,
-    LLVMGetBufferSize, LLVMGetBufferStart, LLVMGetFirstFunction, LLVMGetFirstGlobal,
-    LLVMGetModuleIdentifier, LLVMGetNamedFunction, LLVMGetNextFunction, LLVMGetNextGlobal,
-    LLVMModuleCreateWithNameInContext, LLVMPrintModuleToString,
+    LLVMCloneModule, LLVMCreateMemoryBufferWithMemoryRange, LLVMDisposeMemoryBuffer,
+    LLVMDisposeModule, LLVMGetFirstFunction, LLVMGetFirstGlobal, LLVMGetModuleIdentifier,
+    LLVMGetNamedFunction, LLVMGetNamedGlobal, LLVMGetNextFunction, LLVMGetNextGlobal,
+    LLVMModuleCreateWithNameInContext, LLVMPrintModuleToString, LLVMSetValueName2,
 };
-use llvm_sys::prelude::LLVMModuleRef;
+use llvm_sys::linker::LLVMLinkModules2;
+use llvm_sys::prelude::{LLVMModuleRef, LLVMValueRef};
+use std::sync::Arc;
 
-pub(crate) use super::bindings::Inlining;
+pub(crate) use super::bindings::martlet_ir_inlining as Inlining;
+
+/// What is looked for while a pipeline runs.
+#[derive(Debug, Default)]
+pub(crate) struct Observation {
+    /// The call sites of tagged functions that were inlined, if wanted.
+    pub(crate) inlinings: Option<Vec<Inlining>>,
+    pub(crate) watch: Option<Watch>,
+}
 
 /// An LLVM module, disposed of on drop. Its context outlives it: whoever holds both sees to that.
 #[derive(Debug)]
@@ -95,17 +108,18 @@ impl RawModule {
         functions
     }
 
-    pub(crate) fn count_variables(&self) -> usize {
-        let mut count = 0;
+    /// Every variable, in order.
+    pub(crate) fn variables(&self) -> Vec<Value<'_>> {
+        let mut variables = Vec::new();
         // SAFETY: the module is alive; the list is only read.
         unsafe {
             let mut next = LLVMGetFirstGlobal(self.raw);
             while !next.is_null() {
-                count += 1;
+                variables.push(Value::assume_alive(next));
                 next = LLVMGetNextGlobal(next);
             }
         }
-        count
+        variables
     }
 
     pub(crate) fn count_instructions(&self) -> u64 {
@@ -119,6 +133,26 @@ impl RawModule {
         let raw = unsafe { LLVMGetNamedFunction(self.raw, name.as_ptr()) };
         // SAFETY: found in this module just now.
         (!raw.is_null()).then(|| unsafe { Value::assume_alive(raw) })
+    }
+
+    /// A function or variable.
+    pub(crate) fn global(&self, name: &str) -> Option<Value<'_>> {
+        let c_name = c_string(name);
+        self.function(name).or_else(|| {
+            // SAFETY: the module is alive.
+            let raw = unsafe { LLVMGetNamedGlobal(self.raw, c_name.as_ptr()) };
+            // SAFETY: found in this module just now.
+            (!raw.is_null()).then(|| unsafe { Value::assume_alive(raw) })
+        })
+    }
+
+    /// Gives a function or variable another name.
+    pub(crate) fn rename(&mut self, from: &str, to: &str) {
+        let Some(global) = self.global(from).filter(|_| from != to) else {
+            return;
+        };
+        // SAFETY: found in this module just now; the name is copied.
+        unsafe { LLVMSetValueName2(global.as_ptr(), to.as_ptr().cast(), to.len()) };
     }
 
     pub(crate) fn text(&self) -> String {
@@ -137,45 +171,130 @@ impl RawModule {
         if broken { Err(text) } else { Ok(()) }
     }
 
-    /// Runs a pipeline. `Err` holds what is wrong with its text. `inlinings`: where to put the call
-    /// sites of tagged functions that were inlined.
+    /// Runs a pipeline. `Err` holds what is wrong with its text.
     pub(crate) fn run_passes(
         &mut self,
         pipeline: &str,
         machine: &TargetMachine,
-        inlinings: Option<&mut Vec<Inlining>>,
+        observation: &mut Observation,
     ) -> Result<(), String> {
-        let inlined = inlinings
-            .is_some()
-            .then_some(push_inlining as bindings::Inlined);
-        let user = match inlinings {
-            Some(list) => core::ptr::from_mut(list).cast::<c_void>(),
-            None => core::ptr::null_mut(),
+        let observer = martlet_ir_observer {
+            inlined: observation.inlinings.is_some().then_some(inlined),
+            touched: observation.watch.is_some().then_some(touched),
+            user: core::ptr::from_mut(observation).cast::<c_void>(),
         };
-        // SAFETY: module and machine are alive; `user` outlives the call.
+        // SAFETY: module and machine are alive; the observation outlives the call.
         let wrong = unsafe {
             martlet_ir_run_passes(
                 self.raw,
                 machine.as_mut_ptr(),
                 pipeline.as_ptr().cast(),
                 pipeline.len(),
-                inlined,
-                user,
+                &observer,
             )
         };
         // SAFETY: the message is ours.
         unsafe { take_message(wrong) }.map_or(Ok(()), Err)
     }
 
-    /// Erases functions that nothing but themselves uses any more.
-    pub(crate) fn erase(&mut self, marks: &[&Mark]) {
-        let values: Vec<_> = marks
-            .iter()
-            .filter_map(|mark| Value::of_mark(mark, self))
-            .map(Value::as_ptr)
-            .collect();
+    /// Keeps globals from being deleted by passes, which do so as soon as nothing uses them. Returns
+    /// those that were not kept before.
+    pub(crate) fn guard(&mut self, globals: Vec<Arc<Mark>>) -> Vec<Arc<Mark>> {
+        let alive = globals.into_iter().filter_map(|mark| {
+            let value = Value::of_mark(&mark, self)?.as_ptr();
+            Some((mark, value))
+        });
+        let (mut marks, values): (Vec<_>, Vec<_>) = alive.unzip();
+        if values.is_empty() {
+            return marks;
+        }
+        let mut added = vec![0; values.len()];
+        // SAFETY: alive, and of this module; the lists are of one length.
+        unsafe { martlet_ir_guard(self.raw, values.as_ptr(), added.as_mut_ptr(), values.len()) };
+        let mut is_added = added.into_iter().map(|added| added != 0);
+        marks.retain(|_| is_added.next() == Some(true));
+        marks
+    }
+
+    /// The end of that.
+    pub(crate) fn unguard(&mut self, globals: &[Arc<Mark>]) {
+        let values = self.values(globals);
+        if !values.is_empty() {
+            // SAFETY: alive, and of this module.
+            unsafe { martlet_ir_unguard(self.raw, values.as_ptr(), values.len()) };
+        }
+    }
+
+    fn values(&self, marks: &[impl Deref<Target = Mark>]) -> Vec<LLVMValueRef> {
+        let values = marks.iter().filter_map(|mark| Value::of_mark(mark, self));
+        values.map(Value::as_ptr).collect()
+    }
+
+    /// Links another module of the same context into this one. `false` if LLVM refuses: the context
+    /// has the reason, and this module may hold a part of the other.
+    pub(crate) fn link(&mut self, other: RawModule) -> bool {
+        let other = ManuallyDrop::new(other);
+        // SAFETY: both are alive and of one context; the other is LLVM's from here on.
+        unsafe { LLVMLinkModules2(self.raw, other.raw) == 0 }
+    }
+
+    /// A copy in the same context.
+    pub(crate) fn copy(&self) -> RawModule {
+        // SAFETY: the module is alive.
+        Self::own(unsafe { LLVMCloneModule(self.raw) })
+    }
+
+    /// Takes the marks off functions that were dropped in another module.
+    pub(crate) fn forget_dropped(&mut self) {
+        // SAFETY: the module is alive.
+        unsafe { martlet_ir_forget_dropped(self.raw) };
+    }
+
+    /// Deletes the body of a function, and the statics that only it used.
+    pub(crate) fn take_body(&mut self, function: &Mark) {
+        if let Some(function) = Value::of_mark(function, self).map(Value::as_ptr) {
+            // SAFETY: alive, and `self` is exclusive.
+            unsafe { martlet_ir_take_body(function) };
+        }
+    }
+
+    /// Gives a declared function the body of one of another module of the same context. What stands
+    /// in `uses` is meant by these names there. `Err` holds the reason.
+    pub(crate) fn give_body<'a>(
+        &mut self,
+        function: &Mark,
+        source: Value<'_>,
+        from: &RawModule,
+        uses: impl Iterator<Item = (&'a str, &'a Mark)>,
+    ) -> Result<(), String> {
+        let Some(function) = Value::of_mark(function, self).map(Value::as_ptr) else {
+            return Err("the function is gone".into());
+        };
+        let pair = |(name, mark)| Some((from.global(name)?, Value::of_mark(mark, self)?));
+        let (theirs, ours): (Vec<_>, Vec<_>) = uses
+            .filter_map(pair)
+            .map(|(theirs, ours)| (theirs.as_ptr(), ours.as_ptr()))
+            .unzip();
+        // SAFETY: all are alive, functions and globals; the lists are of one length.
+        let wrong = unsafe {
+            martlet_ir_give_body(
+                function,
+                source.as_ptr(),
+                theirs.as_ptr(),
+                ours.as_ptr(),
+                ours.len(),
+            )
+        };
+        // SAFETY: the message is ours.
+        unsafe { take_message(wrong) }.map_or(Ok(()), Err)
+    }
+
+    /// Erases functions that nothing but themselves uses any more, and the statics that only they
+    /// used. Returns the number of these.
+    pub(crate) fn erase(&mut self, marks: &[&Mark]) -> usize {
+        let values = self.values(marks);
         // SAFETY: alive, of this module, and every `Value` of it is gone, as `self` is exclusive.
-        unsafe { martlet_ir_erase(values.as_ptr(), values.len()) };
+        unsafe { martlet_ir_erase(values.as_ptr(), values.len()) }
     }
 
     /// Clones one function out, into a module of the same context. `Err` holds the reason.
@@ -207,14 +326,11 @@ impl RawModule {
     }
 
     pub(crate) fn bitcode(&self) -> Vec<u8> {
-        // SAFETY: the module is alive; the buffer is copied, then freed.
-        unsafe {
-            let buffer = LLVMWriteBitcodeToMemoryBuffer(self.raw);
-            let start = LLVMGetBufferStart(buffer).cast::<u8>();
-            let bytes = core::slice::from_raw_parts(start, LLVMGetBufferSize(buffer)).to_vec();
-            LLVMDisposeMemoryBuffer(buffer);
-            bytes
-        }
+        let mut bytes = Vec::new();
+        let user = (&raw mut bytes).cast::<c_void>();
+        // SAFETY: the module is alive; `user` outlives the call.
+        unsafe { martlet_ir_bitcode(self.raw, Some(push_bytes), user) };
+        bytes
     }
 
     /// Reads bitcode at once and whole; `None` if it is not valid: the context has the reason.
@@ -255,7 +371,27 @@ pub(crate) fn current_pass() -> Option<String> {
     }
 }
 
-unsafe extern "C" fn push_inlining(user: *mut c_void, inlining: *const Inlining) {
-    // SAFETY: `run_passes` passes a vector that outlives the call, the shim a readable struct.
-    unsafe { (*user.cast::<Vec<Inlining>>()).push(*inlining) };
+unsafe extern "C" fn push_bytes(user: *mut c_void, bytes: *const c_char, length: usize) {
+    // SAFETY: `bitcode` passes a vector that outlives the call, the shim bytes that are readable.
+    unsafe {
+        let bytes = core::slice::from_raw_parts(bytes.cast::<u8>(), length);
+        (*user.cast::<Vec<u8>>()).extend_from_slice(bytes);
+    }
+}
+
+unsafe extern "C" fn inlined(user: *mut c_void, inlining: *const martlet_ir_inlining) {
+    // SAFETY: `run_passes` passes an observation that outlives the call.
+    let observation = unsafe { &mut *user.cast::<Observation>() };
+    if let Some(inlinings) = &mut observation.inlinings {
+        // SAFETY: the shim passes a readable struct.
+        inlinings.push(unsafe { *inlining });
+    }
+}
+
+unsafe extern "C" fn touched(user: *mut c_void, function: LLVMValueRef, touch: u32) {
+    // SAFETY: `run_passes` passes an observation that outlives the call.
+    let observation = unsafe { &mut *user.cast::<Observation>() };
+    if let Some(watch) = &mut observation.watch {
+        watch.touched(function.addr(), touch);
+    }
 }

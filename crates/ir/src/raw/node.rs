@@ -6,8 +6,12 @@
 //! on any thread, and only says so in the mark. LLVM calls [`event`] inside its destructors, which
 //! writes into the mark and does nothing else.
 
-use super::bindings::{self, martlet_ir_node_free, martlet_ir_node_new};
+use super::bindings::{
+    MARTLET_IR_DELETED, MARTLET_IR_REPLACED, martlet_ir_node, martlet_ir_node_free,
+    martlet_ir_node_new, martlet_ir_node_set_follow,
+};
 use super::value::Value;
+use crate::mailbox::Mailbox;
 use crate::operation;
 use crate::stale::{Event, Fall, What};
 use core::ffi::c_void;
@@ -24,6 +28,8 @@ pub(crate) enum Mode {
     Tracking,
     Asserting,
     Callback,
+    /// As `Tracking`, and the module hears when it has gone over.
+    Owned,
 }
 
 /// What the node and the user's handle share.
@@ -39,7 +45,10 @@ pub(crate) struct Mark {
     mode: Mode,
     home: u64,
     made_at: &'static Location<'static>,
-    story: Mutex<Story>,
+    /// Of those that post there: asserting and owned.
+    mailbox: Option<Arc<Mailbox>>,
+    /// Nothing has happened to most.
+    story: Mutex<Option<Box<Story>>>,
 }
 
 #[derive(Debug, Default)]
@@ -68,12 +77,14 @@ impl Mark {
     }
 
     pub(crate) fn last_event(&self) -> Option<Event> {
-        self.story().last.clone()
+        self.story().as_ref()?.last.clone()
     }
 
     /// The events since the last call, oldest first; kept for callback handles only.
     pub(crate) fn take_events(&self) -> Vec<Event> {
-        core::mem::take(&mut self.story().all)
+        let mut story = self.story();
+        let events = story.as_mut().map(|story| core::mem::take(&mut story.all));
+        events.unwrap_or_default()
     }
 
     pub(crate) fn release(&self) {
@@ -84,7 +95,7 @@ impl Mark {
         self.released.load(Ordering::Relaxed)
     }
 
-    fn story(&self) -> MutexGuard<'_, Story> {
+    fn story(&self) -> MutexGuard<'_, Option<Box<Story>>> {
         self.story.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -92,7 +103,7 @@ impl Mark {
 /// A value handle of the shim, freed on drop.
 #[derive(Debug)]
 pub(crate) struct Node {
-    raw: *mut bindings::Node,
+    raw: *mut martlet_ir_node,
     mark: Arc<Mark>,
 }
 
@@ -105,6 +116,7 @@ impl Node {
         home: u64,
         mode: Mode,
         made_at: &'static Location<'static>,
+        mailbox: &Arc<Mailbox>,
     ) -> Self {
         let mark = Arc::new(Mark {
             value: AtomicPtr::new(value.as_ptr()),
@@ -112,17 +124,24 @@ impl Node {
             mode,
             home,
             made_at,
+            mailbox: matches!(mode, Mode::Asserting | Mode::Owned).then(|| Arc::clone(mailbox)),
             story: Mutex::default(),
         });
-        let follow = mode == Mode::Tracking;
+        let follow = matches!(mode, Mode::Tracking | Mode::Owned);
         let user = Arc::as_ptr(&mark).cast_mut().cast::<c_void>();
         // SAFETY: the value is alive, and the node keeps the mark it points to.
-        let raw = unsafe { martlet_ir_node_new(value.as_ptr(), follow.into(), event, user) };
+        let raw = unsafe { martlet_ir_node_new(value.as_ptr(), follow.into(), Some(event), user) };
         Node { raw, mark }
     }
 
     pub(crate) fn mark(&self) -> &Arc<Mark> {
         &self.mark
+    }
+
+    /// Whether it goes over to a value that replaces its own, or stays.
+    pub(crate) fn set_follow(&self, follow: bool) {
+        // SAFETY: the node is alive.
+        unsafe { martlet_ir_node_set_follow(self.raw, follow.into()) };
     }
 }
 
@@ -136,36 +155,42 @@ impl Drop for Node {
 }
 
 /// Runs inside LLVM, where a value dies or is replaced.
-unsafe extern "C" fn event(user: *mut c_void, kind: u32, by: LLVMValueRef) {
+unsafe extern "C" fn event(user: *mut c_void, kind: u32, by: LLVMValueRef, now: LLVMValueRef) {
     // SAFETY: `user` is the mark of a node that is alive, and keeps it.
     let mark = unsafe { &*user.cast_const().cast::<Mark>() };
     let what = match kind {
-        bindings::DELETED => What::Deleted,
-        bindings::REPLACED => What::Replaced,
+        MARTLET_IR_DELETED => What::Deleted,
+        MARTLET_IR_REPLACED => What::Replaced,
         _ => What::ReplacedByOtherType,
     };
-    let follows = mark.mode == Mode::Tracking;
-    match what {
-        What::Deleted => mark.value.store(core::ptr::null_mut(), Ordering::Relaxed),
-        What::Replaced if follows => mark.value.store(by, Ordering::Relaxed),
-        What::ReplacedByOtherType if follows => {
-            mark.value.store(core::ptr::null_mut(), Ordering::Relaxed);
-        }
-        _ => {}
+    mark.value.store(now, Ordering::Relaxed);
+    if let Some(mailbox) = &mark.mailbox
+        && mark.mode == Mode::Owned
+        && what == What::Replaced
+    {
+        mailbox.post_moved();
     }
     if mark.is_released() {
         return;
     }
-    // SAFETY: LLVM has just handed out the replacing value.
-    let by = (!by.is_null()).then(|| unsafe { Value::assume_alive(by) }.name());
+    let mut story = mark.story();
+    let story = story.get_or_insert_default();
+    let by = match what {
+        // What had taken over before it was deleted.
+        What::Deleted => story.last.take().and_then(|last| last.by),
+        // SAFETY: LLVM has just handed out the replacing value.
+        _ => Some(unsafe { Value::assume_alive(by) }.name()),
+    };
     let event = operation::event(what, by);
-    if mark.mode == Mode::Asserting && what == What::Deleted {
-        operation::note_fall(Fall {
+    if let Some(mailbox) = &mark.mailbox
+        && mark.mode == Mode::Asserting
+        && what == What::Deleted
+    {
+        mailbox.post_fall(Fall {
             made_at: mark.made_at,
             event: event.clone(),
         });
     }
-    let mut story = mark.story();
     if mark.mode == Mode::Callback {
         story.all.push(event.clone());
     }

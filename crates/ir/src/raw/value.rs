@@ -1,8 +1,10 @@
 //! A value that is alive as long as its module is borrowed.
 
 use super::bindings::{
-    self, martlet_ir_canonical_text, martlet_ir_hash_body, martlet_ir_hash_interface,
-    martlet_ir_is_dropped, martlet_ir_module_of, martlet_ir_set_held, martlet_ir_users,
+    MARTLET_IR_USER_ALIAS, MARTLET_IR_USER_BLOCK_ADDRESS, MARTLET_IR_USER_COMDAT,
+    MARTLET_IR_USER_FUNCTION, MARTLET_IR_USER_USED_LIST, MARTLET_IR_USER_VARIABLE,
+    martlet_ir_canonical_text, martlet_ir_is_dropped, martlet_ir_module_of, martlet_ir_set_held,
+    martlet_ir_users,
 };
 use super::module::RawModule;
 use super::node::Mark;
@@ -10,11 +12,10 @@ use super::text::{owned, take_message};
 use core::ffi::c_void;
 use core::marker::PhantomData;
 use inkwell::basic_block::BasicBlock;
-use inkwell::values::{
-    AnyValueEnum, AsValueRef, BasicValueEnum, FunctionValue, GlobalValue, InstructionValue,
-};
+use inkwell::values::{AsValueRef, BasicValueEnum, FunctionValue, GlobalValue, InstructionValue};
 use llvm_sys::core::{
-    LLVMGetLinkage, LLVMGetValueKind, LLVMGetValueName2, LLVMIsDeclaration, LLVMValueAsBasicBlock,
+    LLVMGetIntrinsicID, LLVMGetLinkage, LLVMGetValueKind, LLVMGetValueName2, LLVMIsDeclaration,
+    LLVMValueAsBasicBlock,
 };
 use llvm_sys::prelude::LLVMValueRef;
 use llvm_sys::{LLVMLinkage, LLVMValueKind};
@@ -34,6 +35,7 @@ pub(crate) enum User<'m> {
     UsedList,
     Alias(Value<'m>),
     BlockAddress,
+    Comdat(Value<'m>),
     Other,
 }
 
@@ -99,6 +101,13 @@ impl<'m> Value<'m> {
         unsafe { LLVMIsDeclaration(self.raw) != 0 }
     }
 
+    /// A function of LLVM's own, which may only be called.
+    pub(crate) fn is_intrinsic(self) -> bool {
+        self.kind() == LLVMValueKind::LLVMFunctionValueKind
+            // SAFETY: the value is alive, and a function.
+            && unsafe { LLVMGetIntrinsicID(self.raw) != 0 }
+    }
+
     pub(crate) fn is_internal(self) -> bool {
         // SAFETY: only asked of global values, which are alive.
         unsafe { LLVMGetLinkage(self.raw) == LLVMLinkage::LLVMInternalLinkage }
@@ -116,16 +125,6 @@ impl<'m> Value<'m> {
         unsafe { martlet_ir_is_dropped(self.raw) != 0 }
     }
 
-    pub(crate) fn hash_body(self) -> u64 {
-        // SAFETY: only asked of functions, which are alive.
-        unsafe { martlet_ir_hash_body(self.raw) }
-    }
-
-    pub(crate) fn hash_interface(self) -> u64 {
-        // SAFETY: only asked of functions, which are alive.
-        unsafe { martlet_ir_hash_interface(self.raw) }
-    }
-
     /// A function's text, independent of the module around it.
     pub(crate) fn canonical_text(self) -> String {
         // SAFETY: only asked of functions, which are alive; the message is ours.
@@ -137,7 +136,7 @@ impl<'m> Value<'m> {
         let mut users = Vec::new();
         let data = (&raw mut users).cast::<c_void>();
         // SAFETY: only asked of functions, which are alive; `data` outlives the call.
-        unsafe { martlet_ir_users(self.raw, push_user, data) };
+        unsafe { martlet_ir_users(self.raw, Some(push_user), data) };
         users
     }
 
@@ -146,39 +145,40 @@ impl<'m> Value<'m> {
         unsafe { LLVMGetValueKind(self.raw) }
     }
 
-    pub(crate) fn as_function(self) -> Option<FunctionValue<'m>> {
-        (self.kind() == LLVMValueKind::LLVMFunctionValueKind)
-            // SAFETY: alive for 'm, and a function.
-            .then(|| unsafe { FunctionValue::new(self.raw) })
-            .flatten()
+    /// Lends it as what it is. Handles see to that when they are made, and a value that replaces
+    /// another for a handle that follows is of the same kind.
+    pub(crate) fn as_function(self) -> FunctionValue<'m> {
+        // SAFETY: alive for 'm; inkwell checks that it is a function.
+        unsafe { FunctionValue::new(self.raw) }.expect("live values are not null")
     }
 
-    pub(crate) fn as_global(self) -> Option<GlobalValue<'m>> {
-        (self.kind() == LLVMValueKind::LLVMGlobalVariableValueKind)
-            // SAFETY: alive for 'm, and a variable.
-            .then(|| unsafe { GlobalValue::new(self.raw) })
+    pub(crate) fn as_global(self) -> GlobalValue<'m> {
+        // SAFETY: alive for 'm, and a variable.
+        unsafe { GlobalValue::new(self.raw) }
     }
 
-    pub(crate) fn as_instruction(self) -> Option<InstructionValue<'m>> {
-        (self.kind() == LLVMValueKind::LLVMInstructionValueKind)
-            // SAFETY: alive for 'm, and an instruction.
-            .then(|| unsafe { InstructionValue::new(self.raw) })
+    pub(crate) fn as_instruction(self) -> InstructionValue<'m> {
+        // SAFETY: alive for 'm; inkwell checks that it is an instruction.
+        unsafe { InstructionValue::new(self.raw) }
     }
 
-    pub(crate) fn as_block(self) -> Option<BasicBlock<'m>> {
-        (self.kind() == LLVMValueKind::LLVMBasicBlockValueKind)
-            // SAFETY: alive for 'm, and a block.
-            .then(|| unsafe { BasicBlock::new(LLVMValueAsBasicBlock(self.raw)) })
-            .flatten()
+    pub(crate) fn as_block(self) -> BasicBlock<'m> {
+        // SAFETY: alive for 'm, and a block.
+        unsafe { BasicBlock::new(LLVMValueAsBasicBlock(self.raw)) }
+            .expect("live values are not null")
     }
 
-    pub(crate) fn as_argument(self) -> Option<BasicValueEnum<'m>> {
-        if self.kind() != LLVMValueKind::LLVMArgumentValueKind {
-            return None;
-        }
-        // SAFETY: alive for 'm.
-        let any = unsafe { AnyValueEnum::new(self.raw) };
-        BasicValueEnum::try_from(any).ok()
+    pub(crate) fn as_argument(self) -> BasicValueEnum<'m> {
+        // SAFETY: alive for 'm, and of a parameter's type.
+        unsafe { BasicValueEnum::new(self.raw) }
+    }
+
+    pub(crate) fn is_variable(self) -> bool {
+        self.kind() == LLVMValueKind::LLVMGlobalVariableValueKind
+    }
+
+    pub(crate) fn is_argument(self) -> bool {
+        self.kind() == LLVMValueKind::LLVMArgumentValueKind
     }
 }
 
@@ -188,11 +188,12 @@ unsafe extern "C" fn push_user(data: *mut c_void, kind: u32, user: LLVMValueRef)
     // SAFETY: LLVM has just found it in the use list of a live function of the same module.
     let value = unsafe { Value::assume_alive(user) };
     users.push(match kind {
-        bindings::USER_FUNCTION => User::Function(value),
-        bindings::USER_VARIABLE => User::Variable(value),
-        bindings::USER_USED_LIST => User::UsedList,
-        bindings::USER_ALIAS => User::Alias(value),
-        bindings::USER_BLOCK_ADDRESS => User::BlockAddress,
+        MARTLET_IR_USER_FUNCTION => User::Function(value),
+        MARTLET_IR_USER_VARIABLE => User::Variable(value),
+        MARTLET_IR_USER_USED_LIST => User::UsedList,
+        MARTLET_IR_USER_ALIAS => User::Alias(value),
+        MARTLET_IR_USER_BLOCK_ADDRESS => User::BlockAddress,
+        MARTLET_IR_USER_COMDAT => User::Comdat(value),
         _ => User::Other,
     });
 }

@@ -1,0 +1,63 @@
+#include "statics.h"
+#include "watcher.h"
+#include "llvm/ADT/SmallPtrSet.h"
+#include "llvm/IR/Constants.h"
+#include "llvm/IR/GlobalVariable.h"
+#include "llvm/IR/Instruction.h"
+
+using namespace llvm;
+
+namespace martlet {
+
+// Constants are looked through: what counts is what they are made of.
+void Statics::operands(const User &By) {
+  SmallVector<const User *, 16> Work{&By};
+  SmallPtrSet<const User *, 16> Seen;
+  while (!Work.empty())
+    for (const Value *Operand : Work.pop_back_val()->operands()) {
+      auto *Global = dyn_cast<GlobalValue>(Operand);
+      if (Global && Global->hasLocalLinkage())
+        Found.insert(const_cast<GlobalValue *>(Global));
+      else if (!Global && isa<Constant>(Operand) && cast<Constant>(Operand)->getNumOperands() &&
+               Seen.insert(cast<User>(Operand)).second)
+        Work.push_back(cast<User>(Operand));
+    }
+}
+
+void Statics::add(const Function &F) {
+  operands(F);
+  for (const BasicBlock &Block : F)
+    for (const Instruction &I : Block)
+      operands(I);
+}
+
+// A function that calls itself is used by nobody else.
+static bool onlyItselfUses(const GlobalValue *Static) {
+  return all_of(Static->users(), [&](const User *By) {
+    const auto *I = dyn_cast<Instruction>(By);
+    return I && I->getFunction() == Static;
+  });
+}
+
+size_t Statics::erase() {
+  size_t Erased = 0;
+  while (!Found.empty()) {
+    GlobalValue *Static = Found.pop_back_val();
+    Static->removeDeadConstantUsers();
+    auto *F = dyn_cast<Function>(Static);
+    if (!onlyItselfUses(Static) || (F && F->hasFnAttribute(DroppedAttribute)))
+      continue;
+    if (F)
+      add(*F);
+    else
+      operands(*Static);
+    Found.remove(Static);
+    if (F)
+      F->dropAllReferences();
+    Static->eraseFromParent();
+    ++Erased;
+  }
+  return Erased;
+}
+
+} // namespace martlet

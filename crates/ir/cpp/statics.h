@@ -1,0 +1,27 @@
+// Static functions, variables and constants that are left behind when what used them goes.
+#ifndef MARTLET_IR_STATICS_H
+#define MARTLET_IR_STATICS_H
+
+#include "llvm/ADT/SetVector.h"
+#include "llvm/IR/Function.h"
+
+namespace martlet {
+
+class Statics {
+public:
+  // Those that a function names. It may be deleted before `erase`.
+  void add(const llvm::Function &F);
+  // Forgets one that is about to be deleted.
+  void forget(llvm::GlobalValue *Static) { Found.remove(Static); }
+  // Erases those that nothing else uses any more, and what only they used. Two and more that use each
+  // other in a ring stay, for globaldce to find; dropped functions stay, for the next collection.
+  size_t erase();
+
+private:
+  void operands(const llvm::User &By);
+
+  llvm::SmallSetVector<llvm::GlobalValue *, 16> Found;
+};
+
+} // namespace martlet
+#endif

@@ -1,0 +1,120 @@
+//! What `martlet-ir` has beyond `cargo test`: its bindings, its model test run for longer, its
+//! documentation without LLVM, and the project that uses it as it is packaged.
+
+use std::process::{Command, ExitCode};
+
+use anyhow::{Result, bail};
+
+use crate::package;
+use crate::process;
+use crate::python::Python;
+use crate::tools::Toolchain;
+use crate::workspace::Workspace;
+
+const PACKAGE: &str = "martlet-ir";
+
+/// Arguments of `fuzz`.
+#[derive(clap::Args)]
+pub(crate) struct Fuzz {
+    #[command(subcommand)]
+    what: Fuzzed,
+}
+
+#[derive(clap::Subcommand)]
+enum Fuzzed {
+    /// Random operations on modules against plain models
+    Ir {
+        /// How many operations
+        #[arg(long, default_value_t = 5_000_000)]
+        operations: u64,
+        /// The first program's seed
+        #[arg(long, default_value_t = 1_000_000)]
+        seed: u64,
+    },
+}
+
+/// Runs the model test on other seeds than `cargo test` does, and for longer.
+pub(crate) fn fuzz(workspace: &Workspace, args: &Fuzz) -> Result<ExitCode> {
+    let Fuzzed::Ir { operations, seed } = args.what;
+    let mut command = cargo(workspace)?;
+    command
+        .args(["test", "--release", "-p", PACKAGE])
+        .args(["--test", "model", "--", "--nocapture"])
+        .env("MARTLET_FUZZ_OPERATIONS", operations.to_string())
+        .env("MARTLET_FUZZ_SEED", seed.to_string());
+    process::run(&mut command)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Generates the shim's bindings anew.
+pub(crate) fn bindings(workspace: &Workspace) -> Result<ExitCode> {
+    let mut command = cargo(workspace)?;
+    command
+        .args(["test", "-p", PACKAGE, "--test", "bindings"])
+        .env("UPDATE_EXPECT", "1");
+    process::run(&mut command)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Documents the crate as its users' documentation is built: without LLVM.
+pub(crate) fn documentation(workspace: &Workspace) -> Result<()> {
+    // Whoever looks for LLVM all the same, looks here.
+    let nowhere = workspace.output().join("no-llvm");
+    let mut command = workspace.cargo();
+    command
+        .args(["doc", "--no-deps", "-p", PACKAGE])
+        .args(["--features", "llvm22-1-no-llvm-linking,target-x86"])
+        .arg("--target-dir")
+        .arg(workspace.output().join("docs-without-llvm"))
+        .env("DOCS_RS", "1")
+        .env("LLVM_SYS_221_PREFIX", nowhere)
+        .env("RUSTDOCFLAGS", "-D warnings");
+    process::run(&mut command)
+}
+
+/// Packages the crate, unpacks it, and runs the project that depends on it.
+pub(crate) fn consumer(workspace: &Workspace) -> Result<()> {
+    let output = workspace.output().join("packaged");
+    let mut command = cargo(workspace)?;
+    command
+        .args(["package", "--no-verify", "--allow-dirty", "-p", PACKAGE])
+        .arg("--target-dir")
+        .arg(&output);
+    process::run(&mut command)?;
+    let metadata = workspace.metadata(&["--no-deps"])?;
+    let packages = metadata["packages"].as_array().into_iter().flatten();
+    let mut versions = packages
+        .filter(|package| package["name"] == PACKAGE)
+        .filter_map(|package| package["version"].as_str());
+    let Some(version) = versions.next() else {
+        bail!("{PACKAGE} is not in the workspace");
+    };
+    let name = format!("{PACKAGE}-{version}");
+    let folder = output.join("package");
+    let unpacked = folder.join(&name);
+    if unpacked.exists() {
+        std::fs::remove_dir_all(&unpacked)?;
+    }
+    let archive = folder.join(format!("{name}.crate"));
+    let mut unpack = Command::new("tar");
+    unpack.arg("-xzf").arg(archive).arg("-C").arg(&folder);
+    process::run(&mut unpack)?;
+    let patch = format!(
+        "patch.crates-io.{PACKAGE}.path={:?}",
+        unpacked.to_string_lossy()
+    );
+    let manifest = workspace.root().join("consumers/ir/Cargo.toml");
+    let mut command = cargo(workspace)?;
+    command
+        .args(["run", "--config", &patch, "--manifest-path"])
+        .arg(manifest)
+        .arg("--target-dir")
+        .arg(workspace.output().join("consumer-ir"));
+    process::run(&mut command)
+}
+
+/// A cargo command whose build scripts find LLVM.
+fn cargo(workspace: &Workspace) -> Result<Command> {
+    let (toolchain, python) = (Toolchain::find_or_install()?, Python::find()?);
+    Ok(package::cargo(workspace, &toolchain, &python))
+}
