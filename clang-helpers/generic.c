@@ -85,7 +85,7 @@ MARTLET_HELPER O martlet_invert(O v)
 }
 
 /* item in container: 0, 1, or -1. Source: CONTAINS_OP. */
-MARTLET_HELPER int martlet_contains(O container, O item)
+MARTLET_HELPER int martlet_contains(O item, O container)
 {
     return PySequence_Contains(container, item);
 }

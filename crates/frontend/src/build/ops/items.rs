@@ -291,8 +291,9 @@ impl Builder<'_> {
             let index = self.index_in_range(list, Kind::LIST, index, wraps);
             let quiet = self.emit(Op::ItemQuiet, vec![list, index], Type::of(Kind::BOOL));
             self.guard(quiet, true);
-            self.release(list);
-            self.store_item(list, index, &value)?;
+            let value = self.value(&value)?;
+            self.release_giving(list, &[value]);
+            self.store_item(list, index, value);
             return Ok(Flow::Next);
         }
         if self.is_of_dict(instr, &container) && !self.is_inlined() {
@@ -305,13 +306,7 @@ impl Builder<'_> {
         self.generic_of(instr, &[container, index, value], HelperId::SetItem)
     }
 
-    fn store_item(
-        &mut self,
-        list: Value,
-        index: Value,
-        item: &Item,
-    ) -> std::result::Result<(), crate::build::Refusal> {
-        let value = self.value(item)?;
+    fn store_item(&mut self, list: Value, index: Value, value: Value) {
         match self.func.rep(value) {
             // A number that has no box: where the list alone owns the old one, that is written into.
             Rep::F64 if self.is_unshared(value) => {
@@ -325,7 +320,6 @@ impl Builder<'_> {
                 self.emit_unit(Op::ListStore, vec![list, index, value]);
             }
         }
-        Ok(())
     }
 
     /// `a + b` of small numbers, exits on overflow.
