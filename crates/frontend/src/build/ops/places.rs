@@ -107,7 +107,7 @@ impl Builder<'_> {
         self.rarely_run(test, args, |b, runs| {
             if runs {
                 b.sync_frame();
-                b.call_helper(HelperId::SetAttr, vec![object, name, value]);
+                b.call_helper(HelperId::SetAttr, vec![value, object, name]);
                 b.after_run(instr.end);
             } else {
                 done = b.put(place, object, value);
