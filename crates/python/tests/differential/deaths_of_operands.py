@@ -97,14 +97,14 @@ def setattr_():
 
 class Ignores(Loud):
     def __init__(self, n):
-        object.__setattr__(self, 'n', n)
+        object.__setattr__(self, "n", n)
 
     def __setattr__(self, name, value):
         pass
 
 
 class Slot(Loud):
-    __slots__ = ('x', 'y')
+    __slots__ = ("x", "y")
 
     def __init__(self, n):
         self.n = n
@@ -175,7 +175,7 @@ def call():
 
 
 def call2():
-    return f(*[Loud(1), Loud(2)], **{'a': Loud(3)})
+    return f(*[Loud(1), Loud(2)], **{"a": Loud(3)})
 
 
 def obj():
@@ -207,7 +207,7 @@ def isinst():
 
 
 def fmt():
-    return bool(f'{Loud(1)}{Loud(2)}')
+    return bool(f"{Loud(1)}{Loud(2)}")
 
 
 def unpack():
@@ -282,7 +282,7 @@ def eqtup():
 
 
 def eqstr():
-    return 'a' == Loud(1)
+    return "a" == Loud(1)
 
 
 def eqnone():
