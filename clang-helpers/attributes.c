@@ -29,7 +29,7 @@ MARTLET_CALL O martlet_get_attr_owned(O v, O name)
 }
 
 /* v.name = value. Source: STORE_ATTR. */
-MARTLET_HELPER int martlet_set_attr(O v, O name, O value)
+MARTLET_HELPER int martlet_set_attr(O value, O v, O name)
 {
     return PyObject_SetAttr(v, name, value);
 }
@@ -309,7 +309,7 @@ MARTLET_HELPER struct martlet_pair martlet_load_method_lazy_dict(TS ts, O v, O n
 }
 
 /* v.name = value where the value stands at `index` of the object's inline values. Source: STORE_ATTR_INSTANCE_VALUE. */
-MARTLET_HOT int martlet_set_attr_instance_value(TS ts, O v, O name, uint32_t type_version, uint32_t index, O value)
+MARTLET_HOT int martlet_set_attr_instance_value(TS ts, O value, O v, O name, uint32_t type_version, uint32_t index)
 {
     (void)ts;
     if (MARTLET_UNLIKELY(!has_type_version(v, type_version))) {
@@ -331,7 +331,7 @@ MARTLET_HOT int martlet_set_attr_instance_value(TS ts, O v, O name, uint32_t typ
 }
 
 /* v.name = value where the value stands `offset` bytes into the object (`__slots__`). Source: STORE_ATTR_SLOT. */
-MARTLET_HELPER int martlet_set_attr_slot(TS ts, O v, O name, uint32_t type_version, uint32_t offset, O value)
+MARTLET_HELPER int martlet_set_attr_slot(TS ts, O value, O v, O name, uint32_t type_version, uint32_t offset)
 {
     (void)ts;
     if (MARTLET_UNLIKELY(!has_type_version(v, type_version))) {
@@ -347,7 +347,7 @@ MARTLET_HELPER int martlet_set_attr_slot(TS ts, O v, O name, uint32_t type_versi
 
 /* v.name = value where the value stands at entry `hint` of the object's dict. A watched dict goes the generic way,
  * which tells its watchers. Source: STORE_ATTR_WITH_HINT. */
-MARTLET_CALL int martlet_set_attr_with_hint(TS ts, O v, O name, uint32_t type_version, uint32_t hint, O value)
+MARTLET_CALL int martlet_set_attr_with_hint(TS ts, O value, O v, O name, uint32_t type_version, uint32_t hint)
 {
     PyDictObject *dict = has_type_version(v, type_version) ? _PyObject_GetManagedDict(v) : NULL;
     bool plain = dict != NULL && (dict->ma_version_tag & DICT_WATCHER_MASK) == 0;

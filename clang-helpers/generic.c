@@ -85,7 +85,7 @@ MARTLET_HELPER O martlet_invert(O v)
 }
 
 /* item in container: 0, 1, or -1. Source: CONTAINS_OP. */
-MARTLET_HELPER int martlet_contains(O container, O item)
+MARTLET_HELPER int martlet_contains(O item, O container)
 {
     return PySequence_Contains(container, item);
 }
@@ -125,7 +125,7 @@ MARTLET_HELPER O martlet_get_item(O container, O key)
 }
 
 /* container[key] = v. Source: STORE_SUBSCR. */
-MARTLET_HELPER int martlet_set_item(O container, O key, O v)
+MARTLET_HELPER int martlet_set_item(O v, O container, O key)
 {
     return PyObject_SetItem(container, key, v);
 }
@@ -211,7 +211,7 @@ MARTLET_HELPER int martlet_del_item(O container, O key)
 }
 
 /* container[start:stop]; new. Source: BINARY_SLICE. */
-MARTLET_CALL O martlet_binary_slice(O container, O start, O stop)
+MARTLET_CALL O martlet_binary_slice(O start, O stop, O container)
 {
     O slice = PySlice_New(start, stop, NULL);
     if (slice == NULL) {
@@ -223,7 +223,7 @@ MARTLET_CALL O martlet_binary_slice(O container, O start, O stop)
 }
 
 /* container[start:stop] = v. Source: STORE_SLICE. */
-MARTLET_CALL int martlet_store_slice(O container, O start, O stop, O v)
+MARTLET_CALL int martlet_store_slice(O start, O stop, O v, O container)
 {
     O slice = PySlice_New(start, stop, NULL);
     if (slice == NULL) {

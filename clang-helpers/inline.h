@@ -66,6 +66,7 @@ MARTLET_LEAF void martlet_int_free(O v);
 MARTLET_LEAF void martlet_float_free(TS ts, O v);
 void martlet_dealloc(O v);
 MARTLET_LEAF bool martlet_dies_quietly(O v);
+MARTLET_LEAF bool martlet_die_quietly(O const *items, int64_t n);
 MARTLET_CALL void martlet_release(O v);
 void martlet_ints_check_allocator(void);
 struct martlet_int_ok martlet_int_unbox_slow(O v);

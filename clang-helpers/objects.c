@@ -160,16 +160,39 @@ MARTLET_LEAF bool martlet_dies_quietly(O v)
     if (martlet_inline_is_quiet(v)) {
         return true;
     }
+    return martlet_die_quietly(&v, 1);
+}
+
+/* Whether the release of references to n objects, which all go before anything else is done, runs no Python. */
+MARTLET_LEAF bool martlet_die_quietly(O const *items, int64_t n)
+{
     struct death death;
-    death.depth = 0;
+    death.depth = -1;
     death.left = MAX_REFERENCES_THAT_DIE;
     death.n = 0;
-    if (!dies_quietly(v, &death)) {
+    if (!items_go_quietly(items, n, &death)) {
         return false;
     }
     for (int i = 0; i < death.n; i++) {
         if (death.shared[i].object->ob_refcnt == death.shared[i].held) {
             return false;
+        }
+    }
+    return true;
+}
+
+/* Whether letting go of a reference to v leaves others. v may be NULL. */
+MARTLET_HELPER bool martlet_outlives(O v)
+{
+    return v == NULL || v->ob_refcnt > 1;
+}
+
+/* Whether releasing a reference to each of n objects, which may be the same or NULL, runs no Python. */
+MARTLET_HELPER bool martlet_release_all_quiet(O const *items, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++) {
+        if (items[i] != NULL && items[i]->ob_refcnt <= n) {
+            return martlet_die_quietly(items, n);
         }
     }
     return true;

@@ -256,9 +256,9 @@ helpers! {
     LoadMethodNoDict = "martlet_load_method_no_dict" (ts) [Obj, Obj, Const32, Obj] -> Pair ANY "run";
     LoadMethodLazyDict = "martlet_load_method_lazy_dict" (ts) [Obj, Obj, Const32, Obj] -> Pair ANY "run";
     SetAttr = "martlet_set_attr" () [Obj, Obj, Obj] -> Status ANY "run";
-    SetAttrInstanceValue = "martlet_set_attr_instance_value" (ts) [Obj, Obj, Const32, Const32, Obj] -> Status ANY "run";
-    SetAttrSlot = "martlet_set_attr_slot" (ts) [Obj, Obj, Const32, Const32, Obj] -> Status ANY "run";
-    SetAttrWithHint = "martlet_set_attr_with_hint" (ts) [Obj, Obj, Const32, Const32, Obj] -> Status ANY "run";
+    SetAttrInstanceValue = "martlet_set_attr_instance_value" (ts) [Obj, Obj, Obj, Const32, Const32] -> Status ANY "run";
+    SetAttrSlot = "martlet_set_attr_slot" (ts) [Obj, Obj, Obj, Const32, Const32] -> Status ANY "run";
+    SetAttrWithHint = "martlet_set_attr_with_hint" (ts) [Obj, Obj, Obj, Const32, Const32] -> Status ANY "run";
     HasPlace = "martlet_has_place" () [Obj, Const32, Const32, Const32] -> Bool BOOL "";
     HasEntry = "martlet_has_entry" () [Obj, Const32, Const32, Const32, Obj] -> Bool BOOL "";
     PlaceQuiet = "martlet_place_quiet" () [Obj, Const32, Const32] -> Bool BOOL "";

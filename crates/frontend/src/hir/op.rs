@@ -189,9 +189,11 @@ pub enum Op {
     /// `-> i1`: whether releasing the content of local n can run no code: NULL, of such a kind, not the last reference, or
     /// it dies silently.
     DropQuiet(u32),
-    /// `value: obj -> i1`: whether letting go of the value here can run no code: its reference is lent, or not the last
-    /// one, or it dies silently.
+    /// `values: obj... -> i1`: whether letting go of all these values here can run no code: their references are lent, or
+    /// not the last ones, or they die silently.
     ReleaseQuiet,
+    /// `value: obj -> i1`: whether the value outlives letting go of it here: its reference is lent, or not the last one.
+    Outlives,
     /// `object: obj -> i1`: whether this is the only reference to it (not for immortal objects).
     IsUnique,
     /// `list: obj, index: i64 (in range, its item quiet), value: obj (stolen) ->`: releases the old item.
@@ -324,6 +326,7 @@ impl Op {
             | Self::ItemQuiet
             | Self::DropQuiet(_)
             | Self::ReleaseQuiet
+            | Self::Outlives
             | Self::IsUnique => Rep::I1,
             Self::Const(_)
             | Self::Null
@@ -452,7 +455,7 @@ impl Op {
                 reads: Memory::FRAME | Memory::OTHER,
                 ..none
             },
-            Self::IsUnique | Self::ReleaseQuiet => Effects {
+            Self::IsUnique | Self::ReleaseQuiet | Self::Outlives => Effects {
                 reads: Memory::OTHER,
                 ..none
             },
@@ -682,6 +685,7 @@ pub fn operand_count(op: &Op, args: &[Value]) -> Option<usize> {
             row.args.len()
         }
         Op::CallDirect { .. } => return None,
+        Op::ReleaseQuiet => args.len().max(1),
         _ => 1,
     })
 }

@@ -354,6 +354,7 @@ ops! {
         ItemQuiet {} = "item_quiet";
         DropQuiet { 0 local: u32 } = "drop_quiet";
         ReleaseQuiet {} = "release_quiet";
+        Outlives {} = "outlives";
         IsUnique {} = "is_unique";
         ListStore {} = "list_store";
         ListStoreFloat {} = "list_store_float";

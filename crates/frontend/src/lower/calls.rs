@@ -29,6 +29,9 @@ impl Arrays {
                 }
                 arrays.outputs = arrays.outputs.max(outputs);
             }
+            if data.op == Op::ReleaseQuiet && data.args.len() > 1 {
+                arrays.args = arrays.args.max(data.args.len() as u32 + 1);
+            }
         }
         arrays
     }
@@ -154,7 +157,7 @@ impl<'ctx> Emitter<'_, 'ctx> {
     }
 
     /// Stores the arguments behind the scratch word.
-    fn array(&self, items: &[Value]) -> Result<PointerValue<'ctx>, Refusal> {
+    pub(super) fn array(&self, items: &[Value]) -> Result<PointerValue<'ctx>, Refusal> {
         for (index, item) in items.iter().enumerate() {
             let place = self.word_at(self.scratch, index as u32 + 1)?;
             self.builder.build_store(place, self.get(*item)?)?;

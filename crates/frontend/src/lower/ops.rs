@@ -44,7 +44,8 @@ impl<'ctx> Emitter<'_, 'ctx> {
             Op::Same => Some(self.same(data.args[0], data.args[1])?.into()),
             Op::IsNull => Some(self.is_null(self.object(data.args[0])?)?.into()),
             Op::IsKind(kind) => Some(self.has_kind(data.args[0], kind)?.into()),
-            Op::ReleaseQuiet => Some(self.question("martlet_release_quiet", &data.args)?.into()),
+            Op::ReleaseQuiet => Some(self.releases_quietly(&data.args)?.into()),
+            Op::Outlives => Some(self.question("martlet_outlives", &data.args)?.into()),
             Op::IsUnique => Some(self.question("martlet_is_unique", &data.args)?.into()),
             Op::ItemQuiet => Some(self.question("martlet_list_item_quiet", &data.args)?.into()),
             Op::GuardKind(_)
@@ -347,6 +348,17 @@ impl<'ctx> Emitter<'_, 'ctx> {
 
     fn question(&self, name: &str, args: &[Value]) -> Emitted<IntValue<'ctx>> {
         self.ask(name, &self.all(args)?)
+    }
+
+    fn releases_quietly(&self, values: &[Value]) -> Emitted<IntValue<'ctx>> {
+        if values.len() == 1 {
+            return self.question("martlet_release_quiet", values);
+        }
+        let n = self.int().const_int(values.len() as u64, false);
+        self.ask(
+            "martlet_release_all_quiet",
+            &[self.array(values)?.into(), n.into()],
+        )
     }
 
     fn pointer_of(&self, name: &str, args: &[Value]) -> Emitted<BasicValueEnum<'ctx>> {

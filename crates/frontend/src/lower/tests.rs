@@ -151,6 +151,8 @@ fn every_plain_operation_is_lowered() {
     build.value(Op::IsNull, &[local]);
     build.value(Op::IsUnique, &[local]);
     build.value(Op::ReleaseQuiet, &[local]);
+    build.value(Op::ReleaseQuiet, &[local, object]);
+    build.value(Op::Outlives, &[local]);
     build.value(Op::DropQuiet(1), &[]);
     for kind in Kind::ANY.difference(Kind::OBJECT).iter() {
         build.value(Op::IsKind(kind), &[local]);

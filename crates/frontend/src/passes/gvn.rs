@@ -257,6 +257,7 @@ fn is_numbered(func: &Func, inst: Inst) -> bool {
         Op::TakeStack(_)
         | Op::IsUnique
         | Op::ReleaseQuiet
+        | Op::Outlives
         | Op::DropQuiet(_)
         | Op::ItemQuiet
         | Op::Note(_)

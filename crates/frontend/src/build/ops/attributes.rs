@@ -251,10 +251,10 @@ impl Builder<'_> {
             Some(Special::StoreAttrWithHint { type_version, hint }) => {
                 (HelperId::SetAttrWithHint, type_version, hint)
             }
-            _ => return self.generic(instr, HelperId::SetAttr, vec![object, name, value]),
+            _ => return self.generic(instr, HelperId::SetAttr, vec![value, object, name]),
         };
         let (version, place) = (self.number(version), self.number(place.into()));
-        self.generic(instr, helper, vec![object, name, version, place, value])
+        self.generic(instr, helper, vec![value, object, name, version, place])
     }
 
     fn load_super(&mut self, instr: &Instr) -> Result {

@@ -63,7 +63,7 @@ impl Builder<'_> {
             _ => matches!(found, Kind::INT | Kind::BOOL | Kind::FLOAT),
         };
         let (Item::Val(number), true) = (value, fits) else {
-            let items = [container.clone(), index.clone(), value.clone()];
+            let items = [value.clone(), container.clone(), index.clone()];
             return self.generic_of(instr, &items, HelperId::SetItem);
         };
         let (object, index) = self.place_in_buffer(container, kind, index)?;

@@ -163,8 +163,7 @@ impl Builder<'_> {
         let left = self.pop()?;
         let (left, right) = (self.obj(&left)?, self.obj(&right)?);
         let mut bit = self.emit(Op::Same, vec![left, right], Type::of(Kind::BOOL));
-        self.release(left);
-        self.release(right);
+        self.release_all(&[Item::Val(left), Item::Val(right)]);
         if instr.arg & 1 != 0 {
             bit = self.emit(Op::Not, vec![bit], Type::of(Kind::BOOL));
         }
@@ -179,12 +178,12 @@ impl Builder<'_> {
         // In a str is looked for nothing else.
         let is_text = self.may_speculate() && self.likely_kinds(&container) == Kind::STR;
         let (mut container, mut item) = (self.obj(&container)?, self.obj(&item)?);
-        let helper = if is_text {
+        let (helper, operands) = if is_text {
             container = self.guard_kind(container, Kind::STR);
             item = self.guard_kind(item, Kind::STR);
-            HelperId::StrContains
+            (HelperId::StrContains, vec![container, item])
         } else {
-            HelperId::Contains
+            (HelperId::Contains, vec![item, container])
         };
         if quickly && !is_text {
             if self.left_head()? {
@@ -195,9 +194,7 @@ impl Builder<'_> {
         if !is_text && !self.may_call_out()? {
             return Ok(Flow::Ended);
         }
-        let mut bit = self
-            .call_helper(helper, vec![container, item])
-            .expect("a bit");
+        let mut bit = self.call_helper(helper, operands).expect("a bit");
         if instr.arg & 1 != 0 {
             bit = self.emit(Op::Not, vec![bit], Type::of(Kind::BOOL));
         }

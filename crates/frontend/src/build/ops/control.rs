@@ -132,29 +132,25 @@ impl Builder<'_> {
             }
         }
         let callee = self.frames.pop().expect("an inlined frame");
-        // What dies with the frame must not run code, for there is no frame.
-        for local in callee.locals {
-            if let Local::Inlined(held) = local
-                && held != *item
-            {
-                self.release_item(&held);
-            }
-        }
         let call = self.frame_mut().call.take().expect("a call is under way");
         let n_operands = match call.returned {
             Returned::Operated => 2,
             Returned::Dropped => 3,
             _ => 0,
         };
-        for operand in self.pop_n(n_operands)? {
-            if operand != *item {
-                self.release_item(&operand);
-            }
+        let locals = callee.locals.into_iter().filter_map(|local| match local {
+            Local::Inlined(held) => Some(held),
+            _ => None,
+        });
+        let mut released: Vec<Item> = locals.chain(self.pop_n(n_operands)?).collect();
+        released.retain(|it| it != item);
+        if call.returned == Returned::Dropped {
+            released.push(item.clone());
         }
-        match call.returned {
-            Returned::Pushed | Returned::Operated => self.push(item.clone()),
-            Returned::Dropped => self.release_item(item),
-            Returned::Initialised => {}
+        // What dies with the frame must not run code, for there is no frame.
+        self.release_all(&released);
+        if matches!(call.returned, Returned::Pushed | Returned::Operated) {
+            self.push(item.clone());
         }
         Ok(Flow::Goto(call.return_to))
     }

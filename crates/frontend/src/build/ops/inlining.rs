@@ -333,17 +333,19 @@ impl Builder<'_> {
             return None;
         };
         let size = self.infos[*index as usize].code.insts.len();
-        let is_leaf = self.is_leaf(*index as usize, INLINE_DEPTH - 1);
+        let in_all = self.leaf_size(*index as usize, INLINE_DEPTH - 1)?;
+        // Who has begun to inline goes on.
+        let fits = self.is_inlined()
+            || in_all <= MAX_INLINED as usize
+                && self.func.bytecodes <= MAX_INLINED + 2 * self.affordable;
         let recursive = self
             .frames
             .iter()
             .any(|frame| frame.code == *index as usize);
-        (is_leaf
+        (fits
             && !recursive
             && self.frames.len() < INLINE_DEPTH
             && size <= self.inline_limit()
-            // Who has begun to inline goes on.
-            && (self.is_inlined() || self.func.bytecodes <= MAX_INLINED + 2 * self.affordable)
             && !self.avoid_codes.contains(index))
         .then_some(*index as usize)
     }
@@ -356,38 +358,53 @@ impl Builder<'_> {
         }
     }
 
-    /// Whether nothing in a code object can be observed: what it calls is inlined in turn, so many calls deep.
-    fn is_leaf(&self, index: usize, depth: usize) -> bool {
+    /// The instructions of a code object in which nothing can be observed, with those of what it calls, which is inlined in
+    /// turn, so many calls deep; none of any other.
+    fn leaf_size(&self, index: usize, depth: usize) -> Option<usize> {
         let mut known = Vec::new();
-        let instrs = &self.infos[index].code.insts;
-        instrs.iter().all(|instr| {
-            let may_be = match instr.opcode {
+        let mut size = 0;
+        for instr in &self.infos[index].code.insts {
+            let callee = match instr.opcode {
                 Opcode::Call => {
                     let callable = known.len().checked_sub(instr.arg as usize + 2);
                     let callable = callable.and_then(|it| known[it]);
-                    let callee = self.callee_of(index, instr).or(callable);
-                    callee.is_some_and(|it| self.is_leaf_callee(it, index, depth))
-                }
-                Opcode::PushNull => true,
-                Opcode::LoadGlobal => self.loaded_by(index, instr).is_some(),
-                Opcode::LoadAttr if instr.arg & 1 != 0 => {
-                    let method = self.loaded_by(index, instr);
-                    method.is_some_and(|it| self.is_leaf_callee(it, index, depth))
+                    self.callee_of(index, instr).or(callable)
                 }
                 Opcode::BinarySubscr | Opcode::StoreSubscr | Opcode::BinaryOp => {
                     match self.site_in(index, instr) {
                         Some(Site::Method { function, .. } | Site::Operator { function, .. }) => {
-                            self.is_leaf_callee(*function, index, depth)
+                            Some(*function)
                         }
-                        _ if instr.opcode == Opcode::BinaryOp => self.may_compute(index, instr),
-                        _ => self.knows_container(index, instr),
+                        _ => None,
                     }
                 }
-                _ => may_be_in_leaf(instr),
-            } || (instr.never_ran && !self.request.mode.generic_unknown);
+                _ => None,
+            };
+            let called = callee.and_then(|it| self.leaf_callee_size(it, index, depth));
+            let may_be = called.is_some()
+                || match instr.opcode {
+                    Opcode::Call => false,
+                    Opcode::PushNull => true,
+                    Opcode::LoadGlobal => self.loaded_by(index, instr).is_some(),
+                    Opcode::LoadAttr if instr.arg & 1 != 0 => {
+                        let method = self.loaded_by(index, instr);
+                        let size = method.and_then(|it| self.leaf_callee_size(it, index, depth));
+                        size.is_some()
+                    }
+                    Opcode::BinaryOp => callee.is_none() && self.may_compute(index, instr),
+                    Opcode::BinarySubscr | Opcode::StoreSubscr => {
+                        callee.is_none() && self.knows_container(index, instr)
+                    }
+                    _ => may_be_in_leaf(instr),
+                }
+                || (instr.never_ran && !self.request.mode.generic_unknown);
+            if !may_be {
+                return None;
+            }
+            size += 1 + called.unwrap_or(0);
             self.track_known(index, instr, &mut known);
-            may_be
-        })
+        }
+        Some(size)
     }
 
     /// Whether an operator may be one of numbers or texts: on other objects it would leave an inlined function each time.
@@ -447,24 +464,21 @@ impl Builder<'_> {
         }
     }
 
-    fn is_leaf_callee(&self, id: ObjId, caller: usize, depth: usize) -> bool {
-        let is_understood = self.object(id).is_some_and(super::quick::is_understood);
-        is_understood || self.is_leaf_function(id, caller, depth)
-    }
-
-    fn is_leaf_function(&self, id: ObjId, caller: usize, depth: usize) -> bool {
-        let Some(Object::Function(info)) = self.object(id) else {
-            return false;
+    /// The same of an object that is called.
+    fn leaf_callee_size(&self, id: ObjId, caller: usize, depth: usize) -> Option<usize> {
+        let info = match self.object(id)? {
+            Object::Function(info) => info,
+            other => return super::quick::is_understood(other).then_some(0),
         };
         let Some(Object::Code(Some(index))) = self.object(info.code) else {
-            return false;
+            return None;
         };
         let index = *index as usize;
-        info.simple
+        let may_be = info.simple
             && depth > 1
             && index != caller
-            && self.infos[index].code.insts.len() <= self.inline_limit()
-            && self.is_leaf(index, depth - 1)
+            && self.infos[index].code.insts.len() <= self.inline_limit();
+        may_be.then(|| self.leaf_size(index, depth - 1))?
     }
 
     /// The index of a code object that may return early, before it does anything that must be seen.

@@ -157,13 +157,13 @@ impl Builder<'_> {
             Kind::LIST => HelperId::ListSlice,
             Kind::TUPLE => HelperId::TupleSlice,
             Kind::STR => HelperId::StrSlice,
-            _ => return self.generic_of(instr, &items, HelperId::BinarySlice),
+            _ => return self.binary_slice(instr, items),
         };
         let (Item::Val(object), true) = (
             &items[0],
             self.may_speculate() && is_bound(&items[1]) && is_bound(&items[2]),
         ) else {
-            return self.generic_of(instr, &items, HelperId::BinarySlice);
+            return self.binary_slice(instr, items);
         };
         let object = self.guard_kind(*object, kind);
         let start = self.bound(&items[1], 0)?;
@@ -173,6 +173,12 @@ impl Builder<'_> {
         let part = self.emit_raising(op, vec![object, start, stop], helper.row().ty);
         self.push_value(part.expect("a sequence"));
         Ok(Flow::Next)
+    }
+
+    /// The same in the general way: the slice goes before the container.
+    fn binary_slice(&mut self, instr: &Instr, mut items: Vec<Item>) -> Result {
+        items.rotate_left(1);
+        self.generic_of(instr, &items, HelperId::BinarySlice)
     }
 
     /// `container[start:stop] = value`, of two lists where the bounds are ints or left out.
@@ -188,6 +194,8 @@ impl Builder<'_> {
             && self.may_speculate()
             && !self.is_inlined();
         let (Item::Val(list), Item::Val(value), true) = (&items[0], &items[3], known) else {
+            // The slice goes before the value and the container.
+            items.rotate_left(1);
             return self.generic_of(instr, &items, HelperId::StoreSlice);
         };
         let list = self.guard_kind(*list, Kind::LIST);
@@ -291,8 +299,9 @@ impl Builder<'_> {
             let index = self.index_in_range(list, Kind::LIST, index, wraps);
             let quiet = self.emit(Op::ItemQuiet, vec![list, index], Type::of(Kind::BOOL));
             self.guard(quiet, true);
-            self.release(list);
-            self.store_item(list, index, &value)?;
+            let value = self.value(&value)?;
+            self.release_giving(list, &[value]);
+            self.store_item(list, index, value);
             return Ok(Flow::Next);
         }
         if self.is_of_dict(instr, &container) && !self.is_inlined() {
@@ -302,16 +311,10 @@ impl Builder<'_> {
         if let Some(flow) = self.item_by_method(instr, &operands)? {
             return Ok(flow);
         }
-        self.generic_of(instr, &[container, index, value], HelperId::SetItem)
+        self.generic_of(instr, &[value, container, index], HelperId::SetItem)
     }
 
-    fn store_item(
-        &mut self,
-        list: Value,
-        index: Value,
-        item: &Item,
-    ) -> std::result::Result<(), crate::build::Refusal> {
-        let value = self.value(item)?;
+    fn store_item(&mut self, list: Value, index: Value, value: Value) {
         match self.func.rep(value) {
             // A number that has no box: where the list alone owns the old one, that is written into.
             Rep::F64 if self.is_unshared(value) => {
@@ -325,7 +328,6 @@ impl Builder<'_> {
                 self.emit_unit(Op::ListStore, vec![list, index, value]);
             }
         }
-        Ok(())
     }
 
     /// `a + b` of small numbers, exits on overflow.

@@ -237,18 +237,30 @@ impl Builder<'_> {
 
     /// The bytecode lets go of an operand without calling anything: exits in front of it where that would run code.
     pub(super) fn release(&mut self, value: Value) {
-        if !self.is_kept(value) {
-            let quiet = self.emit(Op::ReleaseQuiet, vec![value], Type::of(Kind::BOOL));
+        self.release_all(&[Item::Val(value)]);
+    }
+
+    /// The same for all that it lets go of, which may be the same objects, or hold each other: of an object that was not
+    /// made, for what is in it.
+    pub(super) fn release_all(&mut self, items: &[Item]) {
+        let mut values = Vec::new();
+        for item in items {
+            self.released_by(item, &mut values);
+        }
+        if !values.is_empty() {
+            let quiet = self.emit(Op::ReleaseQuiet, values, Type::of(Kind::BOOL));
             self.guard(quiet, true);
         }
     }
 
-    /// The same for an item: of an object that was not made, for what is in it.
-    pub(super) fn release_item(&mut self, item: &Item) {
-        let mut values = Vec::new();
-        self.released_by(item, &mut values);
-        for value in values {
-            self.release(value);
+    /// The same for an object that is given values before: exits where they might die with it.
+    pub(super) fn release_giving(&mut self, object: Value, values: &[Value]) {
+        let is_quiet = |it: &Value| self.func.rep(*it) != Rep::Obj || self.func.ty(*it).is_quiet();
+        if values.iter().all(is_quiet) {
+            self.release(object);
+        } else if !self.is_kept(object) {
+            let outlives = self.emit(Op::Outlives, vec![object], Type::of(Kind::BOOL));
+            self.guard(outlives, true);
         }
     }
 
@@ -356,7 +368,7 @@ impl Builder<'_> {
     ) -> std::result::Result<bool, Refusal> {
         if let Local::Inlined(old) = self.frame().locals[local as usize].clone() {
             self.frame_mut().locals[local as usize] = Local::Inlined(Item::Null);
-            self.release_item(&old);
+            self.release_all(&[old]);
             let item = self.unboxed_by_hint(local, item);
             self.frame_mut().locals[local as usize] = Local::Inlined(item);
             return Ok(false);

@@ -98,16 +98,16 @@ impl Builder<'_> {
         if self.func.rep(value) != Rep::Obj || self.is_inlined() {
             let quiet = self.emit(test, args, Type::of(Kind::BOOL));
             self.guard(quiet, true);
-            self.release(object);
+            self.release_giving(object, &[value]);
             self.put(place, object, value)?;
             return Ok(Flow::Next);
         }
-        self.release(object);
+        self.release_giving(object, &[value]);
         let mut done = Ok(());
         self.rarely_run(test, args, |b, runs| {
             if runs {
                 b.sync_frame();
-                b.call_helper(HelperId::SetAttr, vec![object, name, value]);
+                b.call_helper(HelperId::SetAttr, vec![value, object, name]);
                 b.after_run(instr.end);
             } else {
                 done = b.put(place, object, value);

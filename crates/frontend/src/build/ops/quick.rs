@@ -70,7 +70,7 @@ impl Builder<'_> {
     ) -> Result {
         let (container, key) = (self.obj(container)?, self.obj(key)?);
         let value = self.obj(value)?;
-        self.release(container);
+        self.release_giving(container, &[key, value]);
         self.release(key);
         let args = vec![container, key, value];
         let done = self.tried(HelperId::QuickDictStore, args.clone());
@@ -185,7 +185,7 @@ impl Builder<'_> {
                 self.found_or(instr, found, &values, general);
             }
             "append" => {
-                self.release(values[0]);
+                self.release_giving(values[0], &values[1..]);
                 self.call_helper(HelperId::ListAppend, values);
                 let none = self.helper(HelperId::LoadNone, vec![]);
                 self.push_value(none);
@@ -198,8 +198,7 @@ impl Builder<'_> {
                 });
             }
             _ => {
-                self.release(values[0]);
-                self.release(values[1]);
+                self.release_all(args);
                 let done = self.tried(HelperId::QuickSetAdd, values);
                 let none = self.helper(HelperId::LoadNone, vec![]);
                 self.either(instr, done, general, |_| Some(none));
@@ -370,9 +369,8 @@ impl Builder<'_> {
 
     /// The result, behind letting go of operands.
     fn letting_go(&mut self, operands: &[Value], result: Value) -> Option<Value> {
-        for operand in operands {
-            self.release(*operand);
-        }
+        let items: Vec<Item> = operands.iter().copied().map(Item::Val).collect();
+        self.release_all(&items);
         Some(result)
     }
 

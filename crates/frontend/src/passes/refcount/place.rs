@@ -41,9 +41,11 @@ pub(super) fn place(
         }
     }
     for (&block, changes) in cfg.order.iter().zip(changes) {
-        for inst in changes.lent.into_iter().filter(|_| mode == Mode::Count) {
-            func.insts[inst].op = Op::Bool(true);
-            func.insts[inst].args.clear();
+        for (inst, held) in changes.asked.into_iter().filter(|_| mode == Mode::Count) {
+            if held.is_empty() {
+                func.insts[inst].op = Op::Bool(true);
+            }
+            func.insts[inst].args = held;
         }
         let offset = func.blocks[block].offset;
         let mut insts = Vec::new();
@@ -90,8 +92,8 @@ enum Step {
 struct Changes {
     steps: Vec<Step>,
     handovers: Vec<(ExitSite, Handover)>,
-    /// Questions whether a release is quiet, of references that are lent: nothing is released.
-    lent: Vec<Inst>,
+    /// Questions about a release, and the references that are released there: those that are lent are not.
+    asked: Vec<(Inst, Vec<Value>)>,
 }
 
 struct Placer<'a> {
@@ -208,11 +210,14 @@ impl Placer<'_> {
             let handover = self.handover(held, state);
             changes.handovers.push((ExitSite::Inst(inst), handover));
         }
-        if data.op == Op::ReleaseQuiet {
-            let root = self.roots.of(data.args[0]);
-            if root.is_none_or(|root| !self.owned.held_at(root, block, place)) {
-                changes.lent.push(inst);
-            }
+        if matches!(data.op, Op::ReleaseQuiet | Op::Outlives) {
+            let mut once = Bits::new(self.roots.list.len());
+            let mut is_held = |arg: &Value| {
+                let root = self.roots.of(*arg);
+                root.is_some_and(|root| self.owned.held_at(root, block, place) && once.add(root))
+            };
+            let held = data.args.iter().copied().filter(&mut is_held).collect();
+            changes.asked.push((inst, held));
         }
         if data.op != Op::Drop {
             changes.steps.push(Step::Keep(inst));

@@ -298,3 +298,41 @@ states:
         "#]],
     );
 }
+
+#[test]
+fn of_what_is_let_go_of_together_only_references_that_are_held_are_asked_about() {
+    check(
+        r#"
+func "f" start entry bb0 bytecodes 3
+bb0 @0:
+  v0: obj any = load_local(0)
+  v1: obj any = take_stack(0)
+  v3: obj any = take_stack(1)
+  v2: obj list = guard_kind(list) v1 [fs0]
+  v4: i1 bool = release_quiet v0, v1, v3, v2
+  guard(true) v4 [fs0]
+  v5: i1 bool = outlives v0
+  guard(true) v5 [fs0]
+  v6: obj none = const(o0)
+  return v6
+states:
+  fs0: code 0 at 2 locals [] stack [v1, v3]
+"#,
+        expect![[r#"
+            func "f" start entry bb0 bytecodes 3
+            bb0 @0:
+              v0: obj any = load_local(0)
+              v1: obj any = take_stack(0)
+              v3: obj any = take_stack(1)
+              v2: obj list = guard_kind(list) v1 [fs0 owned v1, v3]
+              v4: i1 bool = release_quiet v1, v3
+              guard(true) v4 [fs0 owned v1, v3]
+              v5: i1 bool = bool(true)
+              guard(true) v5 [fs0 owned v1, v3]
+              dec_ref v2
+              dec_ref v3
+              v6: obj none = const(o0)
+              return v6
+        "#]],
+    );
+}
