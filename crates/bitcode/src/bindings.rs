@@ -1,0 +1,73 @@
+//! The functions, constants, enums and structures of the C files in Rust, by bindgen.
+
+use crate::clang::Clang;
+use crate::command::Tool;
+use crate::error::Error;
+use std::collections::BTreeSet;
+use std::panic;
+use std::path::{Path, PathBuf};
+
+/// A module `c`. Declared is what stands in the files themselves and in files of their folders and of the folders given
+/// by `Build::include`; of others what these need.
+pub(crate) fn text(
+    clang: &Clang,
+    flags: &[String],
+    include: &Path,
+    files: &[&PathBuf],
+) -> Result<String, Error> {
+    let resources = Tool::new(&clang.path).arg("-print-resource-dir").run()?;
+    let edition_2024 = bindgen::RustTarget::stable(85, 0);
+    let edition_2024 = edition_2024.map_err(|error| Error::Bindgen(error.to_string()))?;
+    let mut builder = bindgen::Builder::default()
+        .clang_args(flags)
+        .clang_args(["-resource-dir", resources.trim(), "-fparse-all-comments"])
+        .clang_args(["-isystem".to_owned(), include.display().to_string()])
+        .formatter(bindgen::Formatter::Prettyplease)
+        .rust_target(edition_2024)
+        .rust_edition(bindgen::RustEdition::Edition2024)
+        .layout_tests(false)
+        .use_core();
+    let mut folders: BTreeSet<PathBuf> = flags
+        .iter()
+        .filter_map(|flag| flag.strip_prefix("-I"))
+        .map(PathBuf::from)
+        .collect();
+    for file in files {
+        builder = builder.header(file.to_string_lossy());
+        folders.extend(file.parent().map(Path::to_owned));
+    }
+    for folder in folders {
+        let folder = folder.to_string_lossy();
+        // A file of the current folder is named without one.
+        let pattern = match folder.as_ref() {
+            "" => "[^/]*".to_owned(),
+            folder => format!("{}/.*", escaped(folder)),
+        };
+        builder = builder.allowlist_file(pattern);
+    }
+    // It panics where there is no libclang.
+    let generated = panic::catch_unwind(panic::AssertUnwindSafe(|| builder.generate()));
+    let generated = generated.map_err(|panic| {
+        let text = panic.downcast_ref::<String>().cloned();
+        Error::Bindgen(text.unwrap_or_else(|| "it panicked".to_owned()))
+    })?;
+    let bindings = generated.map_err(|error| Error::Bindgen(error.to_string()))?;
+    Ok(format!(
+        "\n/// The functions, constants and types as C declares them.\n\
+         #[allow(nonstandard_style, dead_code, missing_docs, clippy::all, reason = \"as in C\")]\n\
+         pub mod c {{\n{bindings}}}\n"
+    ))
+}
+
+/// A path as a regular expression that matches just it.
+fn escaped(path: &str) -> String {
+    let special = |c: char| !(c.is_alphanumeric() || "/_-".contains(c));
+    let mut out = String::new();
+    for c in path.chars() {
+        if special(c) {
+            out.push('\\');
+        }
+        out.push(c);
+    }
+    out
+}
