@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 
 use crate::bench;
+use crate::bitcode;
 use crate::package;
 use crate::process;
 use crate::python::Python;
@@ -53,6 +54,9 @@ pub(crate) fn ci(workspace: &Workspace) -> Result<ExitCode> {
     }
     steps.run("documentation", || {
         cargo(&["doc", "--no-deps", "--workspace"])
+    });
+    steps.run("consumer bitcode", || {
+        bitcode::consumer(workspace, &toolchain, &python)
     });
     steps.run("benchmark smoke run", || {
         succeeds(bench::python::smoke(workspace)?)

@@ -8,12 +8,14 @@ use std::panic;
 use std::path::{Path, PathBuf};
 
 /// A module `c`. Declared is what stands in the files themselves and in files of their folders and of the folders given
-/// by `Build::include`; of others what these need.
+/// by `Build::include`; of others what these need. For each of the functions in `native` its module `native` has one of
+/// that name, which gives its address.
 pub(crate) fn text(
     clang: &Clang,
     flags: &[String],
     include: &Path,
     files: &[&PathBuf],
+    native: &[&str],
 ) -> Result<String, Error> {
     let resources = Tool::new(&clang.path).arg("-print-resource-dir").run()?;
     let edition_2024 = bindgen::RustTarget::stable(85, 0);
@@ -52,10 +54,25 @@ pub(crate) fn text(
         Error::Bindgen(text.unwrap_or_else(|| "it panicked".to_owned()))
     })?;
     let bindings = generated.map_err(|error| Error::Bindgen(error.to_string()))?;
+    let bindings = bindings.to_string();
+    let native: String = native
+        .iter()
+        .filter_map(|name| address(&bindings, name))
+        .collect();
     Ok(format!(
         "\n/// The functions, constants and types as C declares them.\n\
-         #[allow(nonstandard_style, dead_code, missing_docs, clippy::all, reason = \"as in C\")]\n\
-         pub mod c {{\n{bindings}}}\n"
+         #[allow(nonstandard_style, clashing_extern_declarations, dead_code, missing_docs, clippy::all, reason = \"as in C\")]\n\
+         pub mod c {{\n{bindings}\n/// The native functions.\npub mod native {{\n    use super::*;\n{native}}}\n}}\n"
+    ))
+}
+
+/// A function that gives the native function `name`, with its type as bindgen declares it; `None` if it does not.
+fn address(bindings: &str, name: &str) -> Option<String> {
+    let (_, rest) = bindings.split_once(&format!("pub fn {name}("))?;
+    let (declaration, _) = rest.split_once(';')?;
+    let declaration = declaration.split_whitespace().collect::<Vec<_>>().join(" ");
+    Some(format!(
+        "    /// The native function.\n    pub fn {name}() -> unsafe extern \"C\" fn({declaration} {{ super::{name} }}\n"
     ))
 }
 

@@ -174,8 +174,8 @@ impl Build {
     }
 
     /// Adds to the generated module one submodule for each function in the bitcode, named as the function: `decl`
-    /// declares it in a module, `build_call` builds a call with typed arguments. `path` is where inkwell is found, as
-    /// `inkwell` or `martlet_ir::inkwell`.
+    /// declares it in a module, `build_call` builds a call with typed arguments, and `native`, in a native build with
+    /// bindings, gives the native function. `path` is where inkwell is found, as `inkwell` or `martlet_ir::inkwell`.
     pub fn inkwell(mut self, path: &str) -> Self {
         self.inkwell = Some(path.to_owned());
         self
@@ -286,10 +286,12 @@ impl Build {
             .flat_map(|unit| unit.dependencies.iter().cloned())
             .collect();
         let dependencies = dependencies.into_iter().collect();
-        let bindings = if self.bindings {
-            work.bindings(&files)?
-        } else {
-            String::new()
+        let names = units.iter().flat_map(|unit| &unit.ir.functions);
+        let names: Vec<&str> = names.map(|function| function.name.as_str()).collect();
+        let natives = if self.native { &names[..] } else { &[] };
+        let bindings = match self.bindings {
+            true => work.bindings(&files, natives)?,
+            false => String::new(),
         };
         let built = self.gather(
             clang,
@@ -301,8 +303,7 @@ impl Build {
             dependencies,
             layouts,
         )?;
-        let mut text = loader::text(&built, self.inkwell.as_deref())?;
-        text.push_str(&bindings);
+        let text = loader::text(&built, self.inkwell.as_deref(), &bindings)?;
         command::write(&built.loader, &text)?;
         if self.cargo {
             for file in &built.dependencies {
@@ -585,17 +586,13 @@ impl Work<'_> {
     }
 
     #[cfg(feature = "bindgen")]
-    fn bindings(&self, files: &[&PathBuf]) -> Result<String, Error> {
-        crate::bindings::text(
-            self.clang,
-            &self.build.flags,
-            &self.out.join("include"),
-            files,
-        )
+    fn bindings(&self, files: &[&PathBuf], native: &[&str]) -> Result<String, Error> {
+        let include = self.out.join("include");
+        crate::bindings::text(self.clang, &self.build.flags, &include, files, native)
     }
 
     #[cfg(not(feature = "bindgen"))]
-    fn bindings(&self, _: &[&PathBuf]) -> Result<String, Error> {
+    fn bindings(&self, _: &[&PathBuf], _: &[&str]) -> Result<String, Error> {
         unreachable!("without the feature there is no `Build::bindings`")
     }
 

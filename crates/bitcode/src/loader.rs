@@ -143,7 +143,7 @@ impl Seal {
 }
 "#;
 
-pub(crate) fn text(built: &Built, inkwell: Option<&str>) -> Result<String, Error> {
+pub(crate) fn text(built: &Built, inkwell: Option<&str>, bindings: &str) -> Result<String, Error> {
     let mut text = String::from("// Generated from C sources; do not edit.\n\n");
     let bitcode = built.bitcode.display().to_string();
     let _ = writeln!(
@@ -166,8 +166,9 @@ pub(crate) fn text(built: &Built, inkwell: Option<&str>) -> Result<String, Error
         native(&mut text, built);
     }
     if let Some(path) = inkwell {
-        typed::write(&mut text, &built.helpers, path)?;
+        typed::write(&mut text, &built.helpers, path, bindings)?;
     }
+    text.push_str(bindings);
     Ok(text)
 }
 

@@ -8,10 +8,23 @@ use crate::irtext::Place;
 use crate::source::Helper;
 use std::fmt::Write as _;
 
-/// Appends one module for each function.
-pub(crate) fn write(text: &mut String, helpers: &[Helper], inkwell: &str) -> Result<(), Error> {
+/// Appends one module for each function. One for which `bindings` has an address re-exports it.
+pub(crate) fn write(
+    text: &mut String,
+    helpers: &[Helper],
+    inkwell: &str,
+    bindings: &str,
+) -> Result<(), Error> {
     for helper in helpers {
         one(text, helper, inkwell)?;
+        if bindings.contains(&format!("{{ super::{} }}", helper.name)) {
+            let _ = writeln!(
+                text,
+                "    pub use super::c::native::{} as native;",
+                helper.name
+            );
+        }
+        text.push_str("}\n");
     }
     Ok(())
 }
@@ -122,7 +135,6 @@ pub mod {name} {{
         call.set_call_convention({convention});
         {taken}
     }}
-}}
 "#,
         doc = helper.doc.replace('\n', " "),
         signature = helper.signature,
