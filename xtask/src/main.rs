@@ -25,7 +25,6 @@ mod tools;
 mod workspace;
 
 use std::ffi::OsString;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -52,12 +51,8 @@ enum Command {
     },
     /// Build Martlet and run every test
     Test,
-    /// Build the helper bitcode alone and print a table of the helpers
-    Bitcode {
-        /// Also write the bitcode files into this directory
-        #[arg(long)]
-        dir: Option<PathBuf>,
-    },
+    /// Build the helpers' bitcode alone, or that of any folder of C, and print a table of the functions
+    Bitcode(bitcode::Args),
     /// Measure
     Bench(bench::Args),
     /// Print what one function is compiled to
@@ -99,7 +94,7 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Run { args } => run::run(&workspace, &args),
         Command::Test => test::test(&workspace),
-        Command::Bitcode { dir } => bitcode::bitcode(&workspace, dir.as_deref()),
+        Command::Bitcode(args) => bitcode::bitcode(&workspace, &args),
         Command::Bench(args) => bench::bench(&workspace, &args),
         Command::Dump(args) => dump::dump(&workspace, &args),
         Command::Env => env::env(&workspace),

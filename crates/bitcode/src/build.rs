@@ -90,7 +90,8 @@ pub struct Built {
 }
 
 impl Build {
-    /// A build of a library with this name. Its files are `NAME.bc`, `NAME.rs` and `libNAME.a`.
+    /// A build of a library with this name. Its files are `NAME.bc`, `NAME.rs`, `libNAME.a`, and for other tools
+    /// `NAME.tsv` (a list of the functions) and `compile_commands.json`.
     pub fn new(name: &str) -> Self {
         Build {
             name: name.to_owned(),
@@ -305,6 +306,7 @@ impl Build {
         )?;
         let text = loader::text(&built, self.inkwell.as_deref(), &bindings)?;
         command::write(&built.loader, &text)?;
+        command::write(&built.bitcode.with_extension("tsv"), &list(&built.helpers))?;
         if self.cargo {
             for file in &built.dependencies {
                 println!("cargo::rerun-if-changed={}", file.display());
@@ -403,6 +405,21 @@ impl Build {
             dependencies,
         })
     }
+}
+
+/// The functions for other tools, a line each, with tabs: name, file, number of instructions, hash, attributes.
+fn list(helpers: &[Helper]) -> String {
+    let line = |helper: &Helper| {
+        format!(
+            "{}\t{}\t{}\t{:016x}\t{}\n",
+            helper.name,
+            helper.file,
+            helper.instructions,
+            helper.hash,
+            helper.attributes.join(" ")
+        )
+    };
+    helpers.iter().map(line).collect()
 }
 
 /// One C file on its way.

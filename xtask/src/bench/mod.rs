@@ -10,7 +10,6 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Subcommand;
 
-pub(crate) use self::compile::count_instructions;
 use crate::process;
 use crate::workspace::Workspace;
 

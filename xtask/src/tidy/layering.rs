@@ -50,7 +50,7 @@ const ARROWS: [(&str, &[&str]); 12] = [
         "martlet-benches",
         &["martlet-engine", "martlet-machine-code"],
     ),
-    ("xtask", &[]),
+    ("xtask", &["martlet-bitcode"]),
 ];
 
 /// Crates that must build, test and run without LLVM.
