@@ -22,7 +22,11 @@ const ARROWS: [(&str, &[&str]); 12] = [
         "martlet-engine",
         &["martlet-machine-code", "martlet-snapshot"],
     ),
-    ("martlet-helpers", &["martlet-bitcode"]),
+    // Its tests call helpers as jitted code.
+    (
+        "martlet-helpers",
+        &["martlet-bitcode", "martlet-codegen", "martlet-ir"],
+    ),
     (
         "martlet-frontend",
         &["martlet-helpers", "martlet-ir", "martlet-snapshot"],
