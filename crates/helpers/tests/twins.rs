@@ -497,10 +497,8 @@ impl Python {
     fn set(&self, name: &str, value: O) {
         let name = CString::new(name).expect("no NUL in it");
         // SAFETY: the GIL is held; value is an object.
-        assert_eq!(
-            unsafe { PyDict_SetItemString(self.globals, name.as_ptr(), value) },
-            0
-        );
+        let status = unsafe { PyDict_SetItemString(self.globals, name.as_ptr(), value) };
+        assert_eq!(status, 0);
     }
 
     fn text(&self, expression: &str) -> String {
@@ -553,13 +551,14 @@ impl Python {
         {
             let v = self.eval(expression, 258);
             self.set(name, v);
-            // SAFETY: v is of the kind that the parameter's type asks for.
             words.push(match *ty {
                 "ptr" => {
                     objects.push((v, argument.steals));
                     v as u64
                 }
+                // SAFETY: v is a float.
                 "double" => unsafe { PyFloat_AsDouble(v).to_bits() },
+                // SAFETY: v is an int.
                 _ => unsafe { PyLong_AsUnsignedLongLongMask(v) },
             });
             if *ty != "ptr" {
