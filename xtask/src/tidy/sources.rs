@@ -22,6 +22,7 @@ const FOLDERS: [&str; 6] = [
 const UNSAFE_FILES: &[&str] = &[
     "crates/codegen/src/raw.rs",
     "crates/compiler/src/raw/",
+    "crates/helpers/src/running.rs",
     "crates/ir/src/raw/",
     "crates/machine-code/src/activation.rs",
     "crates/machine-code/src/arena/stubs.rs",
