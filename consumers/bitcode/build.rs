@@ -1,7 +1,7 @@
-//! Builds the C file.
+//! Builds the C files.
 
 fn main() {
     let build = martlet_bitcode::Build::new("shapes").file("shapes.c");
-    let build = build.native(true).inkwell("inkwell").bindings(true);
-    build.compile_or_exit();
+    let build = build.native(true).native_file("scale.c");
+    build.inkwell("inkwell").bindings(true).compile_or_exit();
 }

@@ -17,6 +17,15 @@ double area(const struct shape *shape)
     return shape->kind == CIRCLE ? square * 3.25 : square;
 }
 
+/* By what areas are multiplied: nothing that LLVM sees ever writes it. Its home is scale.c. */
+extern double scale;
+
+/* An area, scaled. */
+double scaled(double area)
+{
+    return area * scale;
+}
+
 /* Whether n is small, as a rare path would be asked: this is not inlined. */
 BITCODE_COLD bool is_small(signed char n)
 {

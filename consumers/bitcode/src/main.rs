@@ -1,5 +1,5 @@
-//! Generates IR that calls two C functions, has one inlined and the other called, and compares what comes out with the
-//! native functions.
+//! Generates IR that calls three C functions, has two inlined and one called, and compares what comes out with the native
+//! functions. A C variable that only native code writes keeps its meaning.
 
 use inkwell::context::Context;
 use inkwell::execution_engine::JitFunction;
@@ -15,7 +15,7 @@ mod shapes {
 }
 use shapes::c;
 
-/// `(shape, n)`: the shape's area, or -1 if n is not small.
+/// `(shape, n)`: the shape's area, scaled, or -1 if n is not small.
 type Generated = unsafe extern "C" fn(*const c::shape, i8) -> f64;
 
 fn main() {
@@ -31,32 +31,49 @@ fn main() {
 
     let machine = generic_machine();
     module
-        .run_passes("default<O2>", &machine, PassBuilderOptions::create())
+        .run_passes("default<O3>", &machine, PassBuilderOptions::create())
         .expect("a pipeline");
     let text = module
         .get_function("generated")
         .expect("it is ours")
         .to_string();
-    assert!(!text.contains("@area("), "not inlined:\n{text}");
+    for inlined in ["@area(", "@scaled("] {
+        assert!(!text.contains(inlined), "{inlined} is not inlined:\n{text}");
+    }
+    assert!(
+        text.contains("load double, ptr @scale"),
+        "a C variable was taken for a constant:\n{text}"
+    );
     assert!(text.contains("@is_small("), "inlined:\n{text}");
 
     let engine = module
         .create_jit_execution_engine(OptimizationLevel::Default)
         .expect("this machine");
+    for (name, address) in shapes::native_symbols() {
+        if let Some(variable) = module.get_global(name) {
+            engine.add_global_mapping(&variable, *address);
+        }
+    }
     // SAFETY: `generate` gives the function this type.
     let generated: JitFunction<Generated> =
         unsafe { engine.get_function("generated") }.expect("it is there");
     let (area, is_small) = (shapes::area::native(), shapes::is_small::native());
-    for (kind, size) in [
-        (c::kind_SQUARE, 1.5),
-        (c::kind_CIRCLE, 2.0),
-        (c::kind_CIRCLE, f64::INFINITY),
+    for (scale, kind, size) in [
+        (1.0, c::kind_SQUARE, 1.5),
+        (1.0, c::kind_CIRCLE, 2.0),
+        (2.5, c::kind_CIRCLE, 2.0),
     ] {
         let shape = c::shape { kind, size };
+        // SAFETY: no other thread reads the variable.
+        unsafe { c::set_scale(scale) };
         for n in [i8::MIN, -9, 0, 9, 10, i8::MAX] {
             // SAFETY: the pointer is that of a shape.
             let (native, jitted) = unsafe {
-                let native = if is_small(n) { area(&shape) } else { -1.0 };
+                let native = if is_small(n) {
+                    area(&shape) * scale
+                } else {
+                    -1.0
+                };
                 (native, generated.call(&shape, n))
             };
             assert_eq!(native, jitted, "kind {kind}, size {size}, n {n}");
@@ -88,8 +105,9 @@ fn generate(context: &Context) -> Module<'_> {
     let build = || {
         let small = shapes::is_small::build_call(&module, &builder, n.into_int_value())?;
         let area = shapes::area::build_call(&module, &builder, shape.into_pointer_value())?;
+        let scaled = shapes::scaled::build_call(&module, &builder, area)?;
         let minus_one = context.f64_type().const_float(-1.0);
-        let result = builder.build_select(small, area, minus_one.into(), "")?;
+        let result = builder.build_select(small, scaled, minus_one.into(), "")?;
         builder.build_return(Some(&result))
     };
     build().expect("the builder stands at a block");

@@ -35,17 +35,14 @@ pub(crate) fn text(
         .map(PathBuf::from)
         .collect();
     for file in files {
+        // Of several files clang finds all but the last by searching, and then names them otherwise than they were given.
+        let file = absolute(file)?;
         builder = builder.header(file.to_string_lossy());
         folders.extend(file.parent().map(Path::to_owned));
     }
     for folder in folders {
-        let folder = folder.to_string_lossy();
-        // A file of the current folder is named without one.
-        let pattern = match folder.as_ref() {
-            "" => "[^/]*".to_owned(),
-            folder => format!("{}/.*", escaped(folder)),
-        };
-        builder = builder.allowlist_file(pattern);
+        let folder = absolute(&folder)?;
+        builder = builder.allowlist_file(format!("{}/.*", escaped(&folder.to_string_lossy())));
     }
     // It panics where there is no libclang.
     let generated = panic::catch_unwind(panic::AssertUnwindSafe(|| builder.generate()));
@@ -61,7 +58,7 @@ pub(crate) fn text(
         .collect();
     Ok(format!(
         "\n/// The functions, constants and types as C declares them.\n\
-         #[allow(nonstandard_style, clashing_extern_declarations, dead_code, missing_docs, clippy::all, reason = \"as in C\")]\n\
+         #[allow(nonstandard_style, clashing_extern_declarations, dead_code, missing_docs, unused_imports, clippy::all, reason = \"as in C\")]\n\
          pub mod c {{\n{bindings}\n/// The native functions.\npub mod native {{\n    use super::*;\n{native}}}\n}}\n"
     ))
 }
@@ -74,6 +71,13 @@ fn address(bindings: &str, name: &str) -> Option<String> {
     Some(format!(
         "    /// The native function.\n    pub fn {name}() -> unsafe extern \"C\" fn({declaration} {{ super::{name} }}\n"
     ))
+}
+
+fn absolute(path: &Path) -> Result<PathBuf, Error> {
+    std::path::absolute(path).map_err(|source| Error::File {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 /// A path as a regular expression that matches just it.

@@ -183,8 +183,8 @@ impl Build {
     }
 
     /// Adds a module `c` to the generated module, made by bindgen: the functions with their types in C, and the
-    /// constants, enums and structures of the C files and of those of your headers that they include. Needs the crate's
-    /// feature `bindgen`. Default: no.
+    /// constants, enums and structures of the C files and of those of your headers that they include. All files
+    /// are read as one: names of their statics must differ. Needs the crate's feature `bindgen`. Default: no.
     #[cfg(feature = "bindgen")]
     pub fn bindings(mut self, bindings: bool) -> Self {
         self.bindings = bindings;

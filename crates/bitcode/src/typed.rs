@@ -20,7 +20,7 @@ pub(crate) fn write(
         if bindings.contains(&format!("{{ super::{} }}", helper.name)) {
             let _ = writeln!(
                 text,
-                "    pub use super::c::native::{} as native;",
+                "    #[allow(unused_imports, reason = \"not every function is called natively\")]\n    pub use super::c::native::{} as native;",
                 helper.name
             );
         }
