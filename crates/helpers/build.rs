@@ -63,6 +63,7 @@ fn main() {
             "-lpython3.13".into(),
         ] {
             println!("cargo::rustc-link-arg-tests={arg}");
+            println!("cargo::rustc-link-arg-benches={arg}");
         }
     }
     for dir in python.headers {
