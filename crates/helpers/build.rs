@@ -19,6 +19,24 @@ print(sysconfig.get_config_var('LIBDIR') if sysconfig.get_config_var('Py_ENABLE_
 for path in dict.fromkeys([sysconfig.get_path('include'), sysconfig.get_path('platinclude')]): print(path)
 ";
 
+/// CPython's structures that helpers look into.
+const LAYOUTS: [&str; 14] = [
+    "struct _ts",
+    "struct _is",
+    "struct _PyInterpreterFrame",
+    "struct PyCodeObject",
+    "struct _object",
+    "struct _typeobject",
+    "PyTupleObject",
+    "PyListObject",
+    "PyDictObject",
+    "PyFloatObject",
+    "struct _longobject",
+    "PyASCIIObject",
+    "PyFunctionObject",
+    "PyCellObject",
+];
+
 /// Variables and what is set up before anything else: it has one home, which is native.
 const STATE: &str = "state.c";
 
@@ -32,6 +50,7 @@ fn main() {
 
     let mut build = Build::new("martlet_helpers")
         .native(native)
+        .layouts(LAYOUTS)
         .include(&folder)
         .define("Py_BUILD_CORE_MODULE", None)
         .define("NDEBUG", None);
@@ -44,6 +63,7 @@ fn main() {
             "-lpython3.13".into(),
         ] {
             println!("cargo::rustc-link-arg-tests={arg}");
+            println!("cargo::rustc-link-arg-benches={arg}");
         }
     }
     for dir in python.headers {

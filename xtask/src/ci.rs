@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 
 use crate::bench;
+use crate::bitcode;
 use crate::consumers;
 use crate::ir;
 use crate::package;
@@ -106,6 +107,9 @@ pub(crate) fn ci(workspace: &Workspace) -> Result<ExitCode> {
     });
     steps.run("consumer ir, of the packaged crate", || {
         ir::consumer(workspace)
+    });
+    steps.run("consumer bitcode", || {
+        bitcode::consumer(workspace, &toolchain, &python)
     });
     steps.run("benchmark smoke run", || {
         succeeds(bench::python::smoke(workspace)?)

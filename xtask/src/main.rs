@@ -29,7 +29,6 @@ mod tools;
 mod workspace;
 
 use std::ffi::OsString;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -56,12 +55,8 @@ enum Command {
     },
     /// Build Martlet and run every test
     Test,
-    /// Build the helper bitcode alone and print a table of the helpers
-    Bitcode {
-        /// Also write the bitcode files into this directory
-        #[arg(long)]
-        dir: Option<PathBuf>,
-    },
+    /// Build the helpers' bitcode alone, or that of any folder of C, and print a table of the functions
+    Bitcode(bitcode::Args),
     /// Measure
     Bench(bench::Args),
     /// Run a test for much longer than `cargo test` does
@@ -111,7 +106,7 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Run { args } => run::run(&workspace, &args),
         Command::Test => test::test(&workspace),
-        Command::Bitcode { dir } => bitcode::bitcode(&workspace, dir.as_deref()),
+        Command::Bitcode(args) => bitcode::bitcode(&workspace, &args),
         Command::Bench(args) => bench::bench(&workspace, &args),
         Command::Stress(args) => stress::stress(&workspace, &args),
         Command::Fuzz(args) => ir::fuzz(&workspace, &args),

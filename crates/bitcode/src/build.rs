@@ -2,9 +2,12 @@
 
 use crate::clang::{Clang, Wanted};
 use crate::command::{self, Tool};
+use crate::database;
+use crate::declared;
 use crate::depfile;
 use crate::error::Error;
-use crate::irtext::{self, External, IrFile};
+use crate::irtext::{self, External, IrFile, Signature};
+use crate::layout::{self, Layout};
 use crate::loader;
 use crate::seal::{FileSeal, Seal, fnv1a};
 use crate::source::Helper;
@@ -35,6 +38,14 @@ const NATIVE_FLAGS: [&str; 6] = [
     "-xir",
 ];
 
+/// Library functions that LLVM makes of loops and of each other.
+/// Source: LoopIdiomRecognize.cpp and SimplifyLibCalls.cpp of LLVM.
+const BUILTINS: [&str; 24] = [
+    "bcmp", "bzero", "calloc", "exp2", "fputc", "fputs", "fwrite", "ldexp", "malloc", "memccpy",
+    "memchr", "memcmp", "memcpy", "memmove", "mempcpy", "memset", "pow", "putchar", "puts",
+    "stpcpy", "strchr", "strcpy", "strlen", "strncmp",
+];
+
 /// What to build.
 #[derive(Debug, Clone)]
 pub struct Build {
@@ -43,6 +54,9 @@ pub struct Build {
     native_files: Vec<PathBuf>,
     flags: Vec<String>,
     symbols: Vec<External>,
+    layouts: Vec<String>,
+    bindings: bool,
+    inkwell: Option<String>,
     native: bool,
     wanted: Wanted,
     out_dir: Option<PathBuf>,
@@ -76,7 +90,8 @@ pub struct Built {
 }
 
 impl Build {
-    /// A build of a library with this name. Its files are `NAME.bc`, `NAME.rs` and `libNAME.a`.
+    /// A build of a library with this name. Its files are `NAME.bc`, `NAME.rs`, `libNAME.a`, and for other tools
+    /// `NAME.tsv` (a list of the functions) and `compile_commands.json`.
     pub fn new(name: &str) -> Self {
         Build {
             name: name.to_owned(),
@@ -84,6 +99,9 @@ impl Build {
             native_files: Vec::new(),
             flags: FLAGS.map(str::to_owned).to_vec(),
             symbols: Vec::new(),
+            layouts: Vec::new(),
+            bindings: false,
+            inkwell: None,
             native: false,
             wanted: Wanted {
                 major: DEFAULT_LLVM,
@@ -145,6 +163,31 @@ impl Build {
             name: name.to_owned(),
             kind: irtext::ExternalKind::Function,
         });
+        self
+    }
+
+    /// Adds structures, as `struct name` or by the name of a typedef, whose sizes and offsets go into the seal.
+    /// `check_layout` of the generated module compares them with what the running program has: for structures that
+    /// come from elsewhere, of which the header is only a promise.
+    pub fn layouts<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
+        self.layouts.extend(names.into_iter().map(Into::into));
+        self
+    }
+
+    /// Adds to the generated module one submodule for each function in the bitcode, named as the function: `decl`
+    /// declares it in a module, `build_call` builds a call with typed arguments, and `native`, in a native build with
+    /// bindings, gives the native function. `path` is where inkwell is found, as `inkwell` or `martlet_ir::inkwell`.
+    pub fn inkwell(mut self, path: &str) -> Self {
+        self.inkwell = Some(path.to_owned());
+        self
+    }
+
+    /// Adds a module `c` to the generated module, made by bindgen: the functions with their types in C, and the
+    /// constants, enums and structures of the C files and of those of your headers that they include. All files
+    /// are read as one: names of their statics must differ. Needs the crate's feature `bindgen`. Default: no.
+    #[cfg(feature = "bindgen")]
+    pub fn bindings(mut self, bindings: bool) -> Self {
+        self.bindings = bindings;
         self
     }
 
@@ -220,7 +263,18 @@ impl Build {
                 println!("cargo::rerun-if-changed={}", file.display());
             }
         }
+        let include = out.join("include");
+        std::fs::create_dir_all(&include).map_err(|source| Error::File {
+            path: include.clone(),
+            source,
+        })?;
+        command::write(&include.join("martlet_bitcode.h"), declared::HEADER)?;
+        database::write(&out, &work.commands(&files))?;
         let mut units = work.units(&files)?;
+        let layouts = layout::merge(
+            &self.layouts,
+            units.iter_mut().flat_map(|unit| unit.layouts.drain(..)),
+        )?;
         let native_units = units.split_off(self.files.len());
         let bitcode = work.link(&units)?;
         let archive = if self.native {
@@ -233,6 +287,13 @@ impl Build {
             .flat_map(|unit| unit.dependencies.iter().cloned())
             .collect();
         let dependencies = dependencies.into_iter().collect();
+        let names = units.iter().flat_map(|unit| &unit.ir.functions);
+        let names: Vec<&str> = names.map(|function| function.name.as_str()).collect();
+        let natives = if self.native { &names[..] } else { &[] };
+        let bindings = match self.bindings {
+            true => work.bindings(&files, natives)?,
+            false => String::new(),
+        };
         let built = self.gather(
             clang,
             &out,
@@ -241,8 +302,11 @@ impl Build {
             units,
             native_units,
             dependencies,
+            layouts,
         )?;
-        command::write(&built.loader, &loader::text(&built))?;
+        let text = loader::text(&built, self.inkwell.as_deref(), &bindings)?;
+        command::write(&built.loader, &text)?;
+        command::write(&built.bitcode.with_extension("tsv"), &list(&built.helpers))?;
         if self.cargo {
             for file in &built.dependencies {
                 println!("cargo::rerun-if-changed={}", file.display());
@@ -282,6 +346,7 @@ impl Build {
         units: Vec<Unit>,
         native_units: Vec<Unit>,
         dependencies: Vec<PathBuf>,
+        layouts: Vec<Layout>,
     ) -> Result<Built, Error> {
         let first = &units[0].ir;
         let seal = Seal {
@@ -294,7 +359,9 @@ impl Build {
                 .map(|unit| FileSeal::new(&unit.name, &unit.source))
                 .collect(),
             bitcode: fnv1a(&read_bytes(&bitcode)?),
+            layouts,
         };
+        agree(units.iter().chain(&native_units))?;
         let mut defined: HashMap<String, String> = HashMap::new();
         let mut externals: BTreeSet<External> = self.symbols.iter().cloned().collect();
         let mut variables = Vec::new();
@@ -340,6 +407,21 @@ impl Build {
     }
 }
 
+/// The functions for other tools, a line each, with tabs: name, file, number of instructions, hash, attributes.
+fn list(helpers: &[Helper]) -> String {
+    let line = |helper: &Helper| {
+        format!(
+            "{}\t{}\t{}\t{:016x}\t{}\n",
+            helper.name,
+            helper.file,
+            helper.instructions,
+            helper.hash,
+            helper.attributes.join(" ")
+        )
+    };
+    helpers.iter().map(line).collect()
+}
+
 /// One C file on its way.
 struct Unit {
     name: String,
@@ -348,6 +430,33 @@ struct Unit {
     ir_path: PathBuf,
     object: PathBuf,
     dependencies: Vec<PathBuf>,
+    layouts: Vec<Layout>,
+}
+
+/// Whether every declaration says of its function what the definition says. The C compiler sees one file at a time, and
+/// linkers compare no types.
+fn agree<'u>(units: impl Iterator<Item = &'u Unit> + Clone) -> Result<(), Error> {
+    let mut defined: HashMap<&str, (&Unit, &Signature)> = HashMap::new();
+    for unit in units.clone() {
+        let functions = unit.ir.functions.iter();
+        defined.extend(functions.map(|it| (it.name.as_str(), (unit, &it.signature))));
+    }
+    for unit in units {
+        for (name, declared) in &unit.ir.declared {
+            if let Some((home, signature)) = defined.get(name.as_str())
+                && *signature != declared
+            {
+                return Err(Error::Disagree {
+                    name: name.clone(),
+                    defined: signature.in_full(),
+                    defined_in: home.name.clone(),
+                    declared: declared.in_full(),
+                    declared_in: unit.name.clone(),
+                });
+            }
+        }
+    }
+    Ok(())
 }
 
 struct Work<'a> {
@@ -383,49 +492,125 @@ impl Work<'_> {
         units.collect()
     }
 
-    /// Compiles one file to textual IR and, in a native build, that to an object. Two folders may have files of one
-    /// name, so the file's number is part of the names of what is written.
-    fn unit(&self, index: usize, path: &Path) -> Result<Unit, Error> {
-        let source = command::read(path)?;
-        let name = path
-            .file_name()
-            .unwrap_or(path.as_os_str())
-            .to_string_lossy()
-            .into_owned();
-        let stem = format!("{}.{index}.{name}", self.build.name);
-        let ir_path = self.out.join(format!("{stem}.ll"));
-        let object = self.out.join(format!("{stem}.o"));
-        let depfile = self.out.join(format!("{stem}.d"));
+    /// Where a file's products go. Two folders may have files of one name, so the file's number is part of the names.
+    fn product(&self, index: usize, path: &Path, extension: &str) -> PathBuf {
+        let name = file_name(path);
+        self.out
+            .join(format!("{}.{index}.{name}.{extension}", self.build.name))
+    }
+
+    /// The command that compiles one file to textual IR.
+    fn command(&self, index: usize, path: &Path) -> Tool {
         let mut tool = Tool::new(&self.clang.path);
         tool.args(&self.build.flags)
+            .arg("-isystem")
+            .arg(self.out.join("include"))
             .arg("-MD")
             .arg("-MF")
-            .arg(&depfile);
-        tool.arg("-S")
+            .arg(self.product(index, path, "d"))
+            .arg("-S")
             .arg("-emit-llvm")
             .arg(path)
             .arg("-o")
-            .arg(&ir_path)
-            .run()?;
+            .arg(self.product(index, path, "ll"));
+        tool
+    }
+
+    /// What is asked of clang, for tools that want to read the files as it does.
+    fn commands(&self, files: &[&PathBuf]) -> Vec<(PathBuf, Vec<String>)> {
+        let files = files.iter().enumerate();
+        files
+            .map(|(index, file)| ((*file).clone(), self.command(index, file).words()))
+            .collect()
+    }
+
+    /// Compiles one file to textual IR and, in a native build, that to an object.
+    fn unit(&self, index: usize, path: &Path) -> Result<Unit, Error> {
+        let source = command::read(path)?;
+        let ir_path = self.product(index, path, "ll");
+        let object = self.product(index, path, "o");
+        let mut tool = self.command(index, path);
+        if !self.build.layouts.is_empty() {
+            tool.arg("-Xclang").arg("-fdump-record-layouts");
+        }
+        let records = tool.run().map_err(|error| self.with_versions(error))?;
+        let layouts = layout::parse(&records, &self.build.layouts);
+        let mut text = command::read(&ir_path)?;
+        // A library function that is written here must not be made of calls of itself.
+        let own: Vec<String> = irtext::parse(&text)
+            .functions
+            .into_iter()
+            .filter(|function| BUILTINS.contains(&function.name.as_str()))
+            .map(|function| format!("-fno-builtin-{}", function.name))
+            .collect();
+        if !own.is_empty() {
+            let mut tool = self.command(index, path);
+            tool.args(&own)
+                .run()
+                .map_err(|error| self.with_versions(error))?;
+            text = command::read(&ir_path)?;
+        }
+        if let Some(changed) = declared::apply(&text, self.clang, &self.build.wanted, self.out)? {
+            command::write(&ir_path, &changed)?;
+            text = changed;
+        }
         if self.build.native {
             let mut tool = Tool::new(&self.clang.path);
             tool.args(&NATIVE_FLAGS.map(str::to_owned))
                 .arg(&ir_path)
                 .arg("-o")
                 .arg(&object)
-                .run()?;
+                .run()
+                .map_err(|error| self.with_versions(error))?;
         }
-        let mut dependencies = depfile::parse(&command::read(&depfile)?);
+        let mut dependencies = depfile::parse(&command::read(&self.product(index, path, "d"))?);
+        dependencies.retain(|file| !file.starts_with(self.out.join("include")));
         dependencies.push(path.to_owned());
-        let ir = irtext::parse(&command::read(&ir_path)?);
+        let text = irtext::without_target(&text);
+        let ir = irtext::parse(&text);
+        let ir_path = self.product(index, path, "any.ll");
+        command::write(&ir_path, &text)?;
         Ok(Unit {
-            name,
+            name: file_name(path),
             source,
             ir,
             ir_path,
             object,
             dependencies,
+            layouts,
         })
+    }
+
+    /// An error of clang's, with the versions that were at work.
+    fn with_versions(&self, error: Error) -> Error {
+        match error {
+            Error::Tool {
+                command,
+                status,
+                message,
+                ..
+            } => Error::Tool {
+                command,
+                status,
+                message,
+                versions: format!(
+                    "clang {}, for libLLVM {}",
+                    self.clang.version, self.build.wanted.major
+                ),
+            },
+            other => other,
+        }
+    }
+
+    #[cfg(feature = "bindgen")]
+    fn bindings(&self, files: &[&PathBuf], native: &[&str]) -> Result<String, Error> {
+        let include = self.out.join("include");
+        crate::bindings::text(self.clang, &self.build.flags, &include, files, native)
+    }
+
+    #[cfg(not(feature = "bindgen"))]
+    fn bindings(&self, _: &[&PathBuf], _: &[&str]) -> Result<String, Error> {
+        unreachable!("without the feature there is no `Build::bindings`")
     }
 
     /// Links the IR of all files into one bitcode file.
@@ -457,6 +642,11 @@ impl Work<'_> {
         compiled.map_err(|error| Error::Archive(error.to_string()))?;
         Ok(self.out.join(format!("lib{}.a", self.build.name)))
     }
+}
+
+fn file_name(path: &Path) -> String {
+    let name = path.file_name().unwrap_or(path.as_os_str());
+    name.to_string_lossy().into_owned()
 }
 
 fn read_bytes(path: &Path) -> Result<Vec<u8>, Error> {

@@ -3,7 +3,7 @@
 use crate::error::Error;
 use std::ffi::OsStr;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Output};
 
 /// A program with its arguments.
 pub(crate) struct Tool {
@@ -30,12 +30,23 @@ impl Tool {
 
     /// Runs it; what it printed to stdout.
     pub(crate) fn run(&mut self) -> Result<String, Error> {
+        let output = self.output()?;
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+
+    /// Runs it; what it printed to stderr.
+    pub(crate) fn run_for_messages(&mut self) -> Result<String, Error> {
+        let output = self.output()?;
+        Ok(String::from_utf8_lossy(&output.stderr).into_owned())
+    }
+
+    fn output(&mut self) -> Result<Output, Error> {
         let output = self.command.output().map_err(|source| Error::Start {
             command: self.text(),
             source,
         })?;
         if output.status.success() {
-            return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+            return Ok(output);
         }
         let mut message = String::from_utf8_lossy(&output.stderr).into_owned();
         message.push_str(&String::from_utf8_lossy(&output.stdout));
@@ -43,7 +54,16 @@ impl Tool {
             command: self.text(),
             status: output.status.to_string(),
             message,
+            versions: String::new(),
         })
+    }
+
+    /// Program and arguments.
+    pub(crate) fn words(&self) -> Vec<String> {
+        let words = std::iter::once(self.command.get_program()).chain(self.command.get_args());
+        words
+            .map(|word| word.to_string_lossy().into_owned())
+            .collect()
     }
 
     /// The command as it could be typed.

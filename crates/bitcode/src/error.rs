@@ -48,7 +48,7 @@ pub enum Error {
         source: std::io::Error,
     },
     /// The compiler, or another tool, refused its input.
-    #[error("`{command}` failed ({status})\n{message}")]
+    #[error("`{command}` failed ({status}{})\n{message}", and(.versions))]
     Tool {
         /// The full command.
         command: String,
@@ -56,6 +56,8 @@ pub enum Error {
         status: String,
         /// What it printed.
         message: String,
+        /// Versions of clang and of the libLLVM that is built for; empty where they say nothing.
+        versions: String,
     },
     /// A file could not be read or written.
     #[error("{}: {source}", path.display())]
@@ -81,9 +83,59 @@ pub enum Error {
         /// File.
         second: String,
     },
+    /// A declaration says another thing than the definition, in another file.
+    #[error(
+        "`{name}` is defined in `{defined_in}` as `{defined}`, but declared in `{declared_in}` as `{declared}`"
+    )]
+    Disagree {
+        /// The function.
+        name: String,
+        /// Its LLVM type, with the attributes that calls have to agree on.
+        defined: String,
+        /// File.
+        defined_in: String,
+        /// What the declaration says.
+        declared: String,
+        /// File.
+        declared_in: String,
+    },
+    /// The seal was to have a structure that no file uses.
+    #[error("no C file uses a structure `{0}`")]
+    NoStructure(String),
+    /// Two files see different structures under one name.
+    #[error("`{0}` is not laid out the same in all files")]
+    TwoLayouts(String),
+    /// What C declares of a function by a macro of `martlet_bitcode.h` is not so, or cannot be seen to be so.
+    #[error("`{function}` is declared {attribute}, but {reason}")]
+    Attribute {
+        /// The function.
+        function: String,
+        /// The attribute as LLVM writes it.
+        attribute: String,
+        /// What speaks against it.
+        reason: String,
+    },
+    /// A function takes or returns what the generated code has no type for.
+    #[error("`{function}` cannot be called by generated code: {reason}")]
+    Signature {
+        /// The function.
+        function: String,
+        /// The type, and what could be done.
+        reason: String,
+    },
+    /// bindgen could not read the C files, or found no libclang.
+    #[error("bindgen: {0}")]
+    Bindgen(String),
     /// The archive of native code could not be made.
     #[error("the native archive could not be made: {0}")]
     Archive(String),
+}
+
+fn and(versions: &str) -> String {
+    if versions.is_empty() {
+        return String::new();
+    }
+    format!("; {versions}")
 }
 
 fn list(items: &[String]) -> String {

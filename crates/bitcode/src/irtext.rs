@@ -1,18 +1,39 @@
 //! Reading the little that is needed from textual IR: what a file defines, and what it leaves to others.
 //!
 //! The text is clang's own, of a known version: a definition is one line that begins with `define`, its
-//! body ends with a line `}`; attributes stand in numbered groups.
+//! body ends with a line `}`; attributes stand in numbered groups, and metadata in numbered nodes.
 
 use crate::seal::fnv1a;
+use std::collections::{HashMap, HashSet};
+use std::fmt::Write as _;
 
 /// One function that a file defines and shows to others.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Defined {
     pub(crate) name: String,
-    pub(crate) ir_signature: String,
+    pub(crate) signature: Signature,
     pub(crate) inline: bool,
     pub(crate) instructions: u32,
+    pub(crate) attributes: Vec<String>,
     pub(crate) hash: u64,
+}
+
+/// How a function is called: types, and whatever of the attributes caller and callee have to agree on.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Signature {
+    /// Calling convention as LLVM writes it; empty for C's.
+    pub(crate) convention: String,
+    pub(crate) result: Place,
+    pub(crate) params: Vec<Place>,
+}
+
+/// A result or a parameter.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Place {
+    /// The type, as `i64` or `{ ptr, i64 }`.
+    pub(crate) ty: String,
+    /// `zeroext`, `signext`, `inreg`, `byval(...)`, `sret(...)`.
+    pub(crate) abi: Vec<String>,
 }
 
 /// A name that a file uses and another one has to define.
@@ -42,29 +63,28 @@ pub(crate) struct IrFile {
     /// Variables that can be seen from outside.
     pub(crate) variables: Vec<String>,
     pub(crate) externals: Vec<External>,
+    /// Functions that are declared: name and signature.
+    pub(crate) declared: Vec<(String, Signature)>,
 }
 
 pub(crate) fn parse(text: &str) -> IrFile {
     let mut file = IrFile::default();
-    let mut groups = Vec::new();
+    let numbered = Numbered::read(text);
     let mut lines = text.lines();
     while let Some(line) = lines.next() {
         if line.starts_with("define ") {
             let body: Vec<&str> = lines.by_ref().take_while(|line| *line != "}").collect();
-            if let Some((function, group)) = definition(line, &body) {
-                file.functions.push(function);
-                groups.push(group);
-            }
+            file.functions.extend(definition(line, &body, &numbered));
         } else if let Some(rest) = line.strip_prefix("declare ") {
-            let name = symbol(rest).filter(|name| !name.starts_with("llvm."));
-            file.externals.extend(name.map(|name| External {
-                name,
-                kind: ExternalKind::Function,
-            }));
+            if let Some(name) = symbol(rest).filter(|name| !name.starts_with("llvm.")) {
+                file.declared.push((name.clone(), signature(rest)));
+                file.externals.push(External {
+                    name,
+                    kind: ExternalKind::Function,
+                });
+            }
         } else if line.starts_with('@') {
             variable(line, &mut file);
-        } else if let Some(rest) = line.strip_prefix("attributes #") {
-            attributes(rest, &groups, &mut file.functions);
         } else if let Some(rest) = line.strip_prefix("target triple = ") {
             file.triple = rest.trim_matches('"').to_owned();
         } else if let Some(rest) = line.strip_prefix("target datalayout = ") {
@@ -74,9 +94,123 @@ pub(crate) fn parse(text: &str) -> IrFile {
     file
 }
 
-/// A function others can see, with the number of its attribute group.
-fn definition(line: &str, body: &[&str]) -> Option<(Defined, String)> {
+/// What stands behind numbers and private names, which are given out file by file and say nothing.
+#[derive(Debug, Default)]
+pub(crate) struct Numbered<'a> {
+    groups: HashMap<&'a str, &'a str>,
+    nodes: HashMap<&'a str, &'a str>,
+    private: HashMap<String, &'a str>,
+}
+
+impl<'a> Numbered<'a> {
+    pub(crate) fn read(text: &'a str) -> Self {
+        let mut numbered = Numbered::default();
+        for line in text.lines() {
+            let Some((name, rest)) = line.split_once(" = ") else {
+                continue;
+            };
+            if let Some(number) = name.strip_prefix("attributes #") {
+                let words = rest.trim_start_matches("{ ").trim_end_matches(" }");
+                numbered.groups.insert(number, words);
+            } else if let Some(number) = name.strip_prefix('!') {
+                numbered.nodes.insert(number, rest);
+            } else if line.starts_with('@') && rest.starts_with("private ") {
+                numbered.private.extend(symbol(line).map(|it| (it, rest)));
+            }
+        }
+        numbered
+    }
+
+    /// The words of an attribute group.
+    pub(crate) fn group(&self, number: &str) -> &'a str {
+        self.groups.get(number).copied().unwrap_or_default()
+    }
+
+    /// A number that no metadata has, nor any above.
+    pub(crate) fn first_free_node(&self) -> usize {
+        let numbers = self
+            .nodes
+            .keys()
+            .filter_map(|number| number.parse::<usize>().ok());
+        numbers.max().map_or(0, |most| most + 1)
+    }
+
+    /// A number that no attribute group has, nor any above.
+    pub(crate) fn first_free_group(&self) -> usize {
+        let numbers = self
+            .groups
+            .keys()
+            .filter_map(|number| number.parse::<usize>().ok());
+        numbers.max().map_or(0, |most| most + 1)
+    }
+
+    /// All attributes of the function that a `define`, a `declare` or a call names in its tail.
+    pub(crate) fn attributes_of(&self, head: &str) -> String {
+        let tail = head.rfind(')').map_or("", |at| &head[at + 1..]);
+        let mut words = String::new();
+        for word in tail.split_whitespace() {
+            let _ = match word.strip_prefix('#') {
+                Some(number) => write!(words, "{} ", self.group(number)),
+                None => write!(words, "{word} "),
+            };
+        }
+        words
+    }
+
+    /// A line with all that is numbered written out, so that equal meaning gives equal text.
+    fn write_out(&self, line: &str, open: &mut HashSet<String>, out: &mut String) {
+        let mut rest = line;
+        while let Some(at) = rest.find(['#', '!', '@']) {
+            out.push_str(&rest[..at]);
+            let sigil = &rest[at..=at];
+            rest = &rest[at + 1..];
+            let end = rest
+                .find(|c: char| !(c.is_ascii_alphanumeric() || "_.$-".contains(c)))
+                .unwrap_or(rest.len());
+            let name = &rest[..end];
+            rest = &rest[end..];
+            let known = match sigil {
+                "#" => self.groups.get(name),
+                "!" => self.nodes.get(name),
+                _ => self.private.get(name),
+            };
+            match known {
+                // A loop's node names itself.
+                Some(text) if open.insert(format!("{sigil}{name}")) => {
+                    out.push('<');
+                    self.write_out(text, open, out);
+                    out.push('>');
+                    open.remove(&format!("{sigil}{name}"));
+                }
+                Some(_) => out.push_str("<itself>"),
+                None => {
+                    out.push_str(sigil);
+                    out.push_str(name);
+                }
+            }
+        }
+        out.push_str(rest);
+    }
+
+    /// A hash of a function that other functions of its file, positions in the source and numbering do not change.
+    fn hash(&self, head: &str, body: &[&str]) -> u64 {
+        let mut text = String::new();
+        for line in std::iter::once(&head).chain(body) {
+            let line = line.split("; preds = ").next().unwrap_or_default();
+            let line = line.split(", !dbg !").next().unwrap_or_default();
+            if !line.trim_start().starts_with("#dbg_") {
+                self.write_out(line.trim_end(), &mut HashSet::new(), &mut text);
+                text.push('\n');
+            }
+        }
+        fnv1a(text.as_bytes())
+    }
+}
+
+/// A function others can see.
+fn definition(line: &str, body: &[&str], numbered: &Numbered<'_>) -> Option<Defined> {
     let head = line.strip_prefix("define ")?.strip_suffix(" {")?;
+    let head = head.split(" !dbg !").next()?;
     let before_name = head.split('@').next()?;
     let local = before_name
         .split_whitespace()
@@ -85,28 +219,58 @@ fn definition(line: &str, body: &[&str]) -> Option<(Defined, String)> {
         return None;
     }
     let instruction = |line: &&&str| line.starts_with("  ") && !line.trim_start().starts_with(';');
-    let mut text = vec![head];
-    text.extend_from_slice(body);
-    let group = head.rsplit('#').next().unwrap_or_default();
-    let group = group.split_whitespace().next().unwrap_or_default();
-    let function = Defined {
+    let attributes = numbered.attributes_of(head);
+    let attributes = shown_attributes(&attributes);
+    Some(Defined {
         name: symbol(head)?,
-        ir_signature: signature(head),
-        inline: true,
+        signature: signature(head),
+        inline: !attributes.iter().any(|word| word == "noinline"),
         instructions: body.iter().filter(instruction).count() as u32,
-        hash: fnv1a(text.join("\n").as_bytes()),
-    };
-    Some((function, group.to_owned()))
+        hash: numbered.hash(head, body),
+        attributes,
+    })
 }
 
-/// `ptr (ptr, i64)` out of a definition's first line: types only.
-fn signature(head: &str) -> String {
+/// Attributes that say something of a function's meaning or use: not those of the target, and no pairs of strings.
+fn shown_attributes(words: &str) -> Vec<String> {
+    let mut shown: Vec<String> = Vec::new();
+    let mut depth = 0_usize;
+    for word in words.split_whitespace() {
+        if depth > 0 {
+            let last = shown.last_mut().expect("a parenthesis was opened in one");
+            last.push(' ');
+            last.push_str(word);
+        } else if !word.starts_with('"') && !matches!(word, "local_unnamed_addr" | "unnamed_addr") {
+            shown.push(word.to_owned());
+        }
+        depth = (depth + word.matches('(').count()).saturating_sub(word.matches(')').count());
+    }
+    shown
+}
+
+/// What the first line of a definition or declaration says of calls.
+pub(crate) fn signature(head: &str) -> Signature {
     let (before, after) = head.split_once('@').unwrap_or((head, ""));
-    let result = strip_words(before);
     let open = after.find('(').unwrap_or(0);
+    let params = split_list(&after[open..]);
+    let conventions = |word: &&str| word.ends_with("cc") || word.starts_with("cc ");
+    Signature {
+        convention: before
+            .split_whitespace()
+            .find(conventions)
+            .filter(|word| *word != "ccc")
+            .unwrap_or_default()
+            .to_owned(),
+        result: Place::read(before),
+        params: params.iter().map(|param| Place::read(param)).collect(),
+    }
+}
+
+/// The items of a list that begins with its bracket; what follows the closing one is left.
+fn split_list(text: &str) -> Vec<String> {
     let mut depth = 0_u32;
-    let mut params = vec![String::new()];
-    for c in after[open..].chars() {
+    let mut items = vec![String::new()];
+    for c in text.chars() {
         match c {
             '(' | '{' | '[' | '<' => depth += 1,
             ')' | '}' | ']' | '>' => depth -= 1,
@@ -116,21 +280,81 @@ fn signature(head: &str) -> String {
             break;
         }
         match c {
-            ',' if depth == 1 => params.push(String::new()),
-            '(' if depth == 1 => {}
-            _ => params.last_mut().expect("there is always one").push(c),
+            ',' if depth == 1 => items.push(String::new()),
+            '(' | '{' if depth == 1 => {}
+            _ => items.last_mut().expect("there is always one").push(c),
         }
     }
-    let params: Vec<String> = params.iter().map(|param| strip_words(param)).collect();
-    format!("{result} ({})", params.join(", "))
+    items.retain(|item| !item.trim().is_empty());
+    items
+}
+
+impl Place {
+    /// Out of a type among linkage, attributes and a name.
+    fn read(text: &str) -> Self {
+        let mut abi = Vec::new();
+        let mut rest = text;
+        while let Some(at) = rest.find(|c: char| c.is_ascii_lowercase()) {
+            let word = &rest[at..];
+            let end = word
+                .find(|c: char| !(c.is_ascii_alphanumeric() || c == '_'))
+                .unwrap_or(word.len());
+            rest = &word[end..];
+            match &word[..end] {
+                word @ ("zeroext" | "signext" | "inreg" | "nest" | "swiftself") => {
+                    abi.push(word.to_owned());
+                }
+                word @ ("byval" | "sret" | "inalloca" | "preallocated") => {
+                    let close = rest.find(')').map_or(rest.len(), |at| at + 1);
+                    abi.push(format!("{word}{}", &rest[..close]));
+                    rest = &rest[close..];
+                }
+                _ => {}
+            }
+        }
+        Place {
+            ty: strip_words(text),
+            abi,
+        }
+    }
+}
+
+impl std::fmt::Display for Signature {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let params: Vec<&str> = self.params.iter().map(|place| place.ty.as_str()).collect();
+        write!(f, "{} ({})", self.result.ty, params.join(", "))
+    }
+}
+
+impl Signature {
+    /// With all that has to agree.
+    pub(crate) fn in_full(&self) -> String {
+        let place = |place: &Place| {
+            let mut words = vec![place.ty.as_str()];
+            words.extend(place.abi.iter().map(String::as_str));
+            words.join(" ")
+        };
+        let params: Vec<String> = self.params.iter().map(place).collect();
+        let text = format!(
+            "{} {} ({})",
+            self.convention,
+            place(&self.result),
+            params.join(", ")
+        );
+        text.trim_start().to_owned()
+    }
 }
 
 /// The type among linkage, attributes and a name.
 fn strip_words(text: &str) -> String {
     let text = text.trim();
-    if let Some(open) = text.find('{') {
-        let close = text.rfind('}').unwrap_or(text.len() - 1);
-        return text[open..=close].to_owned();
+    for (open, close) in [('{', '}'), ('<', '>'), ('[', ']')] {
+        // Attributes have brackets of their own only inside of parentheses.
+        let begin = text.find(open).filter(|at| !text[..*at].contains('('));
+        if let Some(begin) = begin {
+            let end = text.rfind(close).unwrap_or(text.len() - 1);
+            return text[begin..=end].to_owned();
+        }
     }
     let is_type = |word: &&str| {
         let number = word
@@ -139,7 +363,15 @@ fn strip_words(text: &str) -> String {
         number
             || matches!(
                 *word,
-                "ptr" | "void" | "double" | "float" | "..." | "half" | "fp128" | "x86_fp80"
+                "ptr"
+                    | "void"
+                    | "double"
+                    | "float"
+                    | "..."
+                    | "half"
+                    | "bfloat"
+                    | "fp128"
+                    | "x86_fp80"
             )
     };
     let word = text.split_whitespace().find(is_type);
@@ -163,7 +395,7 @@ fn variable(line: &str, file: &mut IrFile) {
 }
 
 /// The first `@name` of a line.
-fn symbol(line: &str) -> Option<String> {
+pub(crate) fn symbol(line: &str) -> Option<String> {
     let rest = &line[line.find('@')? + 1..];
     if let Some(quoted) = rest.strip_prefix('"') {
         return Some(quoted.split('"').next()?.to_owned());
@@ -174,18 +406,31 @@ fn symbol(line: &str) -> Option<String> {
     Some(rest[..end].to_owned())
 }
 
-fn attributes(rest: &str, groups: &[String], functions: &mut [Defined]) {
-    let Some((number, words)) = rest.split_once(" = ") else {
-        return;
-    };
-    if !words.split_whitespace().any(|word| word == "noinline") {
-        return;
-    }
-    for (group, function) in groups.iter().zip(functions) {
-        if group == number {
-            function.inline = false;
+/// The text without what binds functions to a processor or to a way of treating library functions: a function that
+/// names them is not inlined into one that does not, and no error says so. Native code is made from the text as it was.
+pub(crate) fn without_target(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for line in text.lines() {
+        if line.starts_with("attributes #") {
+            let keep = |word: &&str| {
+                let name = word.trim_start_matches('"');
+                ![
+                    "target-cpu\"",
+                    "target-features\"",
+                    "tune-cpu\"",
+                    "no-builtin",
+                ]
+                .iter()
+                .any(|it| name.starts_with(it))
+            };
+            let words: Vec<&str> = line.split(' ').filter(keep).collect();
+            out.push_str(&words.join(" "));
+        } else {
+            out.push_str(line);
         }
+        out.push('\n');
     }
+    out
 }
 
 #[cfg(test)]
@@ -208,9 +453,12 @@ define zeroext i1 @slow(i32 noundef %0) #1 {
 define internal i32 @hidden() #1 {
   ret i32 0
 }
+define preserve_mostcc void @big(ptr dead_on_unwind sret(%struct.big) align 8 initializes((0, 40)) %0, i8 noundef signext range(i8 0, 2) %1, ptr noundef byval({ i64, [3 x i8] }) align 8 %2) #0 {
+  ret void
+}
 declare i64 @other(ptr) #2
 declare void @llvm.trap() #2
-attributes #0 = { nounwind "target-cpu"="x86-64" }
+attributes #0 = { nounwind memory(argmem: read) "target-cpu"="x86-64" "no-trapping-math"="true" }
 attributes #1 = { cold noinline nounwind }
 "#;
 
@@ -223,21 +471,38 @@ attributes #1 = { cold noinline nounwind }
             .map(|f| {
                 (
                     f.name.as_str(),
-                    f.ir_signature.as_str(),
+                    f.signature.to_string(),
                     f.inline,
                     f.instructions,
                 )
             })
             .collect();
+        let pair = "{ i64, i64 } (ptr, { ptr, i64 })".to_owned();
         assert_eq!(
             shown,
             [
-                ("two", "{ i64, i64 } (ptr, { ptr, i64 })", true, 2),
-                ("slow", "i1 (i32)", false, 1),
+                ("two", pair, true, 2),
+                ("slow", "i1 (i32)".to_owned(), false, 1),
+                ("big", "void (ptr, i8, ptr)".to_owned(), true, 1),
             ]
         );
         assert_eq!(file.triple, "x86_64-pc-linux-gnu");
         assert_eq!(file.data_layout, "e-i64:64");
+        assert_eq!(
+            file.functions[0].attributes,
+            ["nounwind", "memory(argmem: read)"]
+        );
+    }
+
+    #[test]
+    fn what_calls_have_to_agree_on() {
+        let file = parse(TEXT);
+        assert_eq!(file.functions[1].signature.in_full(), "i1 zeroext (i32)");
+        assert_eq!(
+            file.functions[2].signature.in_full(),
+            "preserve_mostcc void (ptr sret(%struct.big), i8 signext, ptr byval({ i64, [3 x i8] }))"
+        );
+        assert_eq!(file.declared[0].1.in_full(), "i64 (ptr)");
     }
 
     #[test]
@@ -256,5 +521,35 @@ attributes #1 = { cold noinline nounwind }
             ]
         );
         assert_eq!(file.variables, ["state"]);
+    }
+
+    #[test]
+    fn the_target_goes_and_the_rest_stays() {
+        let text = without_target(TEXT);
+        assert!(!text.contains("target-cpu"), "{text}");
+        assert!(
+            text.contains("{ nounwind memory(argmem: read) \"no-trapping-math\"=\"true\" }"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn a_hash_is_of_meaning_not_of_numbers() {
+        let of = |text: &str| parse(text).functions[0].hash;
+        let one = "define i64 @f(ptr %0) #3 {\n  %2 = load i64, ptr %0, !tbaa !7\n  ret i64 %2\n}\n\
+                   attributes #3 = { nounwind }\n!7 = !{!8, !8, i64 0}\n!8 = !{!\"long\"}\n";
+        let renumbered = one
+            .replace("#3", "#0")
+            .replace("!8", "!80")
+            .replace("!7", "!1");
+        assert_eq!(of(one), of(&renumbered));
+        assert_ne!(of(one), of(&one.replace("nounwind", "willreturn")));
+        assert_ne!(of(one), of(&one.replace("\"long\"", "\"int\"")));
+        assert_ne!(of(one), of(&one.replace("load i64", "load volatile i64")));
+        let text = "@.str.4 = private constant [2 x i8] c\"a\\00\"\ndefine ptr @f() {\n  ret ptr @.str.4\n}\n";
+        assert_eq!(of(text), of(&text.replace(".str.4", ".str.9")));
+        assert_ne!(of(text), of(&text.replace("c\"a", "c\"b")));
+        let itself = "define void @f() {\n  br label %1, !llvm.loop !1\n}\n!1 = distinct !{!1, !2}\n!2 = !{!\"x\"}\n";
+        assert_eq!(of(itself), of(&itself.replace("!1", "!9")));
     }
 }

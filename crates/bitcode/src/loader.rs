@@ -3,8 +3,10 @@
 //! It depends on nothing but `core` and `std`, so that who includes it needs no run-time dependency.
 
 use crate::build::Built;
+use crate::error::Error;
 use crate::irtext::ExternalKind;
 use crate::source::Helper;
+use crate::typed;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
@@ -26,7 +28,9 @@ pub struct Helper {
     pub inline: bool,
     /// Number of LLVM instructions.
     pub instructions: u32,
-    /// Hash of its IR text.
+    /// What LLVM found out of it, and what C declares, as LLVM writes it.
+    pub attributes: &'static [&'static str],
+    /// Hash of its IR: other functions, positions in the source and numbering do not change it.
     pub hash: u64,
 }
 
@@ -45,10 +49,101 @@ pub struct Seal {
     pub files: &'static [(&'static str, u64)],
     /// Hash of the bitcode.
     pub bitcode: u64,
+    /// Structures that come from elsewhere, as the bitcode was compiled with them.
+    pub layouts: &'static [Structure],
+}
+
+/// A structure as the bitcode was compiled with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Structure {
+    /// Its name, as `struct name` or that of a typedef.
+    pub name: &'static str,
+    /// Size in bytes.
+    pub size: u64,
+    /// Named members with their offsets in bytes.
+    pub fields: &'static [(&'static str, u64)],
+}
+
+/// Answers what the running program really has.
+pub trait LayoutProbe {
+    /// Size of a structure in bytes; `None` if it cannot be known.
+    fn size(&self, structure: &str) -> Option<u64>;
+    /// Offset of a member in bytes; `None` if it cannot be known.
+    fn offset(&self, structure: &str, field: &str) -> Option<u64>;
+}
+
+/// The running program has another structure than the bitcode was compiled with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LayoutError {
+    /// Its size differs.
+    Size {
+        /// The structure.
+        structure: &'static str,
+        /// In the bitcode, in bytes.
+        built: u64,
+        /// In the running program, in bytes.
+        found: u64,
+    },
+    /// A member is elsewhere.
+    Offset {
+        /// The structure.
+        structure: &'static str,
+        /// The member.
+        field: &'static str,
+        /// In the bitcode, in bytes.
+        built: u64,
+        /// In the running program, in bytes.
+        found: u64,
+    },
+}
+
+impl std::fmt::Display for LayoutError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            LayoutError::Size { structure, built, found } => {
+                write!(f, "`{structure}` has {found} bytes, but the bitcode was built for {built}")
+            }
+            LayoutError::Offset { structure, field, built, found } => write!(
+                f,
+                "`{field}` of `{structure}` is at {found}, but the bitcode was built for {built}"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for LayoutError {}
+
+impl Seal {
+    /// Compares all structures with what the probe answers; gives the names of those of which it answers nothing.
+    ///
+    /// # Errors
+    /// The first difference.
+    pub fn check_layout(&self, probe: &dyn LayoutProbe) -> Result<Vec<&'static str>, LayoutError> {
+        let mut unchecked = Vec::new();
+        for &Structure { name: structure, size: built, fields } in self.layouts {
+            let size = probe.size(structure);
+            if let Some(found) = size.filter(|found| *found != built) {
+                return Err(LayoutError::Size { structure, built, found });
+            }
+            let mut answered = size.is_some();
+            for &(field, built) in fields {
+                let offset = probe.offset(structure, field);
+                if let Some(found) = offset.filter(|found| *found != built) {
+                    return Err(LayoutError::Offset { structure, field, built, found });
+                }
+                answered |= offset.is_some();
+            }
+            if !answered {
+                unchecked.push(structure);
+            }
+        }
+        Ok(unchecked)
+    }
 }
 "#;
 
-pub(crate) fn text(built: &Built) -> String {
+pub(crate) fn text(built: &Built, inkwell: Option<&str>, bindings: &str) -> Result<String, Error> {
     let mut text = String::from("// Generated from C sources; do not edit.\n\n");
     let bitcode = built.bitcode.display().to_string();
     let _ = writeln!(
@@ -70,7 +165,11 @@ pub(crate) fn text(built: &Built) -> String {
     if built.archive.is_some() {
         native(&mut text, built);
     }
-    text
+    if let Some(path) = inkwell {
+        typed::write(&mut text, &built.helpers, path, bindings)?;
+    }
+    text.push_str(bindings);
+    Ok(text)
 }
 
 fn list(text: &mut String, name: &str, doc: &str, helpers: &[Helper]) {
@@ -84,12 +183,14 @@ fn list(text: &mut String, name: &str, doc: &str, helpers: &[Helper]) {
             doc,
             inline,
             instructions,
+            attributes,
             hash,
+            ..
         } = helper;
         let _ = writeln!(
             text,
             "    Helper {{ name: {name:?}, file: {file:?}, signature: {signature:?}, ir_signature: {ir_signature:?}, \
-             doc: {doc:?}, inline: {inline}, instructions: {instructions}, hash: {hash:#018x} }},"
+             doc: {doc:?}, inline: {inline}, instructions: {instructions}, attributes: &{attributes:?}, hash: {hash:#018x} }},"
         );
     }
     text.push_str("];\n");
@@ -106,7 +207,25 @@ fn seal(text: &mut String, built: &Built) {
     for file in &seal.files {
         let _ = writeln!(text, "        ({:?}, {:#018x}),", file.name, file.hash);
     }
-    let _ = writeln!(text, "    ],\n    bitcode: {:#018x},\n}};", seal.bitcode);
+    let _ = writeln!(
+        text,
+        "    ],\n    bitcode: {:#018x},\n    layouts: &[",
+        seal.bitcode
+    );
+    for layout in &seal.layouts {
+        let fields = layout
+            .fields
+            .iter()
+            .map(|field| (&field.name, field.offset));
+        let _ = writeln!(
+            text,
+            "        Structure {{ name: {:?}, size: {}, fields: &{:?} }},",
+            layout.name,
+            layout.size,
+            fields.collect::<Vec<_>>()
+        );
+    }
+    text.push_str("    ],\n};\n");
 }
 
 /// Names and addresses of everything that bitcode may refer to. A name is declared as what it is, but with a made-up

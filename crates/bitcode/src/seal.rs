@@ -1,5 +1,7 @@
 //! What a build was made from, so that what is loaded later can be compared with it.
 
+use crate::layout::Layout;
+
 /// Origin of a library of bitcode.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -16,6 +18,8 @@ pub struct Seal {
     pub files: Vec<FileSeal>,
     /// FNV-1a of the bitcode.
     pub bitcode: u64,
+    /// The structures that were asked for by `Build::layouts`, in that order.
+    pub layouts: Vec<Layout>,
 }
 
 /// One C file of a [`Seal`].

@@ -1,6 +1,6 @@
 //! Reading C sources for what the bitcode does not keep: declarations as written, and their comments.
 
-use crate::irtext::Defined;
+use crate::irtext::{Defined, Signature};
 
 /// One C function of the library.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,7 +20,10 @@ pub struct Helper {
     pub inline: bool,
     /// Number of LLVM instructions.
     pub instructions: u32,
-    /// Hash of its IR text.
+    /// What LLVM found out of it, and what C declares, as LLVM writes it.
+    pub attributes: Vec<String>,
+    pub(crate) call: Signature,
+    /// Hash of its IR: other functions, positions in the source and numbering do not change it.
     pub hash: u64,
 }
 
@@ -32,10 +35,12 @@ impl Helper {
             name: defined.name,
             file: file.to_owned(),
             signature,
-            ir_signature: defined.ir_signature,
+            ir_signature: defined.signature.to_string(),
             doc,
             inline: defined.inline,
             instructions: defined.instructions,
+            attributes: defined.attributes,
+            call: defined.signature,
             hash: defined.hash,
         }
     }
@@ -88,9 +93,7 @@ fn head_and_doc(before: &str) -> (String, String) {
         .rfind(['}', ';', '/'])
         .map_or(0, |at| at + 1)
         .max(after_directive(before));
-    let macros =
-        |word: &&str| !word.chars().all(|c| c.is_ascii_uppercase() || c == '_') || word.len() < 4;
-    let words: Vec<&str> = before[begin..].split_whitespace().filter(macros).collect();
+    let words = without_macros(&before[begin..]);
     let mut head = words.join(" ");
     if !head.ends_with('*') {
         head.push(' ');
@@ -98,13 +101,35 @@ fn head_and_doc(before: &str) -> (String, String) {
     (head, doc_at_end(&before[..begin]))
 }
 
+/// The words of a piece of C but for macros (four capital letters or more) and their arguments.
+fn without_macros(text: &str) -> Vec<&str> {
+    let is_macro = |word: &str| {
+        let name = word.split('(').next().unwrap_or_default();
+        name.len() >= 4 && name.chars().all(|c| c.is_ascii_uppercase() || c == '_')
+    };
+    let mut depth = 0;
+    let mut words = Vec::new();
+    for word in text.split_whitespace() {
+        let begins = depth == 0 && is_macro(word);
+        if depth == 0 && !begins {
+            words.push(word);
+        } else {
+            depth += word.matches('(').count();
+            depth -= word.matches(')').count().min(depth);
+        }
+    }
+    words
+}
+
 /// Where the last line that begins with `#` ends.
 fn after_directive(before: &str) -> usize {
-    let Some(at) = before.rfind("\n#") else {
-        return 0;
+    let at = match before.rfind("\n#") {
+        Some(at) => at + 1,
+        None if before.starts_with('#') => 0,
+        None => return 0,
     };
-    let line = before[at + 1..].find('\n');
-    line.map_or(before.len(), |end| at + 1 + end)
+    let line = before[at..].find('\n');
+    line.map_or(before.len(), |end| at + end)
 }
 
 /// The block comment that a text ends with, without its decoration.
@@ -136,6 +161,13 @@ int use(void) { return (int)twice(1, 2); }\nstatic char *later(int a);\nEXPORT c
         let (signature, doc) = find(SOURCE, "twice").expect("it is defined");
         assert_eq!(signature, "int64_t twice(int64_t v, int x)");
         assert_eq!(doc, "Twice v. Source: nowhere.");
+    }
+
+    #[test]
+    fn macros_and_directives_do_not_belong() {
+        let source = "#include <a.h>\nREADS RANGE(0, 6) int f(int v) {}";
+        let (signature, _) = find(source, "f").expect("it is defined");
+        assert_eq!(signature, "int f(int v)");
     }
 
     #[test]

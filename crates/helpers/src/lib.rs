@@ -14,7 +14,12 @@ mod generated {
     include!(env!("MARTLET_HELPERS_LOADER"));
 }
 
+#[cfg(feature = "native")]
+mod running;
+
 pub use generated::*;
+#[cfg(feature = "native")]
+pub use running::{Running, check_layout};
 
 /// The helper with this C name.
 pub fn find(name: &str) -> Option<&'static Helper> {

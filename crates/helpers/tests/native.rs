@@ -2,7 +2,7 @@
 //!
 //! All of it is one test: there is one interpreter in a process, and it belongs to one thread.
 
-use martlet_helpers::{HELPERS, native_symbols};
+use martlet_helpers::{HELPERS, LayoutError, LayoutProbe, SEAL, native_symbols};
 use std::ffi::{CString, c_char, c_int, c_void};
 use std::ptr::null_mut;
 
@@ -202,6 +202,7 @@ const FLOATS: [f64; 19] = [
 fn helpers_do_what_the_interpreter_does() {
     let python = Python::start();
     every_helper_has_an_address();
+    structures_are_where_they_were();
     ints(&python);
     freelist_reuses_blocks(&python);
     floats(&python);
@@ -211,6 +212,48 @@ fn helpers_do_what_the_interpreter_does() {
     calls_between_versions(&python);
     // SAFETY: the GIL is held, and no helper runs after this.
     unsafe { martlet_fini() };
+}
+
+/// The helpers were compiled for this interpreter; of one that differs, structure and member are named.
+fn structures_are_where_they_were() {
+    let unchecked = martlet_helpers::check_layout().expect("built for this interpreter");
+    assert_eq!(unchecked, ["struct _is"]);
+    let probe = martlet_helpers::Running;
+    let frame = "struct _PyInterpreterFrame";
+    assert!(probe.size(frame).is_some_and(|size| size >= 80));
+    assert!(probe.offset("PyListObject", "ob_item").is_some());
+    assert_eq!(probe.offset(frame, "absent"), None);
+    let error = SEAL.check_layout(&Doctored).expect_err("the frame differs");
+    assert_eq!(
+        error,
+        LayoutError::Offset {
+            structure: frame,
+            field: "instr_ptr",
+            built: probe.offset(frame, "instr_ptr").expect("it says so"),
+            found: 4,
+        }
+    );
+    assert!(
+        error
+            .to_string()
+            .contains("`instr_ptr` of `struct _PyInterpreterFrame` is at 4")
+    );
+}
+
+/// An interpreter with another frame.
+struct Doctored;
+
+impl LayoutProbe for Doctored {
+    fn size(&self, structure: &str) -> Option<u64> {
+        martlet_helpers::Running.size(structure)
+    }
+
+    fn offset(&self, structure: &str, field: &str) -> Option<u64> {
+        match field {
+            "instr_ptr" => Some(4),
+            _ => martlet_helpers::Running.offset(structure, field),
+        }
+    }
 }
 
 fn every_helper_has_an_address() {

@@ -191,7 +191,7 @@ impl Run<'_> {
 /// Counts the instructions of the function bodies in a text of LLVM IR. In that text bodies stand
 /// between `define` and `}`, an instruction begins with exactly two spaces, and the lines of a
 /// switch's table are indented further.
-pub(crate) fn count_instructions(text: &str) -> usize {
+fn count_instructions(text: &str) -> usize {
     let mut inside = false;
     let mut count = 0;
     for line in text.lines() {

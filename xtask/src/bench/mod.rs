@@ -11,7 +11,6 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Subcommand;
 
-pub(crate) use self::compile::count_instructions;
 use crate::workspace::Workspace;
 
 /// Arguments of `bench`.

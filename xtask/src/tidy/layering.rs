@@ -22,7 +22,11 @@ const ARROWS: [(&str, &[&str]); 12] = [
         "martlet-engine",
         &["martlet-machine-code", "martlet-snapshot"],
     ),
-    ("martlet-helpers", &["martlet-bitcode"]),
+    // Its tests call helpers as jitted code.
+    (
+        "martlet-helpers",
+        &["martlet-bitcode", "martlet-codegen", "martlet-ir"],
+    ),
     (
         "martlet-frontend",
         &["martlet-helpers", "martlet-ir", "martlet-snapshot"],
@@ -50,7 +54,7 @@ const ARROWS: [(&str, &[&str]); 12] = [
         "martlet-benches",
         &["martlet-engine", "martlet-ir", "martlet-machine-code"],
     ),
-    ("xtask", &[]),
+    ("xtask", &["martlet-bitcode"]),
 ];
 
 /// Crates that must build, test and run without LLVM, as far as their default features go.

@@ -3,11 +3,13 @@
 //! - [`layering`]: the arrows between the crates, and who may link LLVM;
 //! - [`sources`]: where `unsafe` may stand, how a file begins, words that must not be left behind;
 //! - [`unused`]: no helper is kept that nobody calls;
+//! - [`twins`]: helpers that are inlined are tested against their native twins;
 //! - [`claims`]: the tests that README names exist.
 
 mod claims;
 mod layering;
 mod sources;
+mod twins;
 mod unused;
 
 use std::process::ExitCode;
@@ -22,6 +24,7 @@ pub(crate) fn tidy(workspace: &Workspace) -> Result<ExitCode> {
     let files = sources::Files::read(workspace)?;
     problems.extend(sources::check(&files));
     problems.extend(unused::check(&files));
+    problems.extend(twins::check(workspace, &files)?);
     problems.extend(claims::check(workspace, &files)?);
     for problem in &problems {
         eprintln!("tidy: {problem}");

@@ -23,6 +23,7 @@ const FOLDERS: [&str; 7] = [
 const UNSAFE_FILES: &[&str] = &[
     "crates/codegen/src/raw.rs",
     "crates/compiler/src/raw/",
+    "crates/helpers/src/running.rs",
     "crates/ir/src/raw/",
     "crates/machine-code/src/activation.rs",
     "crates/machine-code/src/arena/stubs.rs",
