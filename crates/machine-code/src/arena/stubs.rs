@@ -27,6 +27,7 @@ pub(super) struct Stubs {
     /// not map its own, and the chunk is inaccessible.
     views: Vec<Option<usize>>,
     free: Vec<usize>,
+    in_use: usize,
 }
 
 impl Stubs {
@@ -35,12 +36,20 @@ impl Stubs {
             range,
             views: Vec::new(),
             free: Vec::new(),
+            in_use: 0,
         }
+    }
+
+    /// How many are taken.
+    pub(super) fn in_use(&self) -> usize {
+        self.in_use
     }
 
     /// Takes a stub, which is traps.
     pub(super) fn take(&mut self) -> Option<usize> {
-        self.free.pop()
+        let stub = self.free.pop()?;
+        self.in_use += 1;
+        Some(stub)
     }
 
     /// Makes a stub traps.
@@ -50,6 +59,7 @@ impl Stubs {
 
     /// Frees a stub, which is traps.
     pub(super) fn give(&mut self, stub: usize) {
+        self.in_use -= 1;
         if self.views[(stub - self.range.start) / CHUNK].is_some() {
             self.free.push(stub);
         }
