@@ -10,7 +10,7 @@ use criterion::Criterion;
 use martlet_machine_code::{Code, Entry, EntryPtr, Runtime, Strategy, Thread};
 
 use crate::code::{Body, default_body, entry, publish, runtime};
-use crate::elf::{self, Call};
+use crate::elf::{self, CALLS_A_TURN, Call};
 use crate::peers;
 
 /// The entries of two bodies that are the same.
@@ -84,7 +84,7 @@ impl Stage {
             let function = Self::function(&caller);
             self.kept.push((code, caller));
             row(name, move |n| {
-                black_box(function(n));
+                black_box(function(n.div_ceil(CALLS_A_TURN)));
             })
         });
         rows.collect()
@@ -141,8 +141,10 @@ fn row<'a>(name: &str, mut run: impl FnMut(u64) + 'a) -> Row<'a> {
 /// A row whose loop is one of Rust.
 fn call_row<'a>(name: &str, mut call: impl FnMut() -> u64 + 'a) -> Row<'a> {
     row(name, move |n| {
-        for _ in 0..n {
-            black_box(call());
+        for _ in 0..n.div_ceil(CALLS_A_TURN) {
+            for _ in 0..CALLS_A_TURN {
+                black_box(call());
+            }
         }
     })
 }
