@@ -10,7 +10,7 @@ use criterion::Criterion;
 use martlet_machine_code::{Code, Entry, EntryPtr, Runtime, Strategy, Thread};
 
 use crate::code::{Body, default_body, entry, publish, runtime};
-use crate::elf::{self, Call};
+use crate::elf::{self, CALLS_A_TURN, Call};
 use crate::peers;
 
 /// The entries of two bodies that are the same.
@@ -21,6 +21,7 @@ struct Stage {
     thread: Thread,
     runtime: Runtime,
     kept: Vec<(Code, Entry)>,
+    _stubs_in_front: Vec<Entry>,
 }
 
 /// One way to call, so many times.
@@ -33,11 +34,15 @@ struct Row<'a> {
 const KINDS: [&str; 2] = ["code: ", "rust: "];
 
 impl Stage {
-    /// With this many bytes in front of everything, for a loop's time depends on where it lies.
-    fn new(bytes_in_front: usize) -> Self {
+    /// Each place has other things in front of the loops, the bodies and the stubs, for times depend on where they lie.
+    fn new(place: usize) -> Self {
         let runtime = runtime();
-        let filler = publish(&runtime, 0, &elf::body_of(bytes_in_front), None);
+        let filler = publish(&runtime, 0, &elf::body_of(64 + 208 * place), None);
         let filler = (filler, entry(&runtime, 0, Strategy::IndirectCell));
+        let stubs_in_front: Vec<_> = (100..)
+            .take(5 * place)
+            .map(|identity| entry(&runtime, identity, Strategy::PatchedStub))
+            .collect();
         let make = |identity, strategy| {
             let code = publish(&runtime, identity, &elf::body(), None);
             let entry = entry(&runtime, identity, strategy);
@@ -57,6 +62,7 @@ impl Stage {
             thread: runtime.attach(),
             runtime,
             kept,
+            _stubs_in_front: stubs_in_front,
         }
     }
 
@@ -84,7 +90,7 @@ impl Stage {
             let function = Self::function(&caller);
             self.kept.push((code, caller));
             row(name, move |n| {
-                black_box(function(n));
+                black_box(function(n.div_ceil(CALLS_A_TURN)));
             })
         });
         rows.collect()
@@ -141,14 +147,16 @@ fn row<'a>(name: &str, mut run: impl FnMut(u64) + 'a) -> Row<'a> {
 /// A row whose loop is one of Rust.
 fn call_row<'a>(name: &str, mut call: impl FnMut() -> u64 + 'a) -> Row<'a> {
     row(name, move |n| {
-        for _ in 0..n {
-            black_box(call());
+        for _ in 0..n.div_ceil(CALLS_A_TURN) {
+            for _ in 0..CALLS_A_TURN {
+                black_box(call());
+            }
         }
     })
 }
 
 pub(crate) fn bench(c: &mut Criterion) {
-    let mut stage = Stage::new(64);
+    let mut stage = Stage::new(0);
     let mut group = c.benchmark_group("call");
     let code_rows = stage.code_rows();
     for mut row in code_rows.into_iter().chain(stage.rust_rows()) {
@@ -182,7 +190,7 @@ pub(crate) fn bench(c: &mut Criterion) {
 pub(crate) fn ratios() -> Vec<(String, f64)> {
     const PLACES: usize = 9;
     let places: Vec<_> = (0..PLACES)
-        .map(|place| ratios_of(Stage::new(64 + 208 * place)))
+        .map(|place| ratios_of(Stage::new(place)))
         .collect();
     let rows = places[0].iter().enumerate().map(|(row, (name, _))| {
         let mut ratios: Vec<_> = places.iter().map(|place| place[row].1).collect();

@@ -2,7 +2,7 @@
 //!
 //! In every row of `call` the same body is called with the same argument, by a call that is not inlined. The rows
 //! whose name begins with `code:` are called from a loop of machine code, the way compiled code calls; the others from
-//! a loop of Rust. Times are of one iteration of the loop: compare rows with `code: direct` or with
+//! a loop of Rust. Times are of one call and its share of the loop: compare rows with `code: direct` or with
 //! `rust: function pointer`.
 
 mod beside;

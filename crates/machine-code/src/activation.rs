@@ -177,7 +177,8 @@ impl Activation<'_> {
     /// The version that was entered, as a function pointer: good as long as the activation.
     ///
     /// # Safety
-    /// `F` is a function pointer type, and the entry's default target and versions can be called as such.
+    /// `F` is a function pointer type, and the entry's default target and versions can be called as such. A copy of the
+    /// pointer is not called, and a call of it not in progress, when the activation is dropped.
     #[inline]
     pub unsafe fn as_fn<F: Copy>(&self) -> Callable<'_, F> {
         // SAFETY: the body is not freed before the activation is dropped; `F` is the caller's promise.

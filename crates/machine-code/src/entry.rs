@@ -144,6 +144,7 @@ impl Entry {
     /// # Safety
     /// - `F` is a function pointer type, and the default target and every version this entry is ever relinked to can
     ///   be called as such.
+    /// - A copy of the pointer is not called when the entry is gone.
     /// - A caller inside a version is known to whoever collects: during a call, `is_inside` of every
     ///   [`collect`](crate::Runtime::collect) answers `true` for the version that was entered. (Calls through
     ///   [`Thread::enter`](crate::Thread::enter) need no such care.)
@@ -342,6 +343,7 @@ impl State {
     /// A jump through the cell.
     fn fixed_stub(&mut self, os: &dyn Os, cell: usize) -> Result<Stub, Error> {
         let block = self.write_block(os, |here| isa::NATIVE.cell_stub(here, cell))?;
+        self.fixed_stubs += 1;
         Ok(Stub::Fixed(block))
     }
 

@@ -72,6 +72,11 @@ impl Quarantine {
         self.code_bytes
     }
 
+    /// How many patched stubs wait.
+    pub(crate) fn patched_stubs(&self) -> usize {
+        (self.bytes - self.code_bytes) / crate::arena::STUB_SIZE
+    }
+
     /// What waits.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &(Resting, Arc<Grave>)> {
         self.queue.iter()

@@ -18,7 +18,8 @@ pub struct Collected {
 }
 
 /// Retired units that are being examined, so that two collections never look at the same one. What is left goes back
-/// when this is dropped, even if the embedder's answer panics.
+/// when this is dropped, even if the embedder's answer panics. What is not listed in the state any more is not ours: in
+/// a child of a fork, which the embedder's answer may have made, it has gone back already.
 struct Examined<'s> {
     shared: &'s Shared,
     unit_nos: BTreeSet<UnitNo>,
@@ -28,16 +29,17 @@ impl Drop for Examined<'_> {
     fn drop(&mut self) {
         let mut state = self.shared.lock();
         for unit_no in &self.unit_nos {
-            state.examined.remove(unit_no);
+            if state.examined.remove(unit_no) {
+                state.retired.insert(*unit_no);
+            }
         }
-        state.retired.append(&mut self.unit_nos);
     }
 }
 
 /// See [`Runtime::collect`](crate::Runtime::collect).
 pub(crate) fn collect(shared: &Shared, is_inside: &dyn Fn(CodeId) -> bool) -> Collected {
     let mut state = shared.lock();
-    let mut examined = Examined {
+    let examined = Examined {
         shared,
         unit_nos: std::mem::take(&mut state.retired),
     };
@@ -53,12 +55,17 @@ pub(crate) fn collect(shared: &Shared, is_inside: &dyn Fn(CodeId) -> bool) -> Co
         .collect();
     // A thread that attaches after this finds no entry that leads to one of them: they were unlinked under this lock.
     let records: Vec<_> = state.records.iter().map(Arc::clone).collect();
+    let has_patched = state.arena.stubs_in_use() > 0;
     drop(state);
     if candidates.is_empty() {
         return Collected::default();
     }
 
     shared.barrier();
+    if has_patched {
+        // Whoever patched the jump to one of them may not have come to its own barrier yet.
+        shared.sync_core();
+    }
     let mut protected: Vec<usize> = records
         .iter()
         .flat_map(|record| record.protected())
@@ -68,18 +75,18 @@ pub(crate) fn collect(shared: &Shared, is_inside: &dyn Fn(CodeId) -> bool) -> Co
         let first = protected.partition_point(|&body| body < code.start);
         protected.get(first).is_some_and(|&body| body < code.end())
     };
-    let quiescent: Vec<UnitNo> = candidates
+    let mut quiescent: Vec<UnitNo> = candidates
         .into_iter()
         .filter(|(_, code, ids)| !is_protected(*code) && !ids.iter().any(|&id| is_inside(id)))
         .map(|(unit_no, ..)| unit_no)
         .collect();
 
     let mut state = shared.lock();
+    quiescent.retain(|unit_no| state.examined.contains(unit_no));
     // Where the system does not let us fill them with traps, all of them wait for the next collection.
     let units = state.free(&quiescent).unwrap_or_default();
     if !units.is_empty() {
         for unit_no in &quiescent {
-            examined.unit_nos.remove(unit_no);
             state.examined.remove(unit_no);
         }
     }

@@ -95,7 +95,11 @@ impl Builder {
     /// Whether to keep the `.eh_frame` sections of objects and register them with the unwinder, so that panics and
     /// exceptions may pass through generated code. Default: no; then code is compiled with frame pointers, for
     /// whoever wants to walk the stack.
-    pub fn unwind_tables(mut self, on: bool) -> Self {
+    ///
+    /// # Safety
+    /// The unwinder believes what the tables say. All objects that will be published have such as a compiler makes,
+    /// true of their code.
+    pub unsafe fn unwind_tables(mut self, on: bool) -> Self {
         self.unwind_tables = on;
         self
     }

@@ -55,6 +55,8 @@ pub(crate) struct State {
     pub(crate) examined: BTreeSet<UnitNo>,
     pub(crate) entries: HashMap<EntryKey, Weak<EntryInner>>,
     pub(crate) lines: Slab<Line>,
+    /// How many stubs of cells there are. The patched ones are counted where they are taken.
+    pub(crate) fixed_stubs: usize,
     /// Jumps to default targets, which may be far away.
     pub(crate) defaults: HashMap<usize, Block>,
     pub(crate) records: Vec<Arc<Record>>,
@@ -108,6 +110,7 @@ impl Shared {
             examined: BTreeSet::new(),
             entries: HashMap::new(),
             lines: Slab::default(),
+            fixed_stubs: 0,
             defaults: HashMap::new(),
             records: Vec::new(),
             observers: options.observers,
@@ -154,8 +157,8 @@ impl Shared {
         }
     }
 
-    /// After patching: no thread goes on executing the old jump.
-    fn sync_core(&self) {
+    /// After patching: no thread goes on executing an old jump.
+    pub(crate) fn sync_core(&self) {
         // An entry is patched only where the barrier worked before.
         self.os
             .sync_core()
@@ -335,7 +338,10 @@ impl State {
     /// Frees the stub of an entry that is gone.
     pub(crate) fn discard_stub(&mut self, stub: Stub, key: EntryKey) {
         match stub {
-            Stub::Fixed(block) => self.discard(block, Some(Buried::Stub(key))),
+            Stub::Fixed(block) => {
+                self.fixed_stubs -= 1;
+                self.discard(block, Some(Buried::Stub(key)));
+            }
             Stub::Patched(stub) => {
                 self.arena.trap_stub(stub);
                 self.rest(Resting::Stub(stub), || stub_grave(Buried::Stub(key)));
@@ -397,12 +403,13 @@ impl State {
 
     pub(crate) fn ledger(&self) -> Ledger {
         let (committed, peak) = self.arena.committed();
+        let patched_stubs = self.arena.stubs_in_use() - self.quarantine.patched_stubs();
         Ledger {
             live: self.tallies[LIVE],
             retired: self.tallies[RETIRED],
             freed: self.tallies[FREED],
             entries: self.lines.len() as u64,
-            stubs: self.lines.len() as u64,
+            stubs: (self.fixed_stubs + patched_stubs) as u64,
             pins: self.pins,
             relinks: self.relinks,
             code_bytes: (self.arena.used(Part::Code) - self.quarantine.code_bytes()) as u64,

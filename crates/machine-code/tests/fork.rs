@@ -2,10 +2,11 @@
 
 mod support;
 
+use std::cell::Cell;
 use std::time::{Duration, Instant};
 
 use martlet_machine_code::{Runtime, Strategy};
-use support::process::{fill_gaps_above, fork};
+use support::process::{fill_gaps_above, fork, wait};
 use support::*;
 
 fn forking_runtime() -> Runtime {
@@ -95,6 +96,41 @@ fn a_fork_while_others_publish_leaves_no_lock_behind() {
         }
         stop.store(true, std::sync::atomic::Ordering::Relaxed);
     });
+}
+
+/// The child knows nobody who examines it. What it frees itself, the answer being given, nobody else frees.
+#[test]
+fn a_fork_while_the_embedder_answers() {
+    let runtime = forking_runtime();
+    let entry = entry(&runtime, 1, Strategy::IndirectCell);
+    let code = publish(&runtime, id(1, 1), &returns(1));
+    entry.relink(&code).expect("the same identity");
+    drop(code);
+    let child = Cell::new(-1);
+    let is_inside = |_| {
+        // SAFETY: the child ends below, without running destructors.
+        child.set(unsafe { libc::fork() });
+        if child.get() != 0 {
+            return true;
+        }
+        let freed = runtime.collect(&|_| false).freed;
+        let next = publish(&runtime, id(1, 2), &returns(2));
+        entry.relink(&next).expect("the same identity");
+        std::mem::forget(next);
+        freed != [id(1, 1)]
+    };
+    let collected = runtime.collect(&is_inside);
+    if child.get() == 0 {
+        let is_right = collected.freed.is_empty()
+            && collected.still_inside == 0
+            && call(&entry) == 2
+            && runtime.collect(&|_| false).freed.is_empty();
+        // SAFETY: it ends this process.
+        unsafe { libc::_exit(i32::from(!is_right)) };
+    }
+    assert_eq!(collected.still_inside, 1);
+    assert_eq!(wait(child.get()), 0, "what the child saw");
+    assert_eq!(runtime.collect(&|_| false).freed, [id(1, 1)]);
 }
 
 #[test]

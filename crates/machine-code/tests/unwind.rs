@@ -55,11 +55,10 @@ fn compile(compiler: &str, flags: &[&str], source: &str, extension: &str) -> Opt
 }
 
 fn unwinding_runtime() -> Runtime {
-    Runtime::builder()
-        .reserve(16 << 20)
-        .unwind_tables(true)
-        .build()
-        .expect("executable memory")
+    let builder = Runtime::builder().reserve(16 << 20);
+    // SAFETY: the objects are a compiler's.
+    let builder = unsafe { builder.unwind_tables(true) };
+    builder.build().expect("executable memory")
 }
 
 /// Publishes the function that calls back, and hands a way to enter it to `act`; it is retired inside.

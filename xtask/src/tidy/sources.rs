@@ -34,6 +34,7 @@ const UNSAFE_FILES: &[&str] = &[
     "crates/machine-code/src/observe/gdb.rs",
     "crates/machine-code/src/os/",
     "crates/machine-code/src/raw.rs",
+    "crates/machine-code/src/runtime.rs",
     "crates/machine-code/src/shared.rs",
     "crates/machine-code/src/trap.rs",
     "crates/machine-code/src/unwind.rs",

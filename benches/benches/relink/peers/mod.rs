@@ -8,7 +8,7 @@ mod llvm;
 use criterion::BenchmarkGroup;
 use criterion::measurement::WallTime;
 
-/// How many functions of a peer's live one after the other: each takes longer, and leaves enough behind to be seen.
+/// How many functions of a peer's live one after the other, each of which takes longer.
 #[cfg(any(feature = "llvm", feature = "cranelift"))]
 const LIVES: u64 = 20_000;
 

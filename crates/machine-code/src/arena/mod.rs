@@ -199,6 +199,11 @@ impl Arena {
         self.stubs.take().ok_or(full)
     }
 
+    /// How many patched stubs are taken.
+    pub(crate) fn stubs_in_use(&self) -> usize {
+        self.stubs.in_use()
+    }
+
     /// Makes a patched stub trap.
     pub(crate) fn trap_stub(&self, stub: usize) {
         self.stubs.trap(stub);

@@ -28,7 +28,7 @@ pub(crate) fn fork_status(child: impl FnOnce() -> bool, parent: impl FnOnce()) -
 }
 
 /// The wait status of a child, which is killed if it takes too long.
-fn wait(pid: libc::pid_t) -> i32 {
+pub(crate) fn wait(pid: libc::pid_t) -> i32 {
     let deadline = Instant::now() + Duration::from_secs(30);
     loop {
         let mut status = 0;
