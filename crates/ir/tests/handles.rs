@@ -270,3 +270,46 @@ fn handles_may_be_dropped_on_another_thread() {
     assert_eq!(module.memory_report().nodes, 0);
     std::thread::spawn(move || drop(module)).join().unwrap();
 }
+
+#[test]
+fn a_module_may_end_with_its_thread() {
+    use std::cell::RefCell;
+    thread_local! {
+        static KEPT: RefCell<Option<(Module, Asserting<Function>)>> = const { RefCell::new(None) };
+    }
+    let (send, receive) = std::sync::mpsc::channel();
+    let thread = std::thread::spawn(move || {
+        // Its end is registered before that of anything an operation keeps for its thread.
+        KEPT.set(None);
+        let mut module = module(TEXT);
+        send.send(weak(&mut module, "f")).unwrap();
+        module.run_passes("globaldce", &machine()).unwrap();
+        let held = weak_asserting(&mut module, "f");
+        KEPT.set(Some((module, held)));
+    });
+    thread.join().unwrap();
+    let f = receive.recv().unwrap();
+    let event = f.last_event().unwrap();
+    assert_eq!(event.operation, "drop of the module");
+}
+
+#[test]
+fn what_was_taken_out_of_a_block_ends_with_the_module() {
+    let mut module = module(TEXT);
+    let taken_out: Weak<Instruction> = module.edit(|e| {
+        let f = e.module().get_function("g").unwrap();
+        let entry = f.get_first_basic_block().unwrap();
+        let builder = e.context().create_builder();
+        builder.position_before(&entry.get_terminator().unwrap());
+        let slot = builder
+            .build_alloca(e.context().i64_type(), "slot")
+            .unwrap();
+        let instruction = slot.as_instruction().unwrap();
+        let handle = e.weak(instruction);
+        instruction.remove_from_basic_block();
+        handle
+    });
+    assert!(taken_out.get(&module).is_ok());
+    drop(module);
+    assert!(!taken_out.is_alive());
+}
