@@ -204,7 +204,10 @@ impl Module {
     /// ```
     pub fn read<R>(&self, work: impl for<'ctx> FnOnce(Edit<'ctx>) -> R) -> R {
         let _operation = Operation::enter("read", "");
-        self.lend(work)
+        let result = self.lend(work);
+        self.home.stir();
+        self.home.settle(&self.raw);
+        result
     }
 
     fn lend<R>(&self, work: impl for<'ctx> FnOnce(Edit<'ctx>) -> R) -> R {
