@@ -4,6 +4,7 @@ use crate::context::Context;
 use crate::counters::{Counted, MODULES};
 use crate::edit::Edit;
 use crate::error::Error;
+use crate::handle;
 use crate::home::Home;
 use crate::operation::Operation;
 use crate::owned::OwnedFunction;
@@ -357,7 +358,7 @@ impl Module {
     }
 
     pub(crate) fn owned_value(&self, function: &OwnedFunction) -> Result<Value<'_>, Error> {
-        Ok(self.value(function.mark())?)
+        Ok(handle::value(function.mark(), &self.raw)?)
     }
 }
 

@@ -257,6 +257,48 @@ fn every_kind_is_lent() {
 }
 
 #[test]
+fn an_edit_works_on_what_handles_have() {
+    let [mut module, mut other] = [(); 2].map(|()| module(TEXT));
+    let instruction: Tracking<Instruction> = module.edit(|e| {
+        let f = e.module().get_function("f").unwrap();
+        e.tracking(
+            f.get_first_basic_block()
+                .unwrap()
+                .get_first_instruction()
+                .unwrap(),
+        )
+    });
+    let f = weak(&mut module, "f");
+    // Whatever it is called by now.
+    let owned = module.edit(|e| {
+        e.module()
+            .get_function("f")
+            .unwrap()
+            .as_global_value()
+            .set_name("renamed");
+        e.own(f.get_in(e).unwrap())
+    });
+    module.edit(|e| {
+        let argument = owned.get_in(e).unwrap().get_first_param().unwrap();
+        let builder = e.context().create_builder();
+        builder.position_before(&instruction.get_in(e).unwrap());
+        let n = argument.into_int_value();
+        builder.build_int_mul(n, n, "square").unwrap();
+    });
+    module.verify().unwrap();
+    assert!(
+        module.to_string().contains("%square = mul i64 %n, %n"),
+        "{module}"
+    );
+    other.edit(|e| {
+        assert!(matches!(f.get_in(e), Err(Stale::OtherModule { .. })));
+        assert!(matches!(owned.get_in(e), Err(Stale::OtherModule { .. })));
+    });
+    drop(owned);
+    module.edit(|e| assert!(matches!(instruction.get_in(e), Err(Stale::Gone { .. }))));
+}
+
+#[test]
 fn handles_may_be_dropped_on_another_thread() {
     let mut module = module(TEXT);
     let handles: Vec<Weak<Function>> = (0..1000).map(|_| weak(&mut module, "f")).collect();
