@@ -177,6 +177,18 @@ impl Module {
 
     /// [`Module::edit`] under another name, which stale handles and fatal errors will give, with a
     /// detail, as in ``emit `f` ``.
+    ///
+    /// ```
+    /// # use martlet_ir::{Module, Weak, kind::Function};
+    /// # let mut module = Module::new("example");
+    /// # let f: Weak<Function> = module.edit(|e| {
+    /// #     let fn_type = e.context().void_type().fn_type(&[], false);
+    /// #     e.weak(e.module().add_function("f", fn_type, None))
+    /// # });
+    /// // SAFETY: nothing uses it, and nobody keeps it.
+    /// module.edit_as("prune", "f", |e| unsafe { f.get_in(e).unwrap().delete() });
+    /// assert_eq!(f.last_event().unwrap().operation, "prune `f`");
+    /// ```
     pub fn edit_as<R>(
         &mut self,
         operation: &'static str,

@@ -14,6 +14,19 @@ use std::sync::Arc;
 
 /// The identity of one owned function: unique in the process and never used again, whatever becomes
 /// of its name and of LLVM's object.
+///
+/// ```
+/// # use martlet_ir::{FunctionId, Module};
+/// # let mut module = Module::new("example");
+/// # let f = module.edit(|e| {
+/// #     let fn_type = e.context().void_type().fn_type(&[], false);
+/// #     e.own(e.module().add_function("f", fn_type, None))
+/// # });
+/// let id: FunctionId = f.id();
+/// assert_eq!(id.to_string(), format!("f{}", id.as_u64()));
+/// module.edit(|e| f.get_in(e).unwrap().as_global_value().set_name("renamed"));
+/// assert_eq!(module.own("renamed").unwrap().id(), id);
+/// ```
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct FunctionId(u64);
 
