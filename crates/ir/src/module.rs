@@ -148,6 +148,8 @@ impl Module {
         } = self;
         drop(raw);
         drop(home);
+        // What nobody asked for is not the next module's.
+        let _ = context.raw().take_errors();
         context
     }
 
