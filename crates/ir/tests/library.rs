@@ -185,7 +185,7 @@ fn a_changed_meaning_is_found_and_healed() {
     assert!(library.pristine("rare").unwrap().contains("add i64"));
 }
 
-/// The page asks whether `llvm.used` keeps an `available_externally` body. It does not, and it need
+/// `llvm.used` does not keep an `available_externally` body, and it need
 /// not: the original is a heal away, and the native twin is what remaining calls reach.
 #[test]
 fn available_externally_with_llvm_used() {
