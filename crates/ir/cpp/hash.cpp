@@ -32,6 +32,8 @@ class BodyHash {
     add(&I, Shape, I.getType());
     for (const Use &Operand : I.operands())
       one(Operand.get());
+    if (I.hasMetadataOtherThanDebugLoc())
+      metadata(I);
     if (const auto *Load = dyn_cast<LoadInst>(&I))
       add(Load->getAlign().value(), Load->isVolatile(), unsigned(Load->getOrdering()));
     else if (const auto *Store = dyn_cast<StoreInst>(&I))
@@ -39,7 +41,16 @@ class BodyHash {
     else if (const auto *Compare = dyn_cast<CmpInst>(&I))
       add(unsigned(Compare->getPredicate()));
     else if (const auto *Call = dyn_cast<CallBase>(&I))
-      add(Call->getAttributes().getRawPointer(), unsigned(Call->getCallingConv()));
+      call(*Call);
+    else if (const auto *Update = dyn_cast<AtomicRMWInst>(&I))
+      add(Update->getAlign().value(), Update->isVolatile(), unsigned(Update->getOrdering()),
+          unsigned(Update->getOperation()), Update->getSyncScopeID());
+    else if (const auto *Exchange = dyn_cast<AtomicCmpXchgInst>(&I))
+      add(Exchange->getAlign().value(), Exchange->isVolatile(), Exchange->isWeak(),
+          unsigned(Exchange->getSuccessOrdering()), unsigned(Exchange->getFailureOrdering()),
+          Exchange->getSyncScopeID());
+    else if (const auto *Fence = dyn_cast<FenceInst>(&I))
+      add(unsigned(Fence->getOrdering()), Fence->getSyncScopeID());
     else if (const auto *Element = dyn_cast<GetElementPtrInst>(&I))
       add(Element->getSourceElementType());
     else if (const auto *Slot = dyn_cast<AllocaInst>(&I))
@@ -58,6 +69,23 @@ class BodyHash {
         add(Lane);
   }
 
+  void call(const CallBase &Call) {
+    add(Call.getAttributes().getRawPointer(), unsigned(Call.getCallingConv()));
+    if (const auto *Plain = dyn_cast<CallInst>(&Call))
+      add(unsigned(Plain->getTailCallKind()));
+  }
+
+  // What is known of a value beside what it is made of; where an instruction comes from is not.
+  template <typename T> void metadata(const T &Of) {
+    SmallVector<std::pair<unsigned, MDNode *>, 4> Nodes;
+    if constexpr (std::is_base_of_v<Instruction, T>)
+      Of.getAllMetadataOtherThanDebugLoc(Nodes);
+    else
+      Of.getAllMetadata(Nodes);
+    for (auto [Kind, Node] : Nodes)
+      add(Kind, Node);
+  }
+
   void block(const BasicBlock &Block) {
     add(&Block);
     for (const Instruction &I : Block)
@@ -68,6 +96,10 @@ public:
   uint64_t of(const Value *V) {
     if (const auto *F = dyn_cast<Function>(V)) {
       add(F->isDeclaration());
+      for (const Use &Operand : F->operands())
+        one(Operand.get());
+      if (F->hasMetadata())
+        metadata(*F);
       for (const BasicBlock &Block : *F)
         block(Block);
     } else if (const auto *Block = dyn_cast<BasicBlock>(V)) {

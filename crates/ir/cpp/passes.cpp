@@ -13,7 +13,8 @@
 
 using namespace llvm;
 
-static thread_local std::string CurrentPass;
+// A view of a literal, because thread-local objects may be gone before a thread's modules are.
+static thread_local StringRef CurrentPass;
 
 extern "C" const char *martlet_ir_current_pass(size_t *Length) {
   if (CurrentPass.empty())
@@ -77,7 +78,7 @@ public:
     Callbacks.registerBeforeNonSkippedPassCallback([this](StringRef Pass, Any IR) {
       if (isWrapper(Pass))
         return;
-      CurrentPass.assign(Pass.data(), Pass.size());
+      CurrentPass = Pass;
       if (!this->Observer.touched)
         return;
       Current.set(IR);
@@ -123,6 +124,6 @@ extern "C" char *martlet_ir_run_passes(LLVMModuleRef Ref, LLVMTargetMachineRef M
   Passes.run(M, MAM);
   Watcher.Tagged = nullptr;
   Watcher.User = nullptr;
-  CurrentPass.clear();
+  CurrentPass = StringRef();
   return nullptr;
 }

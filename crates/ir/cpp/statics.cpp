@@ -11,16 +11,19 @@ namespace martlet {
 
 // Constants are looked through: what counts is what they are made of.
 void Statics::operands(const User &By) {
-  SmallVector<const User *, 16> Work{&By};
+  SmallVector<const User *, 16> Inside{&By};
   SmallPtrSet<const User *, 16> Seen;
-  while (!Work.empty())
-    for (const Value *Operand : Work.pop_back_val()->operands()) {
+  while (!Inside.empty())
+    for (const Value *Operand : Inside.pop_back_val()->operands()) {
       auto *Global = dyn_cast<GlobalValue>(Operand);
-      if (Global && Global->hasLocalLinkage())
-        Found.insert(const_cast<GlobalValue *>(Global));
-      else if (!Global && isa<Constant>(Operand) && cast<Constant>(Operand)->getNumOperands() &&
-               Seen.insert(cast<User>(Operand)).second)
-        Work.push_back(cast<User>(Operand));
+      if (Global && Global->hasLocalLinkage()) {
+        auto *Static = const_cast<GlobalValue *>(Global);
+        if (Found.insert(Static).second)
+          Work.push_back(Static);
+      } else if (!Global && isa<Constant>(Operand) && cast<Constant>(Operand)->getNumOperands() &&
+                 Seen.insert(cast<User>(Operand)).second) {
+        Inside.push_back(cast<User>(Operand));
+      }
     }
 }
 
@@ -41,8 +44,10 @@ static bool onlyItselfUses(const GlobalValue *Static) {
 
 size_t Statics::erase() {
   size_t Erased = 0;
-  while (!Found.empty()) {
-    GlobalValue *Static = Found.pop_back_val();
+  while (!Work.empty()) {
+    GlobalValue *Static = Work.pop_back_val();
+    if (!Found.erase(Static))
+      continue;
     Static->removeDeadConstantUsers();
     auto *F = dyn_cast<Function>(Static);
     if (!onlyItselfUses(Static) || (F && F->hasFnAttribute(DroppedAttribute)))
@@ -51,7 +56,7 @@ size_t Statics::erase() {
       add(*F);
     else
       operands(*Static);
-    Found.remove(Static);
+    Found.erase(Static);
     if (F)
       F->dropAllReferences();
     Static->eraseFromParent();

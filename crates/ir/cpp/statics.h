@@ -2,7 +2,8 @@
 #ifndef MARTLET_IR_STATICS_H
 #define MARTLET_IR_STATICS_H
 
-#include "llvm/ADT/SetVector.h"
+#include "llvm/ADT/SmallPtrSet.h"
+#include "llvm/ADT/SmallVector.h"
 #include "llvm/IR/Function.h"
 
 namespace martlet {
@@ -12,7 +13,7 @@ public:
   // Those that a function names. It may be deleted before `erase`.
   void add(const llvm::Function &F);
   // Forgets one that is about to be deleted.
-  void forget(llvm::GlobalValue *Static) { Found.remove(Static); }
+  void forget(llvm::GlobalValue *Static) { Found.erase(Static); }
   // Erases those that nothing else uses any more, and what only they used. Two and more that use each
   // other in a ring stay, for globaldce to find; dropped functions stay, for the next collection.
   size_t erase();
@@ -20,7 +21,9 @@ public:
 private:
   void operands(const llvm::User &By);
 
-  llvm::SmallSetVector<llvm::GlobalValue *, 16> Found;
+  llvm::SmallPtrSet<llvm::GlobalValue *, 16> Found;
+  // In the order in which they were found. What is not in `Found` any more is passed over.
+  llvm::SmallVector<llvm::GlobalValue *, 16> Work;
 };
 
 } // namespace martlet

@@ -34,7 +34,7 @@ pub enum Refusal {
     Other,
 }
 
-/// What a collection did.
+/// What a collection did: see the example of [`Module::collect`].
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct CollectReport {

@@ -6,7 +6,7 @@ use crate::library::BitcodeLibrary;
 use crate::raw::{RawContext, Resident, versions};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
-use std::sync::{Arc, Once};
+use std::sync::Arc;
 
 /// An LLVM context (`llvm/IR/LLVMContext.h`) of one module, with the libraries that were opened in it.
 ///
@@ -50,12 +50,6 @@ impl Context {
     /// # Panics
     /// If the LLVM that was loaded is not the one this program was built for: see [`check_version`].
     pub fn new() -> Self {
-        static CHECKED: Once = Once::new();
-        CHECKED.call_once(|| {
-            if let Err(error) = check_version() {
-                panic!("{error}");
-            }
-        });
         Context {
             libraries: RefCell::default(),
             raw: RawContext::new(),

@@ -57,6 +57,10 @@ impl<'ctx> Edit<'ctx> {
         self.context
     }
 
+    pub(crate) fn raw(self) -> &'ctx RawModule {
+        self.raw
+    }
+
     /// Owns a function: external linkage until the last share is dropped. A function that is owned
     /// already keeps its id.
     ///

@@ -3,6 +3,20 @@
 use crate::stale::{Fall, Stale};
 
 /// Why an operation on a module failed. The module stays usable after each of these.
+///
+/// ```
+/// use martlet_ir::{Context, Error, Module};
+///
+/// fn read(bytes: &[u8]) -> String {
+///     match Module::from_bitcode("cache", bytes, Context::new()) {
+///         Ok(module) => format!("{} functions", module.function_count()),
+///         Err(Error::NewerBitcode { producer, .. }) => format!("written by {producer}"),
+///         Err(error) => error.to_string(),
+///     }
+/// }
+/// assert_eq!(read(&Module::new("empty").to_bitcode()), "0 functions");
+/// assert!(read(b"no bitcode").starts_with("`cache` is not bitcode"));
+/// ```
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {

@@ -9,7 +9,8 @@ use crate::pin::Body;
 use crate::raw::{ExtractRequest, RawModule, Value};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A function whose body comes along into a unit, to be inlined there.
+/// A function whose body comes along into a unit, to be inlined there. Of two that bring the same
+/// function, the first counts; the unit's own function is there already.
 #[derive(Clone, Copy, Debug)]
 pub struct Bring<'a> {
     /// The function.
@@ -90,10 +91,14 @@ impl Module {
         self.collect_if_due();
         let _operation = Operation::enter("extract", "");
         let name = self.owned_value(function)?.name();
-        let brought: Vec<&Bring<'_>> = bring
-            .iter()
-            .filter(|bring| bring.function.id() != function.id())
-            .collect();
+        // One function comes once, whatever it is held as.
+        let mut seen = BTreeSet::from([self.owned_value(function)?.address()]);
+        let mut brought: Vec<&Bring<'_>> = Vec::new();
+        for bring in bring {
+            if seen.insert(self.owned_value(bring.function)?.address()) {
+                brought.push(bring);
+            }
+        }
         // Pinned functions are read back for as long as this takes.
         let root_body = self.pinned_body(function)?;
         let bodies: Vec<Option<Body>> = brought

@@ -4,10 +4,11 @@
 //! order, and may be dropped on any thread: dropping only marks, and the module clears up later.
 
 use crate::counters::{Counted, HANDLES};
+use crate::edit::Edit;
 use crate::kind::Kind;
 use crate::module::Module;
 use crate::passes::{Fate, PassReport};
-use crate::raw::{Mark, Value};
+use crate::raw::{Mark, RawModule, Value};
 use crate::stale::{Event, Stale, What};
 use core::marker::PhantomData;
 use std::sync::Arc;
@@ -29,8 +30,8 @@ impl<K: Kind> Handle<K> {
         }
     }
 
-    fn get<'m>(&self, module: &'m Module) -> Result<K::Lent<'m>, Stale> {
-        Ok(K::lend(module.value(&self.mark)?))
+    fn get<'m>(&self, module: &'m RawModule) -> Result<K::Lent<'m>, Stale> {
+        Ok(K::lend(value(&self.mark, module)?))
     }
 }
 
@@ -56,7 +57,15 @@ macro_rules! handle {
             /// # Errors
             /// [`Stale`] if the value is gone, with what ended it, or if it is of another module.
             pub fn get<'m>(&self, module: &'m Module) -> Result<K::Lent<'m>, Stale> {
-                self.0.get(module)
+                self.0.get(module.raw())
+            }
+
+            /// The value, lent inside of a [`Module::edit`] or [`Module::read`], to work on.
+            ///
+            /// # Errors
+            /// As [`get`](Self::get).
+            pub fn get_in<'ctx>(&self, edit: Edit<'ctx>) -> Result<K::Lent<'ctx>, Stale> {
+                self.0.get(edit.raw())
             }
 
             /// Whether the value is still there. A dead handle stays dead.
@@ -169,22 +178,20 @@ impl<K: Kind> Callback<K> {
     }
 }
 
-impl Module {
-    /// The value behind a mark.
-    pub(crate) fn value(&self, mark: &Mark) -> Result<Value<'_>, Stale> {
-        if let Some(value) = Value::of_mark(mark, self.raw()) {
-            return Ok(value);
-        }
-        let made_at = mark.made_at();
-        if mark.is_alive() {
-            return Err(Stale::OtherModule { made_at });
-        }
-        let event = mark.last_event().unwrap_or(Event {
-            what: What::Deleted,
-            by: None,
-            operation: "an unknown operation".to_owned(),
-            pass: None,
-        });
-        Err(Stale::Gone { event, made_at })
+/// The value behind a mark.
+pub(crate) fn value<'m>(mark: &Mark, module: &'m RawModule) -> Result<Value<'m>, Stale> {
+    if let Some(value) = Value::of_mark(mark, module) {
+        return Ok(value);
     }
+    let made_at = mark.made_at();
+    if mark.is_alive() {
+        return Err(Stale::OtherModule { made_at });
+    }
+    let event = mark.last_event().unwrap_or(Event {
+        what: What::Deleted,
+        by: None,
+        operation: "an unknown operation".to_owned(),
+        pass: None,
+    });
+    Err(Stale::Gone { event, made_at })
 }

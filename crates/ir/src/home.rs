@@ -317,14 +317,15 @@ impl Owned {
         all.filter(|(id, _)| !self.dying.contains(id))
     }
 
-    /// What passes must not delete although nothing in the module uses it: declarations that are
-    /// held, and what pinned functions use.
+    /// What passes must not delete although nothing in the module uses it: what is held and not
+    /// defined here for others to see (declarations, what an import gave a body, what its user made
+    /// internal), and what pinned functions use.
     pub(crate) fn guarded(&self, module: &RawModule) -> Vec<Arc<Mark>> {
         let held = self.held().map(|(_, entry)| &entry.node);
-        let declared = held
-            .filter(|node| Value::of_mark(node.mark(), module).is_some_and(Value::is_declaration));
+        let may_go = held
+            .filter(|node| Value::of_mark(node.mark(), module).is_some_and(Value::is_discardable));
         let used = self.entries.values().flat_map(Entry::uses);
-        declared
+        may_go
             .chain(used)
             .map(|node| Arc::clone(node.mark()))
             .collect()

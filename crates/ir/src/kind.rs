@@ -1,4 +1,28 @@
 //! The kinds of values that handles are typed over.
+//!
+//! ```
+//! use martlet_ir::kind::{Argument, Block, Function, Global, Instruction};
+//! use martlet_ir::{Module, Weak};
+//!
+//! type All =
+//!     (Weak<Function>, Weak<Argument>, Weak<Block>, Weak<Instruction>, Weak<Global>);
+//! let mut module = Module::new("example");
+//! let (function, argument, block, instruction, global): All = module.edit(|e| {
+//!     let i64_type = e.context().i64_type();
+//!     let fn_type = i64_type.fn_type(&[i64_type.into()], false);
+//!     let function = e.module().add_function("f", fn_type, None);
+//!     let entry = e.context().append_basic_block(function, "entry");
+//!     let argument = function.get_nth_param(0).unwrap();
+//!     let builder = e.context().create_builder();
+//!     builder.position_at_end(entry);
+//!     let end = builder.build_return(Some(&argument)).unwrap();
+//!     let global = e.module().add_global(i64_type, None, "g");
+//!     (e.weak(function), e.weak(argument), e.weak(entry), e.weak(end), e.weak(global))
+//! });
+//! assert_eq!(function.get(&module).unwrap().get_nth_param(0), argument.get(&module).ok());
+//! assert_eq!(block.get(&module).unwrap().get_terminator(), instruction.get(&module).ok());
+//! assert!(global.get(&module).unwrap().is_declaration());
+//! ```
 
 use crate::raw::Value;
 use inkwell::basic_block::BasicBlock;

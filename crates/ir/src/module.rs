@@ -4,6 +4,7 @@ use crate::context::Context;
 use crate::counters::{Counted, MODULES};
 use crate::edit::Edit;
 use crate::error::Error;
+use crate::handle;
 use crate::home::Home;
 use crate::operation::Operation;
 use crate::owned::OwnedFunction;
@@ -147,6 +148,8 @@ impl Module {
         } = self;
         drop(raw);
         drop(home);
+        // What nobody asked for is not the next module's.
+        let _ = context.raw().take_errors();
         context
     }
 
@@ -176,6 +179,18 @@ impl Module {
 
     /// [`Module::edit`] under another name, which stale handles and fatal errors will give, with a
     /// detail, as in ``emit `f` ``.
+    ///
+    /// ```
+    /// # use martlet_ir::{Module, Weak, kind::Function};
+    /// # let mut module = Module::new("example");
+    /// # let f: Weak<Function> = module.edit(|e| {
+    /// #     let fn_type = e.context().void_type().fn_type(&[], false);
+    /// #     e.weak(e.module().add_function("f", fn_type, None))
+    /// # });
+    /// // SAFETY: nothing uses it, and nobody keeps it.
+    /// module.edit_as("prune", "f", |e| unsafe { f.get_in(e).unwrap().delete() });
+    /// assert_eq!(f.last_event().unwrap().operation, "prune `f`");
+    /// ```
     pub fn edit_as<R>(
         &mut self,
         operation: &'static str,
@@ -204,7 +219,10 @@ impl Module {
     /// ```
     pub fn read<R>(&self, work: impl for<'ctx> FnOnce(Edit<'ctx>) -> R) -> R {
         let _operation = Operation::enter("read", "");
-        self.lend(work)
+        let result = self.lend(work);
+        self.home.stir();
+        self.home.settle(&self.raw);
+        result
     }
 
     fn lend<R>(&self, work: impl for<'ctx> FnOnce(Edit<'ctx>) -> R) -> R {
@@ -354,7 +372,7 @@ impl Module {
     }
 
     pub(crate) fn owned_value(&self, function: &OwnedFunction) -> Result<Value<'_>, Error> {
-        Ok(self.value(function.mark())?)
+        Ok(handle::value(function.mark(), &self.raw)?)
     }
 }
 

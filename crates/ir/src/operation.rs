@@ -2,13 +2,18 @@
 
 use crate::raw::current_pass;
 use crate::stale::{Event, What};
+use core::mem::ManuallyDrop;
 use std::cell::RefCell;
 
 thread_local! {
-    static CURRENT: RefCell<Current> = RefCell::default();
+    /// Never dropped, so that a module in a thread's own storage may end with its thread, in whatever
+    /// order. Between operations there is nothing to drop.
+    static CURRENT: RefCell<ManuallyDrop<Current>> = const {
+        RefCell::new(ManuallyDrop::new(Current { name: "", detail: String::new() }))
+    };
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Current {
     name: &'static str,
     detail: String,

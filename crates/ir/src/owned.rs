@@ -1,6 +1,8 @@
 //! Owned functions: counted tickets that may be dropped anywhere.
 
 use crate::counters::Counted;
+use crate::edit::Edit;
+use crate::handle;
 use crate::mailbox::Mailbox;
 use crate::module::Module;
 use crate::raw::Mark;
@@ -12,6 +14,19 @@ use std::sync::Arc;
 
 /// The identity of one owned function: unique in the process and never used again, whatever becomes
 /// of its name and of LLVM's object.
+///
+/// ```
+/// # use martlet_ir::{FunctionId, Module};
+/// # let mut module = Module::new("example");
+/// # let f = module.edit(|e| {
+/// #     let fn_type = e.context().void_type().fn_type(&[], false);
+/// #     e.own(e.module().add_function("f", fn_type, None))
+/// # });
+/// let id: FunctionId = f.id();
+/// assert_eq!(id.to_string(), format!("f{}", id.as_u64()));
+/// module.edit(|e| f.get_in(e).unwrap().as_global_value().set_name("renamed"));
+/// assert_eq!(module.own("renamed").unwrap().id(), id);
+/// ```
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct FunctionId(u64);
 
@@ -34,8 +49,8 @@ impl fmt::Display for FunctionId {
     }
 }
 
-/// A share in a function (`llvm/IR/Function.h`) of a module. While anybody has one, the function's linkage is external, so
-/// no pass deletes it or changes its signature.
+/// A share in a function (`llvm/IR/Function.h`) of a module. While anybody has one, the function's
+/// linkage is external, so no pass deletes it or changes its signature.
 ///
 /// It is a ticket: cloning and dropping touch no LLVM object and may happen on any thread. When the
 /// last share is gone, the owner's next operation that takes `&mut Module`, or
@@ -78,7 +93,33 @@ impl OwnedFunction {
     /// [`Stale`] if it is gone in spite of its linkage (somebody erased it through inkwell), or if
     /// it is of another module.
     pub fn get<'m>(&self, module: &'m Module) -> Result<FunctionValue<'m>, Stale> {
-        Ok(module.value(&self.0.mark)?.as_function())
+        Ok(handle::value(&self.0.mark, module.raw())?.as_function())
+    }
+
+    /// The function, lent inside of a [`Module::edit`] or [`Module::read`], to work on.
+    ///
+    /// ```
+    /// # let mut module = martlet_ir::Module::new("example");
+    /// # let f = module.edit(|e| {
+    /// #     let fn_type = e.context().void_type().fn_type(&[], false);
+    /// #     e.own(e.module().add_function("f", fn_type, None))
+    /// # });
+    /// let g = module.edit(|e| {
+    ///     let f = f.get_in(e)?;
+    ///     let g = e.module().add_function("g", f.get_type(), None);
+    ///     let builder = e.context().create_builder();
+    ///     builder.position_at_end(e.context().append_basic_block(g, "entry"));
+    ///     builder.build_call(f, &[], "").unwrap();
+    ///     builder.build_return(None).unwrap();
+    ///     Ok::<_, martlet_ir::Stale>(e.own(g))
+    /// });
+    /// assert_eq!(g.unwrap().get(&module).unwrap().count_basic_blocks(), 1);
+    /// ```
+    ///
+    /// # Errors
+    /// As [`OwnedFunction::get`].
+    pub fn get_in<'ctx>(&self, edit: Edit<'ctx>) -> Result<FunctionValue<'ctx>, Stale> {
+        Ok(handle::value(&self.0.mark, edit.raw())?.as_function())
     }
 }
 

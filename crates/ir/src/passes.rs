@@ -36,7 +36,7 @@ pub enum Fate {
     Deleted(Event),
 }
 
-/// What a pipeline did.
+/// What a pipeline did: see the example of [`Module::run_passes`].
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct PassReport {

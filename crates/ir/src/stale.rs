@@ -16,6 +16,22 @@ pub enum What {
 }
 
 /// Something that happened to a value that a handle watches.
+///
+/// ```
+/// # use martlet_ir::{Module, Weak, What, kind::Function};
+/// # let mut module = Module::new("example");
+/// # let f = module.edit(|e| {
+/// #     let fn_type = e.context().void_type().fn_type(&[], false);
+/// #     e.own(e.module().add_function("f", fn_type, None))
+/// # });
+/// let weak: Weak<Function> = module.edit(|e| e.weak(f.get_in(e).unwrap()));
+/// assert_eq!(weak.last_event(), None);
+/// drop(f);
+/// module.collect();
+/// let event = weak.last_event().unwrap();
+/// assert_eq!((event.what, event.by.clone(), event.pass.clone()), (What::Deleted, None, None));
+/// assert_eq!(event.to_string(), "deleted during collect");
+/// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Event {
     /// What happened.

@@ -257,6 +257,48 @@ fn every_kind_is_lent() {
 }
 
 #[test]
+fn an_edit_works_on_what_handles_have() {
+    let [mut module, mut other] = [(); 2].map(|()| module(TEXT));
+    let instruction: Tracking<Instruction> = module.edit(|e| {
+        let f = e.module().get_function("f").unwrap();
+        e.tracking(
+            f.get_first_basic_block()
+                .unwrap()
+                .get_first_instruction()
+                .unwrap(),
+        )
+    });
+    let f = weak(&mut module, "f");
+    // Whatever it is called by now.
+    let owned = module.edit(|e| {
+        e.module()
+            .get_function("f")
+            .unwrap()
+            .as_global_value()
+            .set_name("renamed");
+        e.own(f.get_in(e).unwrap())
+    });
+    module.edit(|e| {
+        let argument = owned.get_in(e).unwrap().get_first_param().unwrap();
+        let builder = e.context().create_builder();
+        builder.position_before(&instruction.get_in(e).unwrap());
+        let n = argument.into_int_value();
+        builder.build_int_mul(n, n, "square").unwrap();
+    });
+    module.verify().unwrap();
+    assert!(
+        module.to_string().contains("%square = mul i64 %n, %n"),
+        "{module}"
+    );
+    other.edit(|e| {
+        assert!(matches!(f.get_in(e), Err(Stale::OtherModule { .. })));
+        assert!(matches!(owned.get_in(e), Err(Stale::OtherModule { .. })));
+    });
+    drop(owned);
+    module.edit(|e| assert!(matches!(instruction.get_in(e), Err(Stale::Gone { .. }))));
+}
+
+#[test]
 fn handles_may_be_dropped_on_another_thread() {
     let mut module = module(TEXT);
     let handles: Vec<Weak<Function>> = (0..1000).map(|_| weak(&mut module, "f")).collect();
@@ -269,4 +311,47 @@ fn handles_may_be_dropped_on_another_thread() {
     module.collect();
     assert_eq!(module.memory_report().nodes, 0);
     std::thread::spawn(move || drop(module)).join().unwrap();
+}
+
+#[test]
+fn a_module_may_end_with_its_thread() {
+    use std::cell::RefCell;
+    thread_local! {
+        static KEPT: RefCell<Option<(Module, Asserting<Function>)>> = const { RefCell::new(None) };
+    }
+    let (send, receive) = std::sync::mpsc::channel();
+    let thread = std::thread::spawn(move || {
+        // Its end is registered before that of anything an operation keeps for its thread.
+        KEPT.set(None);
+        let mut module = module(TEXT);
+        send.send(weak(&mut module, "f")).unwrap();
+        module.run_passes("globaldce", &machine()).unwrap();
+        let held = weak_asserting(&mut module, "f");
+        KEPT.set(Some((module, held)));
+    });
+    thread.join().unwrap();
+    let f = receive.recv().unwrap();
+    let event = f.last_event().unwrap();
+    assert_eq!(event.operation, "drop of the module");
+}
+
+#[test]
+fn what_was_taken_out_of_a_block_ends_with_the_module() {
+    let mut module = module(TEXT);
+    let taken_out: Weak<Instruction> = module.edit(|e| {
+        let f = e.module().get_function("g").unwrap();
+        let entry = f.get_first_basic_block().unwrap();
+        let builder = e.context().create_builder();
+        builder.position_before(&entry.get_terminator().unwrap());
+        let slot = builder
+            .build_alloca(e.context().i64_type(), "slot")
+            .unwrap();
+        let instruction = slot.as_instruction().unwrap();
+        let handle = e.weak(instruction);
+        instruction.remove_from_basic_block();
+        handle
+    });
+    assert!(taken_out.get(&module).is_ok());
+    drop(module);
+    assert!(!taken_out.is_alive());
 }

@@ -53,8 +53,7 @@ fn counters_return_to_start() {
     drop((library, context));
     assert_eq!(live(), start);
 
-    // To the byte: what a whole life takes from the heap comes back. The texts are parsed once,
-    // because that is not this crate's, and leaks.
+    // To the byte: what a whole life takes from the heap comes back.
     let texts = [
         "@table = private constant [2 x i64] [i64 10, i64 20]
          define i64 @f(i64 %n) { %r = call i64 @g(i64 %n) ret i64 %r }

@@ -185,7 +185,7 @@ fn a_changed_meaning_is_found_and_healed() {
     assert!(library.pristine("rare").unwrap().contains("add i64"));
 }
 
-/// The page asks whether `llvm.used` keeps an `available_externally` body. It does not, and it need
+/// `llvm.used` does not keep an `available_externally` body, and it need
 /// not: the original is a heal away, and the native twin is what remaining calls reach.
 #[test]
 fn available_externally_with_llvm_used() {
@@ -282,4 +282,25 @@ fn a_context_opens_a_library_once() {
         context = module.into_context();
         assert_eq!(context.open_libraries(), 1);
     }
+}
+
+#[test]
+fn no_pass_deletes_what_is_held_and_imported() {
+    let (mut module, library) = (module(USER), helpers());
+    let owned = ["add_limit", "cold"].map(|name| module.own(name).unwrap());
+    module.edit(|e| {
+        let user = e.module().get_function("user").unwrap();
+        // SAFETY: nobody uses it.
+        unsafe { user.delete() };
+    });
+    library.import(&mut module).unwrap();
+    for pipeline in ["globaldce,strip-dead-prototypes", "default<O2>"] {
+        module.run_passes(pipeline, &machine()).unwrap();
+        for function in &owned {
+            assert!(function.get(&module).is_ok(), "{pipeline}");
+        }
+    }
+    module.verify().unwrap();
+    drop(owned);
+    assert_eq!(module.collect().erased.len(), 2);
 }

@@ -350,3 +350,18 @@ fn a_pass_report_says_what_became_of_each() {
     );
     module.verify().unwrap();
 }
+
+#[test]
+fn how_a_call_calls_is_part_of_a_body() {
+    let mut module = module(
+        "declare i64 @other(i64)
+         define i64 @f(i64 %n) { %r = call i64 @other(i64 %n) ret i64 %r }",
+    );
+    let f = module.own("f").unwrap();
+    let report = module
+        .run_passes("function(tailcallelim)", &machine())
+        .unwrap();
+    assert!(module.to_string().contains("tail call"), "{module}");
+    let by = vec!["TailCallElimPass".to_owned()];
+    assert_eq!(report.fate(f.id()), Some(&Fate::BodyChanged { by }));
+}

@@ -217,3 +217,18 @@ fn a_definition_that_is_linked_in_takes_the_place_of_the_pinned_one() {
         unit.module
     );
 }
+
+#[test]
+fn a_pinned_definition_goes_with_the_function_it_was_of() {
+    let mut module = module(TEXT);
+    let f = module.own("loops").unwrap();
+    module.pin(&f).unwrap();
+    // Not what `read` is for, but nothing keeps it from happening.
+    module.read(|e| {
+        let function = |name| e.module().get_function(name).unwrap();
+        function("loops").replace_all_uses_with(function("f"));
+    });
+    assert!(!module.is_pinned(&f));
+    let unit = module.extract(&f, &[]).unwrap();
+    assert_eq!(definitions(&unit.module), ["f", "static", "deeper"]);
+}

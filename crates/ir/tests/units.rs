@@ -76,6 +76,22 @@ fn what_is_inlined_elsewhere_is_not_provenance() {
 }
 
 #[test]
+fn one_function_comes_once() {
+    let mut module = module(TEXT);
+    let [f, outer, inner] = ["f", "outer", "inner"].map(|name| module.own(name).unwrap());
+    let bring = [(&f, 1), (&outer, 2), (&inner, 3), (&outer, 4), (&inner, 5)]
+        .map(|(function, tag)| Bring { function, tag });
+    let Unit {
+        module: mut unit,
+        function: _held,
+    } = module.extract(&f, &bring).unwrap();
+    unit.verify().unwrap();
+    assert_eq!(definitions(&unit), ["f", "outer", "inner", "static"]);
+    unit.run_passes("cgscc(inline)", &machine()).unwrap();
+    assert_eq!(unit.provenance(), [2, 3]);
+}
+
+#[test]
 fn a_unit_declares_what_it_calls() {
     let mut module = module(TEXT);
     let f = module.own("f").unwrap();

@@ -4,9 +4,11 @@ use super::bindings::{
     martlet_ir_context_take_errors, martlet_ir_context_watch, martlet_ir_header_version,
 };
 use super::text::take_message;
+use crate::context::check_version;
 use inkwell::context::{AsContextRef, Context as InkContext};
 use llvm_sys::core::LLVMGetVersion;
 use llvm_sys::prelude::LLVMContextRef;
+use std::sync::Once;
 
 /// The major version of LLVM that this crate is written for.
 pub(crate) const MAJOR: u32 = 22;
@@ -18,7 +20,14 @@ pub(crate) struct RawContext {
 }
 
 impl RawContext {
+    /// The first of all compares versions: from there on, C++ objects are shared with the library.
     pub(crate) fn new() -> Self {
+        static CHECKED: Once = Once::new();
+        CHECKED.call_once(|| {
+            if let Err(error) = check_version() {
+                panic!("{error}");
+            }
+        });
         let ink = InkContext::create();
         // SAFETY: the context is new, and no other handler was set.
         unsafe { martlet_ir_context_watch(AsContextRef::as_ctx_ref(&&ink)) };

@@ -151,6 +151,10 @@ impl Drop for Node {
         // SAFETY: made by `martlet_ir_node_new` and freed once. The context is still there: a
         // module drops its registry before its context.
         unsafe { martlet_ir_node_free(self.raw) };
+        // An instruction that was taken out of its block outlives its module.
+        self.mark
+            .value
+            .store(core::ptr::null_mut(), Ordering::Relaxed);
     }
 }
 

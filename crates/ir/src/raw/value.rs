@@ -108,6 +108,13 @@ impl<'m> Value<'m> {
             && unsafe { LLVMGetIntrinsicID(self.raw) != 0 }
     }
 
+    /// Whether a pass may delete it once nothing in the module uses it.
+    pub(crate) fn is_discardable(self) -> bool {
+        // SAFETY: only asked of global values, which are alive.
+        self.is_declaration()
+            || unsafe { LLVMGetLinkage(self.raw) } != LLVMLinkage::LLVMExternalLinkage
+    }
+
     pub(crate) fn is_internal(self) -> bool {
         // SAFETY: only asked of global values, which are alive.
         unsafe { LLVMGetLinkage(self.raw) == LLVMLinkage::LLVMInternalLinkage }

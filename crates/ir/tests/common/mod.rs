@@ -33,9 +33,12 @@ pub(crate) fn bitcode(text: &str) -> Vec<u8> {
     // inkwell wants the zero byte at the end.
     let text = format!("{text}\0");
     let buffer = MemoryBuffer::create_from_memory_range_copy(text.as_bytes(), "text");
+    let raw = buffer.as_mut_ptr();
     let module = context
         .create_module_from_ir(buffer)
         .expect("the test's text parses");
+    // SAFETY: LLVM leaves the buffer to its caller, and inkwell forgets it.
+    drop(unsafe { MemoryBuffer::new(raw) });
     module.write_bitcode_to_memory().as_slice().to_vec()
 }
 
