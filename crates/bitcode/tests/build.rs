@@ -1,5 +1,7 @@
 //! Builds of small C files, good and bad.
 
+mod support;
+
 use martlet_bitcode::{Build, Error};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -379,10 +381,11 @@ fn bitcode_inlines_whatever_the_processor() {
         );
         let caller = case.file("caller.ll", &caller);
         let both = case.dir.path().join("both.bc");
-        run("llvm-link", &[&caller, &built.bitcode], &both);
+        let tool = |name| support::tool(&built.clang, name);
+        run(&tool("llvm-link"), &[&caller, &built.bitcode], &both);
         let result = case.dir.path().join("out.ll");
         run(
-            "opt",
+            &tool("opt"),
             &[Path::new("-S"), Path::new("-passes=cgscc(inline)"), &both],
             &result,
         );
@@ -391,13 +394,13 @@ fn bitcode_inlines_whatever_the_processor() {
     }
 }
 
-fn run(tool: &str, args: &[&Path], output: &Path) {
+fn run(tool: &Path, args: &[&Path], output: &Path) {
     let done = std::process::Command::new(tool)
         .args(args)
         .arg("-o")
         .arg(output)
         .output();
-    let done = done.expect("the tools of LLVM are on PATH");
+    let done = done.expect("the tool can be run");
     assert!(
         done.status.success(),
         "{}",

@@ -1,6 +1,8 @@
 //! What C declares by the macros of `martlet_bitcode.h`: it arrives in the IR, and what is not so is refused.
 
-use martlet_bitcode::{Build, Built, Error};
+mod support;
+
+use martlet_bitcode::{Build, Built, Clang, Error};
 use std::fs;
 
 fn build(source: &str) -> (tempfile::TempDir, Result<Built, Error>) {
@@ -19,9 +21,14 @@ fn build(source: &str) -> (tempfile::TempDir, Result<Built, Error>) {
 
 /// The textual IR of a file that is fine.
 fn ir(source: &str) -> String {
+    ir_and_clang(source).0
+}
+
+fn ir_and_clang(source: &str) -> (String, Clang) {
     let (dir, built) = build(source);
-    built.expect("what it declares is so");
-    fs::read_to_string(dir.path().join("t.0.a.c.any.ll")).expect("the build wrote it")
+    let clang = built.expect("what it declares is so").clang;
+    let text = fs::read_to_string(dir.path().join("t.0.a.c.any.ll")).expect("the build wrote it");
+    (text, clang)
 }
 
 /// The attributes of the one function of a file that is fine.
@@ -84,7 +91,7 @@ fn a_declaration_adds_to_what_llvm_finds_out() {
 fn members_of_two_names_do_not_alias() {
     let source = "struct s { long a BITCODE_FIELD(\"s.a\"); long b BITCODE_FIELD(\"s.b\"); };\n\
                   long f(struct s *x, struct s *y) { x->a = 1; y->b = 2; return x->a; }";
-    let text = ir(source);
+    let (text, clang) = ir_and_clang(source);
     assert!(!text.contains("ptr.annotation"), "{text}");
     let tagged = text.lines().filter(|line| line.contains("!tbaa !"));
     assert_eq!(tagged.count(), 3, "{text}");
@@ -93,11 +100,11 @@ fn members_of_two_names_do_not_alias() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let file = dir.path().join("a.ll");
     fs::write(&file, &text).expect("the directory can be written");
-    let opt = std::process::Command::new("opt")
+    let opt = std::process::Command::new(support::tool(&clang, "opt"))
         .args(["-S", "-passes=gvn"])
         .arg(&file)
         .output()
-        .expect("opt is beside llvm-link");
+        .expect("opt can be run");
     let text = String::from_utf8_lossy(&opt.stdout);
     assert!(
         text.contains("ret i64 1"),
