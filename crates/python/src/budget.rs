@@ -155,11 +155,9 @@ impl Waiting {
     pub(crate) fn may(&mut self, code: Addr, spent: u64, price: u64, may: bool) -> bool {
         let worth = spent * 16 / price.max(1);
         let now = dl::process_time();
-        let best = self
-            .best
-            .take_if(|it| it.code == code || now - it.seen > PATIENCE);
+        let is_over = |it: &mut Wish| it.code == code || now - it.seen > PATIENCE;
+        let _ = self.best.take_if(is_over);
         let others = self.best.as_ref().map_or(0, |it| it.worth);
-        drop(best);
         let is_next = worth >= others;
         if is_next && !may {
             self.best = Some(Wish {
