@@ -154,6 +154,22 @@ MARTLET_INLINE bool in_method_cache(TS ts, PyTypeObject *type, O name, O *found)
     return version != 0 && entry->version == version && entry->name == name;
 }
 
+/* As martlet_class_attr, where the method cache does not tell. */
+MARTLET_COLD O martlet_class_attr_slow(O v, O name)
+{
+    return _PyType_Lookup(Py_TYPE(v), name);
+}
+
+/* What v's class has under `name`, borrowed, where it is the one with this version. Source: _PyType_LookupRef. */
+MARTLET_HELPER O martlet_class_attr(TS ts, O v, O name, uint32_t type_version)
+{
+    if (MARTLET_UNLIKELY(!has_type_version(v, type_version))) {
+        return NULL;
+    }
+    O found;
+    return MARTLET_LIKELY(in_method_cache(ts, Py_TYPE(v), name, &found)) ? found : martlet_class_attr_slow(v, name);
+}
+
 /* What class v has under a name, borrowed, where that is what v.name goes by: NULL where v is no class, has nothing there,
  * or its metaclass has a say, and where the method cache does not tell. Source: _Py_type_getattro. */
 MARTLET_INLINE O of_class(TS ts, O v, O name)

@@ -95,16 +95,20 @@ pub(crate) fn estimate(effort: Effort, size: u32) -> u64 {
 
 /// What so many microseconds in machine code allow to be spent on compiling.
 pub(crate) fn gained(costs: &Costs, microseconds: u64) -> u64 {
-    let bytecodes = u64::from(costs.bytecodes.max(1));
     let none = u64::from(NO_GAIN);
-    let general = (u64::from(costs.general_calls) * 100 / bytecodes).min(none);
-    microseconds * (none - general) / none / SHARE_OF_GAIN
+    microseconds * (none - general_share(costs).min(none)) / none / SHARE_OF_GAIN
 }
 
 /// Whether the interpreter does as well what costs so: see `profit.rs` of the frontend, whose measure this is.
 pub(crate) fn is_no_gain(costs: &Costs) -> bool {
+    general_share(costs) >= u64::from(NO_GAIN)
+}
+
+/// How many bytecodes in a hundred are done in the general way, operators apart: where these are, the version that comes
+/// with their notes does not do so.
+fn general_share(costs: &Costs) -> u64 {
     let general = costs.general_calls.saturating_sub(costs.general_operators);
-    u64::from(general) * 100 >= u64::from(costs.bytecodes.max(1)) * u64::from(NO_GAIN)
+    u64::from(general) * 100 / u64::from(costs.bytecodes.max(1))
 }
 
 /// What a program may spend.

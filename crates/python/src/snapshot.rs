@@ -454,7 +454,7 @@ impl<'a, 'py> Builder<'a, 'py> {
         Ok(all)
     }
 
-    /// None where it is an object that machine code may not name.
+    /// None where it is a method that machine code may not name.
     fn place(&mut self, place: code::Place) -> PyResult<Option<Place>> {
         Ok(Some(match place {
             code::Place::Own => Place::Own,
@@ -464,25 +464,23 @@ impl<'a, 'py> Builder<'a, 'py> {
             code::Place::Slot(offset) => Place::Slot {
                 offset: offset as u16,
             },
-            code::Place::Method(keys_version, object)
-            | code::Place::ClassValue(keys_version, object) => {
-                let is_method = matches!(place, code::Place::Method(..));
-                let object = self.object(object)?;
-                if self.table.nameable(object).is_none() {
-                    return Ok(None);
-                }
-                match is_method {
-                    true => Place::Method {
-                        keys_version,
-                        object,
-                    },
-                    false => Place::ClassValue {
-                        keys_version,
-                        object,
-                    },
-                }
+            code::Place::Method(keys_version, object) => {
+                return Ok(self.named(object)?.map(|object| Place::Method {
+                    keys_version,
+                    object,
+                }));
             }
+            code::Place::ClassValue(keys_version, object) => Place::ClassValue {
+                keys_version,
+                object: self.named(object)?,
+            },
         }))
+    }
+
+    /// An object that a class has, if machine code may name it.
+    fn named(&mut self, object: Addr) -> PyResult<Option<ObjId>> {
+        let id = self.object(object)?;
+        Ok(self.table.nameable(id).map(|_| id))
     }
 
     fn push(&mut self, addr: Addr, object: Object, keeper: Keeper) -> ObjId {

@@ -213,8 +213,8 @@ pub enum Place {
     ClassValue {
         /// As for a method.
         keys_version: u32,
-        /// The value.
-        object: ObjId,
+        /// The value; none where it cannot be named: the class is asked for it.
+        object: Option<ObjId>,
     },
 }
 

@@ -240,6 +240,7 @@ helpers! {
     ProbeSlot = "martlet_probe_slot" () [Obj, Const32, Const32] -> BorrowedOrNull ANY "";
     ProbeOwn = "martlet_probe_own" () [Obj, Obj, Const32, Const32, Const32] -> BorrowedOrNull ANY "";
     ProbeNotOwn = "martlet_probe_not_own" () [Obj, Obj, Const32, Obj] -> BorrowedOrNull ANY "";
+    ClassAttr = "martlet_class_attr" (ts) [Obj, Obj, Const32] -> BorrowedOrNull ANY "";
     ProbeClassValue = "martlet_probe_class_value" (ts) [Obj, Obj] -> BorrowedOrNull ANY "";
     ProbeWrapped = "martlet_probe_wrapped" (ts) [Obj, Obj, Obj, Const32] -> BorrowedOrNull ANY "";
     ProbeModuleValue = "martlet_probe_module_value" () [Obj, Const32, Const32] -> BorrowedOrNull ANY "";

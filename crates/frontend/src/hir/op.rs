@@ -611,6 +611,7 @@ fn helper_effects(helper: HelperId) -> Effects {
         HelperId::DictLen
         | HelperId::HasPlace
         | HelperId::HasEntry
+        | HelperId::ClassAttr
         | HelperId::ProbeMethodWithValues
         | HelperId::ProbeMethodNoDict
         | HelperId::HasClass

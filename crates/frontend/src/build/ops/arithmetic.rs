@@ -57,8 +57,10 @@ impl Builder<'_> {
             self.number_kind(&left, expected),
             self.number_kind(&right, expected),
         );
-        // Code that is compiled quickly notes what comes, and what was noted needs no guess.
-        let guesses = self.request.mode.effort != Effort::Quick && self.noted(instr).is_none();
+        // Code that is compiled quickly notes what comes, unless it is inlined: there the general way is an exit. What was
+        // noted needs no guess.
+        let notes = self.request.mode.effort == Effort::Quick && !self.is_inlined();
+        let guesses = !notes && self.noted(instr).is_none();
         let (a, b) = if guesses && instr.special.is_none() && self.may_speculate() {
             (
                 self.guessed(operator, &left, a, b),

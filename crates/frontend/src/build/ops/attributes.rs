@@ -37,7 +37,7 @@ impl Builder<'_> {
         if let Some(flow) = self.property(instr, object)? {
             return Ok(flow);
         }
-        if self.is_class(&item) {
+        if self.is_class(instr, &item) {
             let op = Op::Call {
                 helper: HelperId::ProbeClassValue,
                 outputs: 0,
@@ -182,8 +182,9 @@ impl Builder<'_> {
     }
 
     /// Whether an object is probably a class, and nothing has failed here yet.
-    fn is_class(&self, item: &Item) -> bool {
-        self.failures() == 0 && self.likely_kinds(item) == Kind::TYPE
+    fn is_class(&self, instr: &Instr, item: &Item) -> bool {
+        let was_class = matches!(instr.special, Some(Special::LoadAttrClass { .. }));
+        self.failures() == 0 && (was_class || self.likely_kinds(item) == Kind::TYPE)
     }
 
     /// Pushes the function behind a class method, and the class; or the function of a static method, and NULL. False where

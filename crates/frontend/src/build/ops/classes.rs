@@ -6,7 +6,6 @@
 
 use super::{Builder, Flow};
 use crate::build::Refusal;
-use crate::build::emit::object_kind;
 use crate::build::frame::Item;
 use crate::bytecode::{Instr, Special};
 use crate::hir::{Block, HelperId, Kind, Op, Rep, Target, Term, Type, Value};
@@ -326,14 +325,14 @@ impl Builder<'_> {
                 type_version,
                 Place::ClassValue {
                     keys_version,
-                    object: object?,
+                    object,
                 },
             ),
             Special::LoadAttrNondescriptorNoDict { type_version } => class(
                 type_version,
                 Place::ClassValue {
                     keys_version: 0,
-                    object: object?,
+                    object,
                 },
             ),
             _ => return None,
@@ -424,25 +423,30 @@ impl Builder<'_> {
                     return self.probe(helper, args, Type::ANY);
                 }
                 let version = self.number(type_version);
-                match place {
-                    Place::Method { object: id, .. } | Place::ClassValue { object: id, .. }
-                        if by_name.is_some() =>
-                    {
-                        let ty = self.type_of_known(id);
-                        let of_class = self.constant(id);
-                        let args = vec![object, name, version, of_class];
-                        self.probe(HelperId::ProbeNotOwn, args, ty)
-                    }
+                let (keys_version, id) = match place {
                     Place::Method {
                         keys_version,
-                        object: of_class,
-                    }
-                    | Place::ClassValue {
+                        object,
+                    } => (keys_version, Some(object)),
+                    Place::ClassValue {
                         keys_version,
-                        object: of_class,
-                    } => self.of_class(object, version, keys_version, of_class),
+                        object,
+                    } => (keys_version, object),
                     _ => unreachable!("every place is known"),
+                };
+                let of_class = match id {
+                    Some(id) => self.constant(id),
+                    None => {
+                        let args = vec![object, name, version];
+                        self.probe(HelperId::ClassAttr, args, Type::ANY)
+                    }
+                };
+                if by_name.is_some() {
+                    let ty = self.func.ty(of_class);
+                    let args = vec![object, name, version, of_class];
+                    return self.probe(HelperId::ProbeNotOwn, args, ty);
                 }
+                self.of_class(object, version, keys_version, of_class)
             }
             Case::LazyDict {
                 type_version,
@@ -510,17 +514,15 @@ impl Builder<'_> {
         })
     }
 
-    fn type_of_known(&self, id: ObjId) -> Type {
-        Type {
-            kinds: self.object(id).map_or(Kind::OBJECT, object_kind),
-            object: Some(id),
-        }
-    }
-
     /// What an object's class has, where the object does not hide it.
-    fn of_class(&mut self, object: Value, version: Value, keys_version: u32, id: ObjId) -> Value {
-        let ty = self.type_of_known(id);
-        let value = self.constant(id);
+    fn of_class(
+        &mut self,
+        object: Value,
+        version: Value,
+        keys_version: u32,
+        value: Value,
+    ) -> Value {
+        let ty = self.func.ty(value);
         if keys_version == 0 {
             let args = vec![object, version, value];
             return self.probe(HelperId::ProbeMethodNoDict, args, ty);
