@@ -139,22 +139,51 @@ static bool instance_dies_quietly(O v, struct death *death)
     return dict == NULL || (Py_REFCNT(dict) == 1 && entries_go_quietly(dict, death));
 }
 
+/* Of an exact set or frozenset. The hash of what was taken out is -1. Source: set_dealloc. */
+static bool members_go_quietly(PySetObject *set, struct death *death)
+{
+    for (Py_ssize_t i = 0; i <= set->mask; i++) {
+        if (set->table[i].hash != -1 && !goes_quietly(set->table[i].key, death)) {
+            return false;
+        }
+    }
+    return set->weakreflist == NULL;
+}
+
 static bool dies_quietly(O v, struct death *death)
 {
-    if (PyTuple_CheckExact(v)) {
+    PyTypeObject *type = Py_TYPE(v);
+    if (type == &PyTuple_Type) {
         return items_go_quietly(((PyTupleObject *)v)->ob_item, Py_SIZE(v), death);
     }
-    if (PyList_CheckExact(v)) {
+    if (type == &PyList_Type) {
         return items_go_quietly(((PyListObject *)v)->ob_item, Py_SIZE(v), death);
     }
-    if (PyDict_CheckExact(v)) {
+    if (type == &PyDict_Type) {
         return entries_go_quietly(v, death);
+    }
+    if (type == &PySet_Type || type == &PyFrozenSet_Type) {
+        return members_go_quietly((PySetObject *)v, death);
+    }
+    if (type == &PyBytes_Type || type == &PyComplex_Type || type == &PyRangeIter_Type) {
+        return true;
+    }
+    if (type == &PySlice_Type) {
+        return items_go_quietly(&((PySliceObject *)v)->start, 3, death);
+    }
+    if (type == &PyCell_Type) {
+        return goes_quietly(((PyCellObject *)v)->ob_ref, death);
+    }
+    if (type == &PyMethod_Type) {
+        PyMethodObject *method = (PyMethodObject *)v;
+        return method->im_weakreflist == NULL && goes_quietly(method->im_func, death) &&
+               goes_quietly(method->im_self, death);
     }
     return instance_dies_quietly(v, death);
 }
 
-/* Whether v, of which this is the last reference, dies without running Python: a number or text, an exact tuple, list or
- * dict, or an object that nobody finalises, of things that outlive it or die so, too. */
+/* Whether v, of which this is the last reference, dies without running Python: a number, text or bytes, an exact container,
+ * a slice, cell or bound method, or an object that nobody finalises, of things that outlive it or die so, too. */
 MARTLET_LEAF bool martlet_dies_quietly(O v)
 {
     if (martlet_inline_is_quiet(v)) {

@@ -170,3 +170,51 @@ def containers(rounds):
 
 for _ in range(3):
     show("containers", containers(3000))
+
+
+def sets(make, rounds):
+    """Sets and what is in them: dead at the length of an intersection, or where another set takes their place."""
+    total = 0
+    kept = {i for i in range(5)}
+    box = [None, None]
+    for i in range(rounds):
+        total += len(kept & {i % 7, i % 3}) + len({make(i), i, "x"}) + len(frozenset((make(-i), b"x")))
+        box[0] = {i, (i, b"y" * 3)}
+        box[0].discard(i)
+        box[1] = {make(i)} if i % 500 == 3 else frozenset([i])
+        if i % 500 == 4:
+            events.append(i)
+    return total
+
+
+def watched_sets(rounds):
+    for i in range(rounds):
+        it = {i}
+        if i % 400 == 7:
+            reference = weakref.ref(it, lambda _, i=i: events.append(("gone", i)))
+        it = frozenset([i])
+        if i % 400 == 7:
+            events.append(reference() is None)
+    return it
+
+
+def others(make, rounds):
+    """Slices, cells, bound methods and bytes."""
+    box = [None] * 4
+    for i in range(rounds):
+        held = make(i)
+        box[0] = slice(held, i)
+        box[1] = make(i).__init__
+        box[2] = (lambda: held).__closure__[0]
+        box[3] = b"%d" % i
+        held = None
+        if i % 500 == 4:
+            events.append(i)
+    return len(box)
+
+
+for make in KINDS:
+    for _ in range(2):
+        show(make.__name__, sets(make, 2000), others(make, 2000))
+for _ in range(2):
+    show("watched sets", watched_sets(3000))
