@@ -134,7 +134,8 @@ pub(crate) struct Memory {
 }
 
 impl Memory {
-    /// Notes what locals hold. With `mixes`, a kind that differs from the last one makes the local mixed.
+    /// Notes what locals hold. A local that holds containers, texts or other objects of several kinds is mixed at once; of
+    /// numbers and None, which come in phases, it is with `mixes`.
     pub(crate) fn note(&mut self, seen: &[Seen], mixes: bool) {
         self.seen.resize(seen.len(), Seen::Nothing);
         self.mixed.resize(seen.len(), false);
@@ -142,7 +143,8 @@ impl Memory {
             if *new == Seen::Nothing {
                 continue;
             }
-            *mixed |= mixes && *known != Seen::Nothing && known != new;
+            let differs = *known != Seen::Nothing && known != new;
+            *mixed |= differs && (mixes || !comes_in_phases(*known) && !comes_in_phases(*new));
             *known = *new;
         }
     }
@@ -165,6 +167,14 @@ impl Memory {
             }
         }
     }
+}
+
+/// Whether a variable of this kind is likely to be of another kind for a while before it has this one, or afterwards.
+fn comes_in_phases(seen: Seen) -> bool {
+    matches!(
+        seen,
+        Seen::None | Seen::Bool | Seen::Int | Seen::BigInt | Seen::Float | Seen::Number
+    )
 }
 
 /// Where in a code object the class of an object was seen.
@@ -552,8 +562,8 @@ fn react(
         // The operands of what could not be inlined are noted when it is left.
         Cure::GenericAtOnce if reason != "inlined" => 0,
         _ if entry.storms.total > PATIENCE => 0,
-        // That numbers are told apart costs next to nothing.
-        _ if reason == "type" && hands_on_numbers(gil, place) => 0,
+        // That numbers are told apart costs next to nothing, and what the usual iterators give is not much slower either.
+        _ if reason == "type" && (hands_on_numbers(gil, place) || iterates(gil, place)) => 0,
         // At a loop's header stand the guesses of all locals: that one of them is mixed does not make all generic.
         _ if place.0 == addr && entry.heat.is_header(gil, &Code::new(gil, addr), place.1) => 2,
         _ => 1,
@@ -565,14 +575,22 @@ fn react(
 }
 
 /// Whether the instruction at a place computes with numbers, or hands them on.
-fn hands_on_numbers(gil: Gil<'_>, (code, offset): (Addr, u32)) -> bool {
-    let Ok(base) = Code::new(gil, code).base(gil) else {
-        return false;
-    };
+fn hands_on_numbers(gil: Gil<'_>, place: (Addr, u32)) -> bool {
+    // BINARY_OP, COMPARE_OP, UNPACK_SEQUENCE and the STORE_FAST family of 3.13 (`opcode_ids.h`).
+    matches!(opcode_at(gil, place), Some(45 | 58 | 117 | 110..=112))
+}
+
+/// Whether the instruction at a place makes an iterator.
+fn iterates(gil: Gil<'_>, place: (Addr, u32)) -> bool {
+    // GET_ITER of 3.13.
+    opcode_at(gil, place) == Some(19)
+}
+
+/// The opcode of the instruction at a place, behind EXTENDED_ARG.
+fn opcode_at(gil: Gil<'_>, (code, offset): (Addr, u32)) -> Option<u8> {
+    let base = Code::new(gil, code).base(gil).ok()?;
     let mut opcodes = base.iter().step_by(2).skip(offset as usize);
-    // BINARY_OP, COMPARE_OP, UNPACK_SEQUENCE and the STORE_FAST family of 3.13, behind EXTENDED_ARG (`opcode_ids.h`).
-    let opcode = opcodes.find(|it| **it != 71);
-    matches!(opcode, Some(45 | 58 | 117 | 110..=112))
+    opcodes.find(|it| **it != 71).copied()
 }
 
 /// Adds a place where guesses fail for this reason, in a version that was made with what was `known`. Named once, operands

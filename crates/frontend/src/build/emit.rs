@@ -601,7 +601,9 @@ pub(super) fn object_kind(object: &Object) -> Kind {
     match object {
         Object::None => Kind::NONE,
         Object::Bool(_) => Kind::BOOL,
-        Object::Int(_) => Kind::INT,
+        // What no register holds is computed with in the general way.
+        Object::Int(None) => Kind::ANY,
+        Object::Int(Some(_)) => Kind::INT,
         Object::Float(_) => Kind::FLOAT,
         Object::Str(_) => Kind::STR,
         Object::Bytes => Kind::BYTES,

@@ -43,8 +43,10 @@ impl Builder<'_> {
             _ => {}
         }
         let value = self.obj(&item)?;
+        // Where it was guessed in vain what is iterated over, its iterator is not guessed either.
+        let guesses = self.failures() == 0;
         let flow = self.generic(instr, HelperId::GetIter, vec![value])?;
-        if matches!(flow, Flow::Next) && !suspends {
+        if matches!(flow, Flow::Next) && !suspends && guesses {
             self.open_made_iterator(instr);
         }
         Ok(flow)
@@ -82,7 +84,7 @@ impl Builder<'_> {
             Some(Special::ForIterTuple) => Kind::TUPLE,
             _ => self.likely_kinds(item),
         };
-        match self.is_contradicted(instr, kind) {
+        match self.failures() > 0 || self.is_contradicted(instr, kind) {
             true => Kind::ANY,
             false => kind,
         }
