@@ -3,7 +3,9 @@
  * Code that was compiled quickly notes the classes of operands wherever it does something in the general way; the next
  * version is made for them. A note is one word: how crates/snapshot's `Seen` numbers the class (of an array, 256 and its
  * typecode; of what was now an int and now a float, MARTLET_NUMBER), MARTLET_MIXED if another one was seen before, and in
- * the upper half the version of a class of Python's: of the value, or the value itself.
+ * the upper half the version of a class of Python's: of the value, or the value itself. Of a Python function, or of a
+ * method bound to an object, bits 17 to 59 have the address of its code, which is only ever compared, in steps of 16, and
+ * those above how many parameters have defaults.
  */
 #include "inline.h"
 
@@ -22,6 +24,9 @@ MARTLET_INLINE bool is_number(uint64_t seen)
 
 /* A value that is a class itself. */
 #define MARTLET_CLASS 18
+/* A Python function, and one that is bound to an object. */
+#define MARTLET_FUNCTION 19
+#define MARTLET_METHOD 20
 
 /* The class of a live value, numbered as crates/snapshot's `Seen`; of an array, 256 and its typecode. v may be NULL. */
 MARTLET_CALL uint32_t martlet_seen(O v)
@@ -56,9 +61,24 @@ MARTLET_CALL uint32_t martlet_seen(O v)
     return code != 0 ? 256 + (uint8_t)code : 14;
 }
 
-/* The class of a live value as a note; of a class, itself. */
+/* What is known of a Python function as a note, but for what kind of value it is. */
+static uint64_t function_word(PyFunctionObject *function)
+{
+    enum { CODE_AT = 17, DEFAULTS_AT = 60, MANY_DEFAULTS = 15 };
+    Py_ssize_t n_defaults = function->func_defaults != NULL ? PyTuple_GET_SIZE(function->func_defaults) : 0;
+    uint64_t n = n_defaults < MANY_DEFAULTS ? (uint64_t)n_defaults : MANY_DEFAULTS;
+    return n << DEFAULTS_AT | (uint64_t)(uintptr_t)function->func_code >> 4 << CODE_AT;
+}
+
+/* The class of a live value as a note; of a class, itself; of a Python function, its code. */
 MARTLET_CALL uint64_t martlet_class_word(O v)
 {
+    if (PyFunction_Check(v)) {
+        return function_word((PyFunctionObject *)v) | MARTLET_FUNCTION;
+    }
+    if (Py_IS_TYPE(v, &PyMethod_Type) && PyFunction_Check(((PyMethodObject *)v)->im_func)) {
+        return function_word((PyFunctionObject *)((PyMethodObject *)v)->im_func) | MARTLET_METHOD;
+    }
     PyTypeObject *class = PyType_Check(v) ? (PyTypeObject *)v : Py_TYPE(v);
     uint32_t version = PyType_HasFeature(class, Py_TPFLAGS_HEAPTYPE) ? class->tp_version_tag : 0;
     return (uint64_t)version << 32 | martlet_seen(v);

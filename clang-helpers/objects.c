@@ -426,6 +426,18 @@ MARTLET_HELPER bool martlet_function_has_code(O v, O code)
     return Py_IS_TYPE(v, &PyFunction_Type) && ((PyFunctionObject *)v)->func_code == code;
 }
 
+/* The function of a bound method, borrowed; NULL: v is none. */
+MARTLET_HELPER O martlet_method_function(O v)
+{
+    return Py_IS_TYPE(v, &PyMethod_Type) ? ((PyMethodObject *)v)->im_func : NULL;
+}
+
+/* What v, a bound method, is bound to, borrowed. */
+MARTLET_HELPER O martlet_method_self(O v)
+{
+    return ((PyMethodObject *)v)->im_self;
+}
+
 /* The truth of v, which is True or False. */
 MARTLET_HELPER bool martlet_bool_value(O v)
 {

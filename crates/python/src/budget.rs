@@ -11,7 +11,7 @@ use crate::raw::{Addr, dl};
 use crate::state::State;
 
 /// One part in so many of the program's time may go to compiling at first,
-const FIRST_SHARE: u64 = 8;
+const FIRST_SHARE: u64 = 10;
 /// which is so many microseconds more than the share of later times.
 const ADVANCE: u64 = 100_000;
 const SHARE: u64 = 48;

@@ -45,6 +45,15 @@ const BINARY_SUBSCR: u8 = 5;
 const STORE_SUBSCR: u8 = 39;
 const BINARY_OP: u8 = 45;
 
+/// `CALL` and `CALL_KW` of 3.13.
+const CALL: u8 = 53;
+const CALL_KW: u8 = 57;
+/// Those that expect a Python function, or one that is bound to an object.
+const CALL_BOUND_METHOD_EXACT_ARGS: u8 = 163;
+const CALL_BOUND_METHOD_GENERAL: u8 = 164;
+const CALL_PY_EXACT_ARGS: u8 = 177;
+const CALL_PY_GENERAL: u8 = 178;
+
 /// The version of the class of objects that a specialised `LOAD_ATTR` or `STORE_ATTR` expects: the second field of its
 /// cache (`_PyAttrCache` and `_PyLoadMethodCache` of `pycore_code.h`).
 fn expected_class(base: u8, units: &[u16]) -> Option<u32> {
@@ -273,14 +282,24 @@ impl<'a, 'py> Builder<'a, 'py> {
             let Some((kind, object)) = code.site(&adaptive[at..], oparg, dicts) else {
                 let method = match base[2 * at] {
                     BINARY_OP => self.operator(code, at as u32, oparg)?,
+                    CALL => self.called(code, at as u32, oparg + 1, dicts.0)?,
+                    CALL_KW => self.called(code, at as u32, oparg + 2, dicts.0)?,
                     LOAD_ATTR if oparg & 1 != 0 => self.wrapped(code, at as u32, oparg >> 1)?,
                     opcode => self.method_of_container(code, opcode, at as u32)?,
                 };
                 sites.extend(method.map(|it| (at as u32, it)));
                 continue;
             };
-            if matches!(kind, SiteKind::Callee) && !self.is_callable_directly(object) {
-                continue;
+            if matches!(kind, SiteKind::Callee) {
+                if !self.is_callable_directly(object) {
+                    continue;
+                }
+                self.remember_callee(
+                    code,
+                    (at as u32, oparg),
+                    (base[2 * at], adaptive[at]),
+                    object,
+                );
             }
             let id = self.object(object)?;
             if matches!(kind, SiteKind::Descriptor) && self.table.nameable(id).is_none() {
@@ -308,6 +327,60 @@ impl<'a, 'py> Builder<'a, 'py> {
     fn is_callable_directly(&self, callee: Addr) -> bool {
         describe(self.gil, callee) != Kind::Function
             || Code::new(self.gil, functions::code_of(self.gil, callee)).is_simple()
+    }
+
+    /// Notes the Python function that the interpreter expects at a call: it forgets that when the function gets machine code.
+    fn remember_callee(
+        &mut self,
+        code: &Code,
+        (offset, oparg): (u32, u32),
+        (opcode, unit): (u8, u16),
+        function: Addr,
+    ) {
+        let is_bound = match unit as u8 {
+            CALL_PY_EXACT_ARGS | CALL_PY_GENERAL => false,
+            CALL_BOUND_METHOD_EXACT_ARGS | CALL_BOUND_METHOD_GENERAL => true,
+            _ => return,
+        };
+        let operand = oparg + if opcode == CALL_KW { 2 } else { 1 };
+        let callee = functions::code_of(self.gil, function);
+        let n_defaults = functions::n_defaults(self.gil, function);
+        if let Some(entry) = self.state.codes.get_mut(&code.addr()) {
+            let place = (offset, operand);
+            entry
+                .notes
+                .note_function(place, callee, n_defaults, is_bound);
+        }
+    }
+
+    /// The Python function that was noted to be called, as an operand of a call.
+    fn called(
+        &mut self,
+        code: &Code,
+        offset: u32,
+        operand: u32,
+        globals: Addr,
+    ) -> PyResult<Option<Site>> {
+        let entry = self.state.codes.get(&code.addr());
+        let noted = entry.and_then(|it| it.notes.function(offset, operand));
+        let Some((callee, n_defaults, is_bound)) = noted else {
+            return Ok(None);
+        };
+        // Who died is not among those that are known.
+        if !self.state.codes.contains_key(&callee) {
+            return Ok(None);
+        }
+        let callee = Code::new(self.gil, callee);
+        if !callee.is_simple() {
+            return Ok(None);
+        }
+        let info = self.function_of(&callee, n_defaults)?;
+        // Another module's has other globals.
+        let globals = (callee.view().filename == code.view().filename).then_some(globals);
+        self.may_inline(&callee, &info, globals);
+        let function = self.table.push(Addr::NULL, Keeper::Nobody);
+        self.objects.push(Object::Function(info));
+        Ok(Some(Site::Called { function, is_bound }))
     }
 
     /// The Python function that an operator calls first, for the classes of operands that were noted.
@@ -581,8 +654,26 @@ impl<'a, 'py> Builder<'a, 'py> {
 
     /// A Python function: its death is watched, and that of its code.
     fn function(&mut self, func: Addr) -> PyResult<ObjId> {
-        let addr = functions::code_of(self.gil, func);
-        let code = Code::new(self.gil, addr);
+        let code = Code::new(self.gil, functions::code_of(self.gil, func));
+        let info = self.function_of(&code, functions::n_defaults(self.gil, func))?;
+        self.may_inline(&code, &info, Some(functions::globals_of(self.gil, func)));
+        Ok(self.push(func, Object::Function(info), Keeper::Watched(func)))
+    }
+
+    /// Notes a small function with these globals as one that may be inlined.
+    fn may_inline(&mut self, code: &Code, info: &FunctionInfo, globals: Option<Addr>) {
+        let is_small = info.simple && code.view().n_units <= INLINE_UNITS;
+        if let Some(globals) = globals
+            && is_small
+            && self.to_inline.len() < INLINE_FUNCTIONS
+        {
+            self.to_inline.push((globals, code.addr(), info.code));
+        }
+    }
+
+    /// What is known of a function with this code, whose death is watched.
+    fn function_of(&mut self, code: &Code, n_defaults: u32) -> PyResult<FunctionInfo> {
+        let addr = code.addr();
         let entry = self.state.entry(self.gil, addr)?;
         entry.raw.set(|it| it.watched = 1);
         let code_id = match self.ids.get(&addr).copied() {
@@ -596,36 +687,31 @@ impl<'a, 'py> Builder<'a, 'py> {
             .into_iter()
             .map(|it| str_of(self.gil, it).unwrap_or_default())
             .collect();
-        let info = FunctionInfo {
+        Ok(FunctionInfo {
             qualname: code.qualname(self.gil),
             code: code_id,
             arg_count: view.arg_count,
             pos_only_arg_count: view.pos_only,
             arg_names,
-            n_defaults: functions::n_defaults(self.gil, func),
+            n_defaults,
             frame_size: view.frame_size,
             n_locals: view.n_locals,
             simple: code.is_simple(),
             direct: code.is_simple(),
-        };
-        if info.simple && view.n_units <= INLINE_UNITS && self.to_inline.len() < INLINE_FUNCTIONS {
-            self.to_inline.push((func, addr, code_id));
-        }
-        Ok(self.push(func, Object::Function(info), Keeper::Watched(func)))
+        })
     }
 
     /// Takes along the codes of the small functions that are called, and of those that they call in turn.
     fn inline_candidates(&mut self, root: Addr, builtins: Addr) -> PyResult<()> {
         let mut taken: Vec<(Addr, usize)> = vec![(root, 0)];
         for next in 0..INLINE_FUNCTIONS {
-            let Some((func, addr, code_id)) = self.to_inline.get(next).copied() else {
+            let Some((globals, addr, code_id)) = self.to_inline.get(next).copied() else {
                 break;
             };
             let index = match taken.iter().find(|it| it.0 == addr) {
                 Some(known) => known.1,
                 None => {
                     let code = Code::new(self.gil, addr);
-                    let globals = functions::globals_of(self.gil, func);
                     self.code(&code, Keeper::Watched(addr), (globals, builtins))?
                 }
             };

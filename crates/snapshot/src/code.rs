@@ -128,6 +128,10 @@ pub enum Seen {
     Number,
     /// A class itself.
     Class,
+    /// A Python function.
+    Function,
+    /// A Python function that is bound to an object.
+    Method,
 }
 
 /// Feedback of one bytecode that needed the interpreter to resolve: what its inline cache points at.
@@ -145,6 +149,13 @@ pub enum Site {
     Descriptor(ObjId),
     /// A call: the Python function that was called last; of a class, its `__init__`.
     Callee(ObjId),
+    /// A call: the Python function that versions before have called, in all that is known of the object that was called.
+    Called {
+        /// The function, which cannot be named; its code can.
+        function: ObjId,
+        /// Whether it was bound to an object.
+        is_bound: bool,
+    },
     /// `LOAD_ATTR` of a class: the Python function behind the class method or static method that it has there.
     Wrapped {
         /// The function.

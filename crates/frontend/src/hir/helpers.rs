@@ -323,6 +323,8 @@ helpers! {
     QuickOrd = "martlet_quick_ord" () [Obj] -> IntOk INT "";
     QuickChr = "martlet_quick_chr" () [I64] -> NewOrNull STR "";
     QuickId = "martlet_quick_id" (ts) [Obj] -> NewOrNull INT "";
+    MethodFunction = "martlet_method_function" () [Obj] -> BorrowedOrNull ANY "";
+    MethodSelf = "martlet_method_self" () [Obj] -> BorrowedOrNull ANY "";
     TypeOf = "martlet_type_of" () [Obj] -> NewOrNull ANY "";
     LoadNone = "martlet_none" () [] -> Immortal NONE "";
     ListCanPop = "martlet_list_can_pop" () [Obj] -> Bool BOOL "";

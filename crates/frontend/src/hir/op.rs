@@ -623,6 +623,8 @@ fn helper_effects(helper: HelperId) -> Effects {
         | HelperId::QuickContains
         | HelperId::QuickEqual
         | HelperId::QuickIsInstance
+        | HelperId::MethodFunction
+        | HelperId::MethodSelf
         | HelperId::TypeOf
         | HelperId::IsClass => effects.reads = Memory::OTHER,
         HelperId::LoadDeref | HelperId::LoadLocals | HelperId::ExceptionsWatched => {

@@ -117,6 +117,7 @@ impl Kind {
             Seen::Bytearray => Self::BYTEARRAY,
             Seen::Array(code) => Self::of_array(code),
             Seen::Class => Self::TYPE,
+            Seen::Function => Self::FUNCTION,
             _ => Self::ANY,
         }
     }

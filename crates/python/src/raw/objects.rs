@@ -150,6 +150,8 @@ pub(crate) fn seen_of(number: u32) -> Seen {
         16 => Seen::Bytearray,
         17 => Seen::Number,
         18 => Seen::Class,
+        19 => Seen::Function,
+        20 => Seen::Method,
         code @ 0x100..0x200 => Seen::Array(code as u8),
         _ => Seen::Other,
     }

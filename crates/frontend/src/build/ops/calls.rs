@@ -3,9 +3,9 @@
 use super::{Builder, Flow, Result};
 use crate::build::Refusal;
 use crate::build::frame::{Field, Item};
-use crate::bytecode::{Instr, Opcode};
-use crate::hir::{HelperId, Kind, Op, Type, Value};
-use martlet_snapshot::{FunctionInfo, ObjId, Object, VirtualKind};
+use crate::bytecode::{CallKind, Instr, Opcode, Special};
+use crate::hir::{HelperId, Kind, Op, Rep, Type, Value};
+use martlet_snapshot::{FunctionInfo, ObjId, Object, Site, VirtualKind};
 
 /// Where the value of a parameter comes from.
 pub(super) enum Source {
@@ -103,6 +103,7 @@ impl Builder<'_> {
         if let Some(flow) = self.call_of_known(instr, &callable, &bound, &args, &[])? {
             return Ok(flow);
         }
+        self.note_callee(instr, instr.arg + 1);
         let mut items = vec![callable, bound];
         items.extend(args);
         self.generic_of(instr, &items, HelperId::Call)
@@ -118,6 +119,7 @@ impl Builder<'_> {
         {
             return Ok(flow);
         }
+        self.note_callee(instr, instr.arg + 2);
         let mut items = vec![callable, bound, names];
         items.extend(args);
         self.generic_of(instr, &items, HelperId::CallKw)
@@ -166,10 +168,61 @@ impl Builder<'_> {
                 return Ok(Some(flow));
             }
         }
-        if *bound == Item::Null {
-            return self.instantiate(instr, callable, args, keywords);
+        if *bound != Item::Null {
+            return Ok(None);
         }
-        Ok(None)
+        if let Some((id, is_bound)) = self.callee_at(instr)
+            && let Item::Val(callable) = callable
+            && self.failures() == 0
+        {
+            return self.call_of_likely(instr, *callable, (id, is_bound), args, keywords);
+        }
+        self.instantiate(instr, callable, args, keywords)
+    }
+
+    /// The Python function that was called where nothing is known of the object that is called, and whether it was bound.
+    fn callee_at(&self, instr: &Instr) -> Option<(ObjId, bool)> {
+        let called = match instr.special {
+            Some(Special::Call { kind, .. }) => kind,
+            _ => CallKind::NonPyGeneral,
+        };
+        match self.site(instr)? {
+            Site::Called { function, is_bound } => Some((*function, *is_bound)),
+            Site::Callee(id) => match called {
+                CallKind::PyExactArgs | CallKind::PyGeneral => Some((*id, false)),
+                CallKind::BoundMethodExactArgs | CallKind::BoundMethodGeneral => Some((*id, true)),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// A call of an object that is probably this Python function, or bound to one.
+    fn call_of_likely(
+        &mut self,
+        instr: &Instr,
+        callable: Value,
+        (id, is_bound): (ObjId, bool),
+        args: &[Item],
+        keywords: &[String],
+    ) -> std::result::Result<Option<Flow>, Refusal> {
+        let given = args.len() + usize::from(is_bound);
+        let fits = match self.object(id) {
+            Some(Object::Function(info)) => info.simple && arrange(info, given, keywords).is_some(),
+            _ => false,
+        };
+        if !fits || self.func.rep(callable) != Rep::Obj {
+            return Ok(None);
+        }
+        if !is_bound {
+            return self.known_call(instr, callable, id, args, keywords);
+        }
+        let function = self.probe(HelperId::MethodFunction, vec![callable], Type::ANY);
+        let object = self.probe(HelperId::MethodSelf, vec![callable], Type::ANY);
+        self.release(callable);
+        let mut all = vec![Item::Val(object)];
+        all.extend_from_slice(args);
+        self.known_call(instr, function, id, &all, keywords)
     }
 
     /// A call whose callee was guarded to be this object; none if nothing better is known than the general way.

@@ -435,6 +435,10 @@ impl Builder<'_> {
     fn callee_of(&self, index: usize, instr: &Instr) -> Option<ObjId> {
         match self.site_in(index, instr)? {
             Site::Callee(id) => Some(*id),
+            Site::Called {
+                function,
+                is_bound: false,
+            } => Some(*function),
             _ => None,
         }
     }

@@ -5,7 +5,7 @@
 use super::Builder;
 use crate::build::frame::Item;
 use crate::bytecode::{Instr, Opcode};
-use crate::hir::{Kind, Op, Rep};
+use crate::hir::{Kind, Op, Rep, Value};
 use martlet_snapshot::{Effort, Noted, Seen};
 
 impl<'a> Builder<'a> {
@@ -37,19 +37,49 @@ impl<'a> Builder<'a> {
             if self.func.rep(value) != Rep::Obj || !is_wanted {
                 continue;
             }
-            let noted = Noted {
-                code,
-                offset,
-                operand: operand as u32,
-            };
-            let notes = &mut self.func.notes;
-            let index = notes.iter().position(|it| *it == noted);
-            let index = index.unwrap_or_else(|| {
-                notes.push(noted);
-                notes.len() - 1
-            });
-            self.emit_unit(Op::Note(index as u32), vec![value]);
+            let operand = operand as u32;
+            self.note(
+                Noted {
+                    code,
+                    offset,
+                    operand,
+                },
+                value,
+            );
         }
+    }
+
+    /// In front of a call in the general way: notes what is called, which is so far from the top of the stack.
+    pub(super) fn note_callee(&mut self, instr: &Instr, operand: u32) {
+        let Some(before) = self.before.last() else {
+            return;
+        };
+        let at = before.stack.len().checked_sub(operand as usize + 1);
+        let Some(Item::Val(value)) = at.and_then(|at| before.stack.get(at)) else {
+            return;
+        };
+        let (code, offset, value) = (before.code as u32, instr.offset, *value);
+        let is_quick = self.request.mode.effort == Effort::Quick && !self.is_inlined();
+        if is_quick && self.func.rep(value) == Rep::Obj && self.func.ty(value).object.is_none() {
+            self.note(
+                Noted {
+                    code,
+                    offset,
+                    operand,
+                },
+                value,
+            );
+        }
+    }
+
+    fn note(&mut self, noted: Noted, value: Value) {
+        let notes = &mut self.func.notes;
+        let index = notes.iter().position(|it| *it == noted);
+        let index = index.unwrap_or_else(|| {
+            notes.push(noted);
+            notes.len() - 1
+        });
+        self.emit_unit(Op::Note(index as u32), vec![value]);
     }
 
     /// Operands are probably what they were in earlier versions.
