@@ -46,6 +46,8 @@ typedef void (*martlet_ir_event)(void *user, uint32_t kind, LLVMValueRef by, LLV
 martlet_ir_node *martlet_ir_node_new(LLVMValueRef value, int follow,
                                      martlet_ir_event event, void *user);
 void martlet_ir_node_set_follow(martlet_ir_node *node, int follow);
+/* Has a node watch another value, or none if NULL. */
+void martlet_ir_node_watch(martlet_ir_node *node, LLVMValueRef value, int follow);
 void martlet_ir_node_free(martlet_ir_node *node);
 /* The module a value lives in, or NULL. */
 LLVMModuleRef martlet_ir_module_of(LLVMValueRef value);

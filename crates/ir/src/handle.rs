@@ -30,6 +30,7 @@ impl<K: Kind> Handle<K> {
         }
     }
 
+    #[inline]
     fn get<'m>(&self, module: &'m RawModule) -> Result<K::Lent<'m>, Stale> {
         Ok(K::lend(value(&self.mark, module)?))
     }
@@ -56,6 +57,7 @@ macro_rules! handle {
             ///
             /// # Errors
             /// [`Stale`] if the value is gone, with what ended it, or if it is of another module.
+            #[inline]
             pub fn get<'m>(&self, module: &'m Module) -> Result<K::Lent<'m>, Stale> {
                 self.0.get(module.raw())
             }
@@ -64,6 +66,7 @@ macro_rules! handle {
             ///
             /// # Errors
             /// As [`get`](Self::get).
+            #[inline]
             pub fn get_in<'ctx>(&self, edit: Edit<'ctx>) -> Result<K::Lent<'ctx>, Stale> {
                 self.0.get(edit.raw())
             }
@@ -179,13 +182,19 @@ impl<K: Kind> Callback<K> {
 }
 
 /// The value behind a mark.
+#[inline]
 pub(crate) fn value<'m>(mark: &Mark, module: &'m RawModule) -> Result<Value<'m>, Stale> {
-    if let Some(value) = Value::of_mark(mark, module) {
-        return Ok(value);
+    match Value::of_mark(mark, module) {
+        Some(value) => Ok(value),
+        None => Err(stale(mark)),
     }
+}
+
+#[cold]
+fn stale(mark: &Mark) -> Stale {
     let made_at = mark.made_at();
     if mark.is_alive() {
-        return Err(Stale::OtherModule { made_at });
+        return Stale::OtherModule { made_at };
     }
     let event = mark.last_event().unwrap_or(Event {
         what: What::Deleted,
@@ -193,5 +202,5 @@ pub(crate) fn value<'m>(mark: &Mark, module: &'m RawModule) -> Result<Value<'m>,
         operation: "an unknown operation".to_owned(),
         pass: None,
     });
-    Err(Stale::Gone { event, made_at })
+    Stale::Gone { event, made_at }
 }

@@ -71,6 +71,7 @@ macro_rules! kind {
         impl Kind for $name {
             type Lent<'m> = $ink<'m>;
 
+            #[inline]
             fn lend(value: Value<'_>) -> $ink<'_> {
                 value.$lend()
             }

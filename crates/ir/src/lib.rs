@@ -15,6 +15,7 @@ mod library;
 mod link;
 mod mailbox;
 mod module;
+mod nodes;
 mod operation;
 mod owned;
 mod passes;

@@ -323,6 +323,7 @@ impl Module {
         &self.context
     }
 
+    #[inline]
     pub(crate) fn raw(&self) -> &RawModule {
         &self.raw
     }
@@ -354,7 +355,7 @@ impl Module {
     ///     // SAFETY: nothing uses it, and nobody keeps it.
     ///     unsafe { e.module().get_function("f").unwrap().delete() };
     /// });
-    /// assert!(matches!(module.check(), Err(Error::Asserted(falls)) if falls.len() == 1));
+    /// assert!(matches!(module.check(), Err(Error::Asserted { falls, .. }) if falls.len() == 1));
     /// assert_eq!(module.check(), Ok(()));
     /// assert!(!held.is_alive());
     /// ```
@@ -363,11 +364,17 @@ impl Module {
     /// [`Error::Diagnostic`] and [`Error::Asserted`]; each is reported once.
     pub fn check(&self) -> Result<(), Error> {
         if let Some(message) = self.context.raw().take_errors() {
-            return Err(Error::Diagnostic(message));
+            return Err(Error::Diagnostic {
+                message,
+                report: None,
+            });
         }
         match self.home.mailbox.take_fallen() {
             falls if falls.is_empty() => Ok(()),
-            falls => Err(Error::Asserted(falls)),
+            falls => Err(Error::Asserted {
+                falls,
+                report: None,
+            }),
         }
     }
 

@@ -37,7 +37,7 @@ pub enum Fate {
 }
 
 /// What a pipeline did: see the example of [`Module::run_passes`].
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct PassReport {
     /// Every function that is owned, in order of id.
@@ -106,8 +106,9 @@ impl Module {
     #[doc = include_str!("../PASSES.md")]
     ///
     /// # Errors
-    /// [`Error::Pipeline`] if the text is not a pipeline, [`Error::Asserted`] if asserting handles
-    /// lost their values, [`Error::Diagnostic`] if a pass reported an error.
+    /// [`Error::Pipeline`] if the text is not a pipeline. [`Error::Asserted`] if asserting handles lost
+    /// their values, and [`Error::Diagnostic`] if a pass reported an error: both have the report, since
+    /// the pipeline has run.
     pub fn run_passes(
         &mut self,
         pipeline: &str,
@@ -158,12 +159,22 @@ impl Module {
             pipeline: pipeline.to_owned(),
             message,
         })?;
-        self.check()?;
-        Ok(PassReport {
+        let done = PassReport {
             functions,
             elapsed,
             handles,
-        })
+        };
+        match self.check() {
+            Ok(()) => Ok(done),
+            Err(mut error) => {
+                if let Error::Asserted { report, .. } | Error::Diagnostic { report, .. } =
+                    &mut error
+                {
+                    *report = Some(Box::new(done));
+                }
+                Err(error)
+            }
+        }
     }
 }
 

@@ -79,6 +79,7 @@ impl RawModule {
     }
 
     /// Unique in the process, never used again.
+    #[inline]
     pub(crate) fn id(&self) -> u64 {
         self.id
     }

@@ -8,7 +8,7 @@
 
 use super::bindings::{
     MARTLET_IR_DELETED, MARTLET_IR_REPLACED, martlet_ir_node, martlet_ir_node_free,
-    martlet_ir_node_new, martlet_ir_node_set_follow,
+    martlet_ir_node_new, martlet_ir_node_set_follow, martlet_ir_node_watch,
 };
 use super::value::Value;
 use crate::mailbox::Mailbox;
@@ -16,7 +16,7 @@ use crate::operation;
 use crate::stale::{Event, Fall, What};
 use core::ffi::c_void;
 use core::panic::Location;
-use core::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
 use llvm_sys::LLVMValue;
 use llvm_sys::prelude::LLVMValueRef;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -32,6 +32,12 @@ pub(crate) enum Mode {
     Owned,
 }
 
+impl Mode {
+    fn follows(self) -> bool {
+        matches!(self, Mode::Tracking | Mode::Owned)
+    }
+}
+
 /// What the node and the user's handle share.
 ///
 /// Every access but the two flags is by the thread that holds the module, so `Relaxed` is enough:
@@ -42,11 +48,12 @@ pub(crate) struct Mark {
     /// Set by the user's half when it goes. Pairs with nothing: the node is freed at some later
     /// sweep, and a sweep that misses the flag is followed by another.
     released: AtomicBool,
+    /// How often it has gone over to another value.
+    moves: AtomicU32,
     mode: Mode,
     home: u64,
     made_at: &'static Location<'static>,
-    /// Of those that post there: asserting and owned.
-    mailbox: Option<Arc<Mailbox>>,
+    mailbox: Arc<Mailbox>,
     /// Nothing has happened to most.
     story: Mutex<Option<Box<Story>>>,
 }
@@ -57,7 +64,17 @@ struct Story {
     all: Vec<Event>,
 }
 
+/// A mark is equal to itself only.
+impl PartialEq for Mark {
+    fn eq(&self, other: &Self) -> bool {
+        core::ptr::eq(self, other)
+    }
+}
+
+impl Eq for Mark {}
+
 impl Mark {
+    #[inline]
     pub(crate) fn home(&self) -> u64 {
         self.home
     }
@@ -70,10 +87,14 @@ impl Mark {
         !self.value.load(Ordering::Relaxed).is_null()
     }
 
-    /// The value, lent for as long as `module` is borrowed; `None` if it is dead.
-    /// The caller has compared [`Mark::home`] with the module's id.
+    /// The value, or null. Who looks at it has compared [`Mark::home`] with the module's id.
+    #[inline]
     pub(super) fn value(&self) -> LLVMValueRef {
         self.value.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn moves(&self) -> u32 {
+        self.moves.load(Ordering::Relaxed)
     }
 
     pub(crate) fn last_event(&self) -> Option<Event> {
@@ -121,17 +142,49 @@ impl Node {
         let mark = Arc::new(Mark {
             value: AtomicPtr::new(value.as_ptr()),
             released: AtomicBool::new(false),
+            moves: AtomicU32::new(0),
             mode,
             home,
             made_at,
-            mailbox: matches!(mode, Mode::Asserting | Mode::Owned).then(|| Arc::clone(mailbox)),
+            mailbox: Arc::clone(mailbox),
             story: Mutex::default(),
         });
-        let follow = matches!(mode, Mode::Tracking | Mode::Owned);
         let user = Arc::as_ptr(&mark).cast_mut().cast::<c_void>();
         // SAFETY: the value is alive, and the node keeps the mark it points to.
-        let raw = unsafe { martlet_ir_node_new(value.as_ptr(), follow.into(), Some(event), user) };
+        let raw = unsafe {
+            martlet_ir_node_new(value.as_ptr(), mode.follows().into(), Some(event), user)
+        };
         Node { raw, mark }
+    }
+
+    /// Lets go of the value: nobody has the handle any more.
+    pub(crate) fn rest(&mut self) {
+        self.watch(core::ptr::null_mut(), Mode::Weak);
+    }
+
+    /// Watches another value for somebody else. `false` if the mark is still somebody's.
+    pub(crate) fn renew(
+        &mut self,
+        value: Value<'_>,
+        mode: Mode,
+        made_at: &'static Location<'static>,
+    ) -> bool {
+        let Some(mark) = Arc::get_mut(&mut self.mark) else {
+            return false;
+        };
+        *mark.released.get_mut() = false;
+        *mark.moves.get_mut() = 0;
+        mark.mode = mode;
+        mark.made_at = made_at;
+        *mark.story.get_mut().unwrap_or_else(PoisonError::into_inner) = None;
+        self.watch(value.as_ptr(), mode);
+        true
+    }
+
+    fn watch(&mut self, value: LLVMValueRef, mode: Mode) {
+        self.mark.value.store(value, Ordering::Relaxed);
+        // SAFETY: the node is alive, and so is the value, if there is one.
+        unsafe { martlet_ir_node_watch(self.raw, value, mode.follows().into()) };
     }
 
     pub(crate) fn mark(&self) -> &Arc<Mark> {
@@ -167,12 +220,11 @@ unsafe extern "C" fn event(user: *mut c_void, kind: u32, by: LLVMValueRef, now: 
         MARTLET_IR_REPLACED => What::Replaced,
         _ => What::ReplacedByOtherType,
     };
-    mark.value.store(now, Ordering::Relaxed);
-    if let Some(mailbox) = &mark.mailbox
-        && mark.mode == Mode::Owned
-        && what == What::Replaced
-    {
-        mailbox.post_moved();
+    if mark.value.swap(now, Ordering::Relaxed) != now && what == What::Replaced {
+        mark.moves.fetch_add(1, Ordering::Relaxed);
+    }
+    if mark.mode == Mode::Owned && what == What::Replaced {
+        mark.mailbox.post_moved();
     }
     if mark.is_released() {
         return;
@@ -186,11 +238,8 @@ unsafe extern "C" fn event(user: *mut c_void, kind: u32, by: LLVMValueRef, now: 
         _ => Some(unsafe { Value::assume_alive(by) }.name()),
     };
     let event = operation::event(what, by);
-    if let Some(mailbox) = &mark.mailbox
-        && mark.mode == Mode::Asserting
-        && what == What::Deleted
-    {
-        mailbox.post_fall(Fall {
+    if mark.mode == Mode::Asserting && what == What::Deleted {
+        mark.mailbox.post_fall(Fall {
             made_at: mark.made_at,
             event: event.clone(),
         });

@@ -25,7 +25,9 @@ pub(crate) struct Watch {
 
 #[derive(Debug)]
 struct Watched {
-    mark: Arc<Mark>,
+    /// Its marks, and how often each had gone over to another value: as long as one of them is where it
+    /// was, the value is alive. Those that follow leave it when it is replaced.
+    marks: Vec<(Arc<Mark>, u32)>,
     value: LLVMValueRef,
     before: Hashes,
     now: Hashes,
@@ -63,7 +65,7 @@ impl Watch {
             if value.is_null() || mark.home() != module.id() {
                 continue;
             }
-            watch.by_address.entry(value.addr()).or_insert_with(|| {
+            let place = *watch.by_address.entry(value.addr()).or_insert_with(|| {
                 // SAFETY: the mark's value is alive.
                 let function = unsafe { martlet_ir_function_of(value) };
                 let place = watch.values.len();
@@ -72,7 +74,7 @@ impl Watch {
                 // SAFETY: as above.
                 let hashes = unsafe { Hashes::of(value) };
                 watch.values.push(Watched {
-                    mark: Arc::clone(mark),
+                    marks: Vec::new(),
                     value,
                     before: hashes,
                     now: hashes,
@@ -81,6 +83,8 @@ impl Watch {
                 });
                 place
             });
+            let marks = &mut watch.values[place].marks;
+            marks.push((Arc::clone(mark), mark.moves()));
         }
         watch
     }
@@ -104,7 +108,7 @@ impl Watch {
     /// The pipeline is over: looks at everything for the last time.
     pub(crate) fn finish(&mut self) {
         for value in &mut self.values {
-            if value.mark.value() == value.value {
+            if value.is_alive() {
                 // SAFETY: the mark's value is alive.
                 value.now = unsafe { Hashes::of(value.value) };
             }
@@ -115,10 +119,9 @@ impl Watch {
     /// it had none.
     pub(crate) fn change(&self, mark: &Mark, address: usize) -> Option<Change> {
         let watched = &self.values[*self.by_address.get(&address)?];
-        let value = mark.value();
-        Some(if value.is_null() {
+        Some(if !mark.is_alive() {
             Change::Deleted
-        } else if value != watched.value {
+        } else if watched.was_left_by(mark) {
             Change::Replaced
         } else if watched.now.interface != watched.before.interface {
             Change::Interface(watched.by.clone())
@@ -131,8 +134,18 @@ impl Watch {
 }
 
 impl Watched {
+    fn is_alive(&self) -> bool {
+        let mut marks = self.marks.iter();
+        marks.any(|(mark, moves)| mark.value() == self.value && mark.moves() == *moves)
+    }
+
+    fn was_left_by(&self, mark: &Mark) -> bool {
+        let mut marks = self.marks.iter();
+        marks.any(|(its, moves)| **its == *mark && its.moves() != *moves)
+    }
+
     fn touched(&mut self, touch: martlet_ir_touch) {
-        if self.mark.value() != self.value || (touch == MARTLET_IR_BEFORE && !self.is_dirty) {
+        if !self.is_alive() || (touch == MARTLET_IR_BEFORE && !self.is_dirty) {
             return;
         }
         if touch == MARTLET_IR_CHANGED {

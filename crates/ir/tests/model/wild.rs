@@ -225,7 +225,7 @@ impl Model {
         };
         // What was dropped before is collected first, and may have been asserted.
         assert!(
-            matches!(result, Ok(()) | Err(Error::Asserted(_))),
+            matches!(result, Ok(()) | Err(Error::Asserted { .. })),
             "{result:?}"
         );
     }
@@ -269,7 +269,7 @@ impl Model {
                     assert!(weak.fate(&report).is_some());
                 }
             }
-            Err(Error::Asserted(falls)) => assert!(!falls.is_empty()),
+            Err(Error::Asserted { falls, .. }) => assert!(!falls.is_empty()),
             Err(error) => panic!("{pipeline}: {error}"),
         }
         let fallen = self
