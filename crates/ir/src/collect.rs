@@ -14,6 +14,30 @@ use std::collections::HashMap;
 
 /// Why a function that nobody owns is still there. It is tried again at every later collection, and
 /// at the first operation after one that may have deleted what is in its way.
+///
+/// ```
+/// use martlet_ir::Refusal;
+/// # use martlet_ir::Module;
+/// # let mut module = Module::new("example");
+/// # let f = module.edit(|e| {
+/// #     let fn_type = e.context().void_type().fn_type(&[], false);
+/// #     e.own(e.module().add_function("f", fn_type, None))
+/// # });
+/// module.edit(|e| {
+///     let f = f.get_in(e).unwrap().as_global_value().as_pointer_value();
+///     let table = e.module().add_global(f.get_type(), None, "table");
+///     table.set_initializer(&f);
+/// });
+/// let id = f.id();
+/// drop(f);
+/// assert_eq!(module.collect().refused, [(id, Refusal::Variable("table".into()))]);
+/// module.edit(|e| {
+///     // SAFETY: nothing uses it, and nobody keeps it.
+///     unsafe { e.module().get_global("table").unwrap().delete() };
+/// });
+/// // Without the table, it may go.
+/// assert_eq!(module.collect().erased, [id]);
+/// ```
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum Refusal {
@@ -35,6 +59,20 @@ pub enum Refusal {
 }
 
 /// What a collection did: see the example of [`Module::collect`].
+///
+/// ```
+/// # use martlet_ir::{CollectReport, Module};
+/// # let mut module = Module::new("example");
+/// # let f = module.edit(|e| {
+/// #     let fn_type = e.context().void_type().fn_type(&[], false);
+/// #     e.own(e.module().add_function("f", fn_type, None))
+/// # });
+/// let id = f.id();
+/// assert_eq!(module.collect(), CollectReport::default());
+/// drop(f);
+/// let report = module.collect();
+/// assert_eq!((report.erased, report.refused.len()), (vec![id], 0));
+/// ```
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct CollectReport {

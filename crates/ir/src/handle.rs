@@ -55,6 +55,20 @@ macro_rules! handle {
 
             /// The value, lent for as long as the module is borrowed.
             ///
+            /// ```
+            /// # use martlet_ir::{Module, Weak, kind::Function};
+            /// # let mut module = Module::new("example");
+            /// # let f = module.edit(|e| {
+            /// #     let fn_type = e.context().void_type().fn_type(&[], false);
+            /// #     e.own(e.module().add_function("f", fn_type, None))
+            /// # });
+            /// let handle: Weak<Function> = module.edit(|e| e.weak(f.get_in(e).unwrap()));
+            /// assert_eq!(handle.get(&module).unwrap().get_name().to_str(), Ok("f"));
+            /// drop(f);
+            /// module.collect();
+            /// assert!(handle.get(&module).is_err());
+            /// ```
+            ///
             /// # Errors
             /// [`Stale`] if the value is gone, with what ended it, or if it is of another module.
             #[inline]
@@ -64,6 +78,18 @@ macro_rules! handle {
 
             /// The value, lent inside of a [`Module::edit`] or [`Module::read`], to work on.
             ///
+            /// ```
+            /// # use martlet_ir::{Module, Weak, kind::Function};
+            /// # let mut module = Module::new("example");
+            /// # let f = module.edit(|e| {
+            /// #     let fn_type = e.context().void_type().fn_type(&[], false);
+            /// #     e.own(e.module().add_function("f", fn_type, None))
+            /// # });
+            /// let handle: Weak<Function> = module.edit(|e| e.weak(f.get_in(e).unwrap()));
+            /// module.edit(|e| handle.get_in(e).unwrap().as_global_value().set_name("renamed"));
+            /// assert_eq!(f.get(&module).unwrap().get_name().to_str(), Ok("renamed"));
+            /// ```
+            ///
             /// # Errors
             /// As [`get`](Self::get).
             #[inline]
@@ -72,16 +98,62 @@ macro_rules! handle {
             }
 
             /// Whether the value is still there. A dead handle stays dead.
+            ///
+            /// ```
+            /// # use martlet_ir::{Module, Weak, kind::Function};
+            /// # let mut module = Module::new("example");
+            /// # let f = module.edit(|e| {
+            /// #     let fn_type = e.context().void_type().fn_type(&[], false);
+            /// #     e.own(e.module().add_function("f", fn_type, None))
+            /// # });
+            /// let handle: Weak<Function> = module.edit(|e| e.weak(f.get_in(e).unwrap()));
+            /// assert!(handle.is_alive());
+            /// drop(module);
+            /// assert!(!handle.is_alive());
+            /// ```
             pub fn is_alive(&self) -> bool {
                 self.0.mark.is_alive()
             }
 
             /// What a pipeline did to the value; `None` if the handle was not there when it ran.
+            ///
+            /// ```
+            /// # use martlet_ir::{Fate, Module, Weak, kind::Function};
+            /// # use martlet_ir::inkwell::{OptimizationLevel, targets::*};
+            /// # Target::initialize_x86(&InitializationConfig::default());
+            /// # let triple = TargetTriple::create("x86_64-unknown-linux-gnu");
+            /// # let machine = Target::from_triple(&triple).unwrap().create_target_machine(
+            /// #     &triple, "x86-64", "", OptimizationLevel::Default, RelocMode::PIC, CodeModel::Small,
+            /// # ).unwrap();
+            /// # let mut module = Module::new("example");
+            /// # let f = module.edit(|e| {
+            /// #     let fn_type = e.context().void_type().fn_type(&[], false);
+            /// #     e.own(e.module().add_function("f", fn_type, None))
+            /// # });
+            /// let handle: Weak<Function> = module.edit(|e| e.weak(f.get_in(e).unwrap()));
+            /// let report = module.run_passes("globaldce", &machine).unwrap();
+            /// assert_eq!(handle.fate(&report), Some(&Fate::Kept));
+            /// let later: Weak<Function> = module.edit(|e| e.weak(f.get_in(e).unwrap()));
+            /// assert_eq!(later.fate(&report), None);
+            /// ```
             pub fn fate<'r>(&self, report: &'r PassReport) -> Option<&'r Fate> {
                 report.fate_of(&self.0.mark)
             }
 
             /// What happened to the value last, if anything did.
+            ///
+            /// ```
+            /// # use martlet_ir::{Module, Weak, What, kind::Function};
+            /// # let mut module = Module::new("example");
+            /// # let f = module.edit(|e| {
+            /// #     let fn_type = e.context().void_type().fn_type(&[], false);
+            /// #     e.own(e.module().add_function("f", fn_type, None))
+            /// # });
+            /// let handle: Weak<Function> = module.edit(|e| e.weak(f.get_in(e).unwrap()));
+            /// assert_eq!(handle.last_event(), None);
+            /// drop(module);
+            /// assert_eq!(handle.last_event().unwrap().what, What::Deleted);
+            /// ```
             pub fn last_event(&self) -> Option<Event> {
                 self.0.mark.last_event()
             }
@@ -176,6 +248,20 @@ handle!(
 
 impl<K: Kind> Callback<K> {
     /// What has happened since the last call, oldest first.
+    ///
+    /// ```
+    /// # use martlet_ir::{Callback, Module, What, kind::Function};
+    /// # let mut module = Module::new("example");
+    /// # let f = module.edit(|e| {
+    /// #     let fn_type = e.context().void_type().fn_type(&[], false);
+    /// #     e.own(e.module().add_function("f", fn_type, None))
+    /// # });
+    /// let handle: Callback<Function> = module.edit(|e| e.callback(f.get_in(e).unwrap()));
+    /// drop(f);
+    /// module.collect();
+    /// assert_eq!(handle.take_events()[0].what, What::Deleted);
+    /// assert_eq!(handle.take_events(), []);
+    /// ```
     pub fn take_events(&self) -> Vec<Event> {
         self.0.mark.take_events()
     }

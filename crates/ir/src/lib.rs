@@ -30,7 +30,7 @@ pub use context::{Context, check_version};
 pub use counters::{Live, live};
 pub use edit::Edit;
 pub use error::Error;
-pub use extract::{Bring, Unit};
+pub use extract::{Bring, Unit, UnitBitcode};
 pub use handle::{Asserting, Callback, Tracking, Weak};
 pub use inkwell;
 pub use library::{BitcodeLibrary, Imported};

@@ -12,6 +12,25 @@ use std::time::{Duration, Instant};
 
 /// What a pipeline did to one owned function, or to the value of a handle. Passes have the names of
 /// LLVM's classes (`llvm/lib/Passes/PassRegistry.def`).
+///
+/// ```
+/// use martlet_ir::Fate;
+/// # use martlet_ir::{Module, Weak, kind::Function};
+/// # use martlet_ir::inkwell::{OptimizationLevel, targets::*};
+/// # Target::initialize_x86(&InitializationConfig::default());
+/// # let triple = TargetTriple::create("x86_64-unknown-linux-gnu");
+/// # let machine = Target::from_triple(&triple).unwrap().create_target_machine(
+/// #     &triple, "x86-64", "", OptimizationLevel::Default, RelocMode::PIC, CodeModel::Small,
+/// # ).unwrap();
+/// # let mut module = Module::new("example");
+/// let unused: Weak<Function> = module.edit(|e| {
+///     let fn_type = e.context().void_type().fn_type(&[], false);
+///     e.weak(e.module().add_function("f", fn_type, None))
+/// });
+/// let report = module.run_passes("globaldce", &machine).unwrap();
+/// let Some(Fate::Deleted(event)) = unused.fate(&report) else { panic!() };
+/// assert_eq!(event.pass.as_deref(), Some("GlobalDCEPass"));
+/// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Fate {
@@ -37,6 +56,33 @@ pub enum Fate {
 }
 
 /// What a pipeline did: see the example of [`Module::run_passes`].
+///
+/// ```
+/// use martlet_ir::{Fate, PassReport};
+/// # use martlet_ir::Module;
+/// # use martlet_ir::inkwell::{OptimizationLevel, targets::*};
+/// # Target::initialize_x86(&InitializationConfig::default());
+/// # let triple = TargetTriple::create("x86_64-unknown-linux-gnu");
+/// # let machine = Target::from_triple(&triple).unwrap().create_target_machine(
+/// #     &triple, "x86-64", "", OptimizationLevel::Default, RelocMode::PIC, CodeModel::Small,
+/// # ).unwrap();
+/// # let mut module = Module::new("example");
+/// # let f = module.edit(|e| {
+/// #     let f = e.module().add_function("f", e.context().void_type().fn_type(&[], false), None);
+/// #     let builder = e.context().create_builder();
+/// #     builder.position_at_end(e.context().append_basic_block(f, "entry"));
+/// #     builder.build_return(None).unwrap();
+/// #     e.own(f)
+/// # });
+/// let report: PassReport = module.run_passes("default<O2>", &machine).unwrap();
+/// for (id, fate) in &report.functions {
+///     if *fate != Fate::Kept {
+///         println!("{id}: {fate:?}");
+///     }
+/// }
+/// assert_eq!(report.functions.len(), 1);
+/// assert!(!report.elapsed.is_zero());
+/// ```
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct PassReport {
@@ -50,6 +96,26 @@ pub struct PassReport {
 
 impl PassReport {
     /// What became of one owned function.
+    ///
+    /// ```
+    /// # use martlet_ir::{Fate, Module};
+    /// # use martlet_ir::inkwell::{OptimizationLevel, targets::*};
+    /// # Target::initialize_x86(&InitializationConfig::default());
+    /// # let triple = TargetTriple::create("x86_64-unknown-linux-gnu");
+    /// # let machine = Target::from_triple(&triple).unwrap().create_target_machine(
+    /// #     &triple, "x86-64", "", OptimizationLevel::Default, RelocMode::PIC, CodeModel::Small,
+    /// # ).unwrap();
+    /// # let mut module = Module::new("example");
+    /// # let f = module.edit(|e| {
+    /// #     let f = e.module().add_function("f", e.context().void_type().fn_type(&[], false), None);
+    /// #     let builder = e.context().create_builder();
+    /// #     builder.position_at_end(e.context().append_basic_block(f, "entry"));
+    /// #     builder.build_return(None).unwrap();
+    /// #     e.own(f)
+    /// # });
+    /// let report = module.run_passes("globaldce", &machine).unwrap();
+    /// assert_eq!(report.fate(f.id()), Some(&Fate::Kept));
+    /// ```
     pub fn fate(&self, id: FunctionId) -> Option<&Fate> {
         let place = self
             .functions
