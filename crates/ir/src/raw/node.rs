@@ -74,6 +74,34 @@ impl PartialEq for Mark {
 impl Eq for Mark {}
 
 impl Mark {
+    fn new(
+        value: LLVMValueRef,
+        home: u64,
+        mode: Mode,
+        made_at: &'static Location<'static>,
+        mailbox: Arc<Mailbox>,
+    ) -> Self {
+        Mark {
+            value: AtomicPtr::new(value),
+            released: AtomicBool::new(false),
+            moves: AtomicU32::new(0),
+            mode,
+            home,
+            made_at,
+            mailbox,
+            story: Mutex::default(),
+        }
+    }
+
+    /// Begins anew, as another handle's. The value is set by the node.
+    fn renew(&mut self, mode: Mode, made_at: &'static Location<'static>) {
+        *self.released.get_mut() = false;
+        *self.moves.get_mut() = 0;
+        self.mode = mode;
+        self.made_at = made_at;
+        *self.story.get_mut().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
     #[inline]
     pub(crate) fn home(&self) -> u64 {
         self.home
@@ -139,16 +167,8 @@ impl Node {
         made_at: &'static Location<'static>,
         mailbox: &Arc<Mailbox>,
     ) -> Self {
-        let mark = Arc::new(Mark {
-            value: AtomicPtr::new(value.as_ptr()),
-            released: AtomicBool::new(false),
-            moves: AtomicU32::new(0),
-            mode,
-            home,
-            made_at,
-            mailbox: Arc::clone(mailbox),
-            story: Mutex::default(),
-        });
+        let mark = Mark::new(value.as_ptr(), home, mode, made_at, Arc::clone(mailbox));
+        let mark = Arc::new(mark);
         let user = Arc::as_ptr(&mark).cast_mut().cast::<c_void>();
         // SAFETY: the value is alive, and the node keeps the mark it points to.
         let raw = unsafe {
@@ -172,11 +192,7 @@ impl Node {
         let Some(mark) = Arc::get_mut(&mut self.mark) else {
             return false;
         };
-        *mark.released.get_mut() = false;
-        *mark.moves.get_mut() = 0;
-        mark.mode = mode;
-        mark.made_at = made_at;
-        *mark.story.get_mut().unwrap_or_else(PoisonError::into_inner) = None;
+        mark.renew(mode, made_at);
         self.watch(value.as_ptr(), mode);
         true
     }
@@ -248,4 +264,41 @@ unsafe extern "C" fn event(user: *mut c_void, kind: u32, by: LLVMValueRef, now: 
         story.all.push(event.clone());
     }
     story.last = Some(event);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A value that is compared only.
+    fn value(n: usize) -> LLVMValueRef {
+        core::ptr::without_provenance_mut(n * 16)
+    }
+
+    /// What Miri can run of a handle's life: the node's pointer to its mark, across a drop on another
+    /// thread and into the life after that.
+    #[test]
+    fn a_node_reaches_its_mark_through_all_lives_of_it() {
+        let made_at = Location::caller();
+        let mailbox = Arc::default();
+        let mut mark = Arc::new(Mark::new(value(1), 1, Mode::Tracking, made_at, mailbox));
+        let user = Arc::as_ptr(&mark).cast_mut().cast::<c_void>();
+        for life in 1..4 {
+            let handle = Arc::clone(&mark);
+            assert!(Arc::get_mut(&mut mark).is_none(), "the handle has it");
+            std::thread::spawn(move || handle.release()).join().unwrap();
+            // Nobody is told any more, but the value must not be lent.
+            // SAFETY: the mark that `user` points to is alive.
+            unsafe { event(user, MARTLET_IR_REPLACED, value(life + 1), value(life + 1)) };
+            assert_eq!((mark.value(), mark.moves()), (value(life + 1), 1));
+            let gone = core::ptr::null_mut();
+            // SAFETY: as above.
+            unsafe { event(user, MARTLET_IR_DELETED, gone, gone) };
+            assert!(!mark.is_alive() && mark.last_event().is_none());
+            let free = Arc::get_mut(&mut mark).expect("the handle is gone");
+            free.renew(Mode::Tracking, made_at);
+            mark.value.store(value(life + 1), Ordering::Relaxed);
+            assert!(!mark.is_released() && mark.moves() == 0);
+        }
+    }
 }
