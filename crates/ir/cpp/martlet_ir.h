@@ -30,6 +30,12 @@ typedef void (*martlet_ir_bytes)(void *user, const char *bytes, size_t length);
 /* Writes a module and lends the bytes to `visit`. */
 void martlet_ir_bitcode(LLVMModuleRef module, martlet_ir_bytes visit, void *user);
 
+/* ---- copy.cpp ---- */
+
+/* Copies a module into another context, or returns NULL if it holds something that only bitcode
+ * carries over. `size`: how many types, constants, metadata nodes and values it has met. */
+LLVMModuleRef martlet_ir_copy(LLVMModuleRef module, LLVMContextRef context, size_t *size);
+
 /* ---- handles.cpp: llvm/IR/ValueHandle.h, CallbackVH ---- */
 
 typedef struct martlet_ir_node martlet_ir_node;

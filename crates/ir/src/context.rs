@@ -81,9 +81,10 @@ impl Context {
         self.served.get()
     }
 
-    /// How much bitcode was read into it, in bytes: that of units, and of definitions that were pinned.
-    /// LLVM has no count of what a context holds; this is the measure of it, since what stays of a
-    /// module when that is gone is in proportion.
+    /// How much was read into it, in bytes: bitcode, of units and of definitions that were pinned, at
+    /// its length, and units that came without at about what that would be. LLVM has no count of what a
+    /// context holds; this is the measure of it, since what stays of a module when that is gone is in
+    /// proportion.
     ///
     /// ```
     /// use martlet_ir::{Context, Module};
@@ -146,6 +147,13 @@ impl Context {
 
     pub(crate) fn has_read(&self, bytes: usize) {
         self.bytes_read.set(self.bytes_read.get() + bytes as u64);
+    }
+
+    /// A module was copied in that consists of so many things.
+    pub(crate) fn has_copied(&self, things: usize) {
+        /// What one takes in bitcode, with its name.
+        const BYTES: usize = 16;
+        self.has_read(things * BYTES);
     }
 
     pub(crate) fn serve(&self) {

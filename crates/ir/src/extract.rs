@@ -1,7 +1,7 @@
 //! Units: one function, cloned into a module of its own to be compiled.
 //!
-//! LLVM clones within one context only, so a unit goes to its own by bitcode. The library's thread makes
-//! the bitcode, which is the smaller part; the unit's reads it.
+//! LLVM clones within one context only. From there a unit is copied into its own, by bitcode if it holds
+//! what the copier does not know. One that waits for another thread is bitcode in any case.
 
 use crate::context::Context;
 use crate::error::Error;
@@ -9,7 +9,7 @@ use crate::module::Module;
 use crate::operation::Operation;
 use crate::owned::OwnedFunction;
 use crate::pin::Body;
-use crate::raw::{ExtractRequest, Value};
+use crate::raw::{ExtractRequest, RawModule, Value};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A function whose body comes along into a unit, to be inlined there. Of two that bring the same
@@ -151,12 +151,17 @@ pub struct Unit {
     pub function: OwnedFunction,
 }
 
+/// A unit that is still in the context it was cloned in, or bitcode already.
+enum Cloned {
+    Module(RawModule),
+    Bitcode(UnitBitcode),
+}
+
 impl Module {
     /// Clones one function into a module of its own, in a context of its own, so that it can be
     /// compiled on another thread. What it calls is declared only, because what an optimiser sees
     /// the body of, it folds; but static functions and constants come along, and so do the bodies
-    /// in `bring`, as `available_externally` (`llvm/Transforms/Utils/Cloning.h`, `CloneFunctionInto`;
-    /// then by bitcode).
+    /// in `bring`, as `available_externally` (`llvm/Transforms/Utils/Cloning.h`, `CloneFunctionInto`).
     ///
     /// ```
     /// use martlet_ir::{Bring, Module};
@@ -228,7 +233,24 @@ impl Module {
         bring: &[Bring<'_>],
         context: Context,
     ) -> Result<Unit, Error> {
-        self.extract_bitcode(function, bring)?.open(context)
+        self.collect_if_due();
+        let _operation = Operation::enter("extract", "");
+        let clone = match self.clone_out(function, bring)? {
+            Cloned::Module(clone) => clone,
+            Cloned::Bitcode(bitcode) => return bitcode.open(context),
+        };
+        let name = clone.name();
+        let mut module = match clone.copy_to(context.raw()) {
+            Some((mut raw, size)) => {
+                raw.forget_dropped();
+                context.has_copied(size);
+                Self::from_raw(raw, context)
+            }
+            None => Self::from_bitcode(&name, &clone.bitcode(), context)?,
+        };
+        module.home().is_tagged.set(!bring.is_empty());
+        let function = module.own(&name)?;
+        Ok(Unit { module, function })
     }
 
     /// [`Module::extract`] up to where another thread can go on, which opens the unit in a context of
@@ -255,15 +277,28 @@ impl Module {
     ) -> Result<UnitBitcode, Error> {
         self.collect_if_due();
         let _operation = Operation::enter("extract", "");
+        Ok(match self.clone_out(function, bring)? {
+            Cloned::Bitcode(bitcode) => bitcode,
+            Cloned::Module(clone) => UnitBitcode {
+                function: clone.name(),
+                bytes: clone.bitcode(),
+                is_tagged: !bring.is_empty(),
+            },
+        })
+    }
+
+    /// Clones a function and what is brought along into a module of this context, which has the
+    /// function's name.
+    fn clone_out(&self, function: &OwnedFunction, bring: &[Bring<'_>]) -> Result<Cloned, Error> {
         let name = self.owned_value(function)?.name();
         if bring.is_empty()
             && let Some(bytes) = self.pinned_bitcode(function, &name)
         {
-            return Ok(UnitBitcode {
+            return Ok(Cloned::Bitcode(UnitBitcode {
                 function: name,
                 bytes,
                 is_tagged: false,
-            });
+            }));
         }
         // One function comes once, whatever it is held as.
         let mut seen = BTreeSet::from([self.owned_value(function)?.address()]);
@@ -296,19 +331,13 @@ impl Module {
         if let Some(value) = defined.into_iter().find(|value| value.is_declaration()) {
             return Err(Error::NotDefined(value.name()));
         }
-        let clone = self
-            .raw()
-            .extract(&request)
-            .map_err(|message| Error::Extract {
-                function: name.clone(),
+        match self.raw().extract(&request) {
+            Ok(clone) => Ok(Cloned::Module(clone)),
+            Err(message) => Err(Error::Extract {
+                function: name,
                 message,
-            })?;
-        let (bytes, is_tagged) = (clone.bitcode(), !request.brought.is_empty());
-        Ok(UnitBitcode {
-            function: name,
-            bytes,
-            is_tagged,
-        })
+            }),
+        }
     }
 
     /// A function where it has its body: here, or where it was read to.

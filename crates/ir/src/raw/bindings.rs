@@ -90,6 +90,11 @@ unsafe extern "C" {
         visit: martlet_ir_bytes,
         user: *mut core::ffi::c_void,
     );
+    pub fn martlet_ir_copy(
+        module: LLVMModuleRef,
+        context: LLVMContextRef,
+        size: *mut usize,
+    ) -> LLVMModuleRef;
     pub fn martlet_ir_node_new(
         value: LLVMValueRef,
         follow: core::ffi::c_int,
