@@ -70,7 +70,8 @@ pub enum DifferenceKind {
 }
 
 impl BitcodeLibrary {
-    /// Compares every function of `module` that this library defines with the original.
+    /// Compares every function of `module` that this library defines with the original: each printed
+    /// alone (`llvm/IR/Module.h`), as an import would have it.
     ///
     /// ```
     /// # use martlet_ir::{BitcodeLibrary, Module};
@@ -121,7 +122,8 @@ impl BitcodeLibrary {
     }
 
     /// Puts the original bodies back where [`BitcodeLibrary::audit`] finds a difference. The
-    /// functions themselves stay: handles and callers remain valid.
+    /// functions themselves stay: handles and callers remain valid (`llvm/IR/Function.h`, `deleteBody`;
+    /// `llvm/Transforms/Utils/Cloning.h`). [`BitcodeLibrary::audit`] beforehand says the same.
     ///
     /// ```
     /// # use martlet_ir::{BitcodeLibrary, Module, Weak, kind::Function};

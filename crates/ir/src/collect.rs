@@ -13,7 +13,8 @@ use crate::stale::Fall;
 use std::collections::HashMap;
 
 /// Why a function that nobody owns is still there. It is tried again at every later collection, and
-/// at the first operation after one that may have deleted what is in its way.
+/// at the first operation after one that may have deleted what is in its way. Users are found by
+/// `llvm/IR/Use.h`.
 ///
 /// ```
 /// use martlet_ir::Refusal;
@@ -45,11 +46,11 @@ pub enum Refusal {
     LiveUser(String),
     /// A global variable's initializer uses it.
     Variable(String),
-    /// It stands in `llvm.used` or `llvm.compiler.used`.
+    /// It stands in `llvm.used` or `llvm.compiler.used` (`llvm/Transforms/Utils/ModuleUtils.h`).
     UsedList,
-    /// An alias or ifunc stands for it.
+    /// An alias or ifunc stands for it (`llvm/IR/GlobalAlias.h`, `llvm/IR/GlobalIFunc.h`).
     Alias(String),
-    /// The address of one of its blocks is held outside.
+    /// The address of one of its blocks is held outside (`llvm/IR/Constants.h`, `BlockAddress`).
     BlockAddress,
     /// Its comdat group is named after it and holds something else too, which would lose its leader
     /// (`llvm/IR/Comdat.h`). It stays external until then.
@@ -92,8 +93,8 @@ pub struct CollectReport {
 }
 
 impl Module {
-    /// Makes functions that nobody owns any more internal, erases those that nothing uses, and frees
-    /// what belonged to dropped handles.
+    /// Makes functions that nobody owns any more internal, erases those that nothing uses
+    /// (`llvm/IR/Function.h`, `eraseFromParent`), and frees what belonged to dropped handles.
     ///
     /// ```
     /// use martlet_ir::{Module, Refusal};

@@ -47,7 +47,7 @@ impl<'ctx> Edit<'ctx> {
         }
     }
 
-    /// inkwell's module.
+    /// inkwell's module (`llvm-c/Core.h`).
     ///
     /// ```
     /// let mut module = martlet_ir::Module::new("example");
@@ -61,7 +61,7 @@ impl<'ctx> Edit<'ctx> {
         self.ink
     }
 
-    /// inkwell's context, to make types, constants, builders and blocks with.
+    /// inkwell's context (`llvm-c/Core.h`), to make types, constants, builders and blocks with.
     ///
     /// ```
     /// let mut module = martlet_ir::Module::new("example");
@@ -82,8 +82,8 @@ impl<'ctx> Edit<'ctx> {
         self.raw
     }
 
-    /// Owns a function: external linkage until the last share is dropped. A function that is owned
-    /// already keeps its id.
+    /// Owns a function: external linkage (`llvm/IR/GlobalValue.h`) until the last share is dropped. A
+    /// function that is owned already keeps its id.
     ///
     /// ```
     /// let mut module = martlet_ir::Module::new("example");
@@ -106,7 +106,7 @@ impl<'ctx> Edit<'ctx> {
         }
     }
 
-    /// A weak handle.
+    /// A weak handle (`llvm/IR/ValueHandle.h`).
     ///
     /// ```
     /// # use martlet_ir::{Module, Weak, kind::Function};
@@ -126,7 +126,7 @@ impl<'ctx> Edit<'ctx> {
         Weak::new(self.home.watch(K::value(&value), self.raw, Mode::Weak))
     }
 
-    /// A tracking handle.
+    /// A tracking handle (`llvm/IR/ValueHandle.h`).
     ///
     /// ```
     /// # use martlet_ir::{Module, Tracking, kind::Function};
@@ -146,7 +146,7 @@ impl<'ctx> Edit<'ctx> {
         Tracking::new(self.home.watch(K::value(&value), self.raw, Mode::Tracking))
     }
 
-    /// An asserting handle.
+    /// An asserting handle (`llvm/IR/ValueHandle.h`).
     ///
     /// ```
     /// # use martlet_ir::{Module, Asserting, kind::Function};
@@ -167,7 +167,7 @@ impl<'ctx> Edit<'ctx> {
         Asserting::new(self.home.watch(K::value(&value), self.raw, Mode::Asserting))
     }
 
-    /// A handle that collects events.
+    /// A handle that collects events (`llvm/IR/ValueHandle.h`).
     ///
     /// ```
     /// # use martlet_ir::{Module, Callback, kind::Function};

@@ -45,7 +45,8 @@ pub struct Bring<'a> {
     pub tag: u64,
 }
 
-/// A unit on its way to another thread: what [`Module::extract_bitcode`] made.
+/// A unit on its way to another thread: what [`Module::extract_bitcode`] made
+/// (`llvm/Bitcode/BitcodeWriter.h`).
 ///
 /// ```
 /// # use martlet_ir::{Context, Module, UnitBitcode};
@@ -351,7 +352,8 @@ impl Module {
     }
 
     /// The tags of the functions whose bodies were really inlined into what this unit defines,
-    /// directly or through one another, by the pipelines that ran over it so far.
+    /// directly or through one another, by the pipelines that ran over it so far. The inliners say so
+    /// (`llvm/IR/DiagnosticInfo.h`, `OptimizationRemark`).
     ///
     /// ```
     /// # use martlet_ir::{Bring, Module};

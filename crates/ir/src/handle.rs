@@ -184,7 +184,8 @@ handle!(
 
 handle!(
     /// Dead once its value is deleted; goes over to the replacing value if it is of the same type
-    /// and kind, and is dead if it is not (`WeakTrackingVH`, which does not ask for the type).
+    /// and kind, and is dead if it is not (`llvm/IR/ValueHandle.h`, `WeakTrackingVH`, which does not ask
+    /// for the type).
     ///
     /// ```
     /// # use martlet_ir::{Module, Tracking, What, kind::Function};
@@ -206,7 +207,8 @@ handle!(
     /// Says that its value lives for as long as the handle does. The operation during which the
     /// value dies all the same returns [`Error::Asserted`](crate::Error::Asserted); `edit`, which
     /// returns what the user does, leaves it to [`Module::check`] or the next operation that can, and
-    /// `collect` puts it into its report. (`AssertingVH` checks nothing in the usual builds of LLVM.)
+    /// `collect` puts it into its report. (`AssertingVH` of `llvm/IR/ValueHandle.h` checks nothing in the
+    /// usual builds of LLVM.)
     ///
     /// ```
     /// # use martlet_ir::{Asserting, Module, kind::Function};
@@ -225,7 +227,7 @@ handle!(
 );
 
 handle!(
-    /// Collects what happens to its value (`CallbackVH`). Nothing of the user's runs inside LLVM, where
+    /// Collects what happens to its value (`llvm/IR/ValueHandle.h`, `CallbackVH`). Nothing of the user's runs inside LLVM, where
     /// a value is half gone: events are asked for afterwards.
     ///
     /// ```

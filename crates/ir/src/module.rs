@@ -156,7 +156,8 @@ impl Module {
         self.raw.bitcode()
     }
 
-    /// Gives the context back. The module and all its values end here.
+    /// Gives the context back. The module and all its values end here (`llvm-c/Core.h`,
+    /// `LLVMDisposeModule`).
     ///
     /// ```
     /// # use martlet_ir::{Module, Weak, kind::Function};
@@ -413,7 +414,7 @@ impl Module {
 
     /// What went wrong without being returned: errors that LLVM reported while the module was lent
     /// (to code generation, say), and asserting handles that lost their values then. Operations that
-    /// can fail call this themselves.
+    /// can fail call this themselves (`llvm/IR/DiagnosticHandler.h`).
     ///
     /// ```
     /// # use martlet_ir::{Asserting, Error, Module, kind::Function};

@@ -61,7 +61,7 @@ impl fmt::Display for FunctionId {
 }
 
 /// A share in a function (`llvm/IR/Function.h`) of a module. While anybody has one, the function's
-/// linkage is external, so no pass deletes it or changes its signature.
+/// linkage is external (`llvm/IR/GlobalValue.h`), so no pass deletes it or changes its signature.
 ///
 /// It is a ticket: cloning and dropping touch no LLVM object and may happen on any thread. When the
 /// last share is gone, the owner's next operation that takes `&mut Module`, or

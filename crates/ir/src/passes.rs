@@ -137,7 +137,8 @@ impl PassReport {
 
 impl Module {
     /// Runs a textual pipeline (`opt -passes=...`), parsed anew for this run, because a parsed
-    /// `default<O1>` or above runs only once.
+    /// `default<O1>` or above runs only once (`llvm/Passes/PassBuilder.h`; what passes say of themselves:
+    /// `llvm/IR/PassInstrumentation.h`).
     ///
     /// ```
     /// use martlet_ir::{Fate, Module, Weak, kind::Function};

@@ -15,7 +15,7 @@ use core::panic::Location;
 
 impl Module {
     /// Takes a function's definition out of the module and keeps it as bitcode; a declaration stays,
-    /// which no pass deletes or changes. Static functions and constants that only it uses go with it.
+    /// which no pass deletes or changes (`llvm/IR/Function.h`, `deleteBody`). Static functions and constants that only it uses go with it.
     /// It can be extracted and brought along as before. Calls in it name their callees, as in any
     /// object file.
     ///

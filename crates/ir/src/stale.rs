@@ -3,7 +3,7 @@
 use core::fmt;
 use core::panic::Location;
 
-/// What happened to a value.
+/// What happened to a value (`llvm/IR/ValueHandle.h`, `CallbackVH`).
 ///
 /// ```
 /// use martlet_ir::What;
