@@ -404,6 +404,48 @@ fn handles_may_be_dropped_on_another_thread() {
 }
 
 #[test]
+fn a_new_handle_knows_nothing_of_those_before_it() {
+    let mut module = module(TEXT);
+    let callbacks = |module: &mut Module, name: &str| -> Vec<Callback<Function>> {
+        module.edit(|e| {
+            let function = e.module().get_function(name).unwrap();
+            (0..100).map(|_| e.callback(function)).collect()
+        })
+    };
+    let mut reports = Vec::new();
+    for round in 0..4 {
+        let dead = callbacks(&mut module, "unused");
+        let old = callbacks(&mut module, "f");
+        // Whoever still has a report must not be told of another's value.
+        reports.push(module.run_passes("no-op-module", &machine()).unwrap());
+        assert_eq!(old[99].fate(reports.last().unwrap()), Some(&Fate::Kept));
+        module.edit(|e| {
+            let function = |name| e.module().get_function(name).unwrap();
+            function("unused").replace_all_uses_with(function("f"));
+        });
+        assert!(dead.iter().all(|handle| handle.take_events().len() == 1));
+        if round % 2 == 1 {
+            reports.clear();
+        }
+        // More than there are, so that what was dropped is used again.
+        drop((dead, old));
+        let new: Vec<_> = (0..3).flat_map(|_| callbacks(&mut module, "g")).collect();
+        for handle in &new {
+            assert_eq!((handle.last_event(), handle.take_events()), (None, vec![]));
+            assert_eq!(handle.get(&module).unwrap().get_name().to_str(), Ok("g"));
+            assert!(reports.iter().all(|report| handle.fate(report).is_none()));
+        }
+        module.edit(|e| {
+            let function = |name| e.module().get_function(name).unwrap();
+            function("g").replace_all_uses_with(function("f"));
+        });
+        assert!(new.iter().all(|handle| handle.take_events().len() == 1));
+    }
+    module.collect();
+    assert_eq!(module.memory_report().nodes, 0);
+}
+
+#[test]
 fn a_module_may_end_with_its_thread() {
     use std::cell::RefCell;
     thread_local! {
