@@ -190,8 +190,8 @@ impl Module {
         handles.sort_unstable_by_key(|mark| Arc::as_ptr(mark).addr());
         let owned_marks = owned.iter().map(|(_, mark)| mark);
         let watch = Watch::new(owned_marks.chain(&handles), raw);
-        let owned = with_addresses(owned, raw, |(_, mark)| mark);
-        let handles = with_addresses(handles, raw, |mark| mark);
+        let owned = with_places(owned, raw, |(_, mark)| mark);
+        let handles = with_places(handles, raw, |mark| mark);
         let guarded = home.owned.borrow().guarded(raw);
         let guarded = raw.guard(guarded);
         let mut observation = Observation {
@@ -209,12 +209,12 @@ impl Module {
         let watch = observation.watch.as_ref();
         let functions = owned
             .into_iter()
-            .map(|((id, mark), address)| (id, fate(watch, &mark, address)))
+            .map(|((id, mark), place)| (id, fate(watch, &mark, place)))
             .collect();
         let handles = handles
             .into_iter()
-            .map(|(mark, address)| {
-                let fate = fate(watch, &mark, address);
+            .map(|(mark, place)| {
+                let fate = fate(watch, &mark, place);
                 (mark, fate)
             })
             .collect();
@@ -245,23 +245,29 @@ impl Module {
     }
 }
 
-fn with_addresses<T>(
+/// Where a mark's value was before the pipeline, or 0, and how often the mark had moved.
+type Place = (usize, u32);
+
+fn with_places<T>(
     marked: Vec<T>,
     raw: &RawModule,
     mark: impl Fn(&T) -> &Arc<Mark>,
-) -> Vec<(T, usize)> {
-    let address = |marked: &T| Value::of_mark(mark(marked), raw).map_or(0, Value::address);
+) -> Vec<(T, Place)> {
+    let place = |marked: &T| {
+        let mark = mark(marked);
+        let address = Value::of_mark(mark, raw).map_or(0, Value::address);
+        (address, mark.moves())
+    };
     marked
         .into_iter()
         .map(|marked| {
-            let address = address(&marked);
-            (marked, address)
+            let place = place(&marked);
+            (marked, place)
         })
         .collect()
 }
 
-/// `address`: where the mark's value was before the pipeline, or 0.
-fn fate(watch: Option<&Watch>, mark: &Mark, address: usize) -> Fate {
+fn fate(watch: Option<&Watch>, mark: &Mark, (address, moves): Place) -> Fate {
     let event = || {
         mark.last_event().unwrap_or_else(|| Event {
             what: What::Deleted,
@@ -270,7 +276,7 @@ fn fate(watch: Option<&Watch>, mark: &Mark, address: usize) -> Fate {
             pass: None,
         })
     };
-    match watch.and_then(|watch| watch.change(mark, address)) {
+    match watch.and_then(|watch| watch.change(mark, address, moves)) {
         Some(Change::None) => Fate::Kept,
         Some(Change::Body(by)) => Fate::BodyChanged { by },
         Some(Change::Interface(by)) => Fate::InterfaceChanged { by },

@@ -121,7 +121,11 @@ impl Mark {
         self.value.load(Ordering::Relaxed)
     }
 
-    pub(super) fn moves(&self) -> u32 {
+    pub(super) fn follows(&self) -> bool {
+        self.mode.follows()
+    }
+
+    pub(crate) fn moves(&self) -> u32 {
         self.moves.load(Ordering::Relaxed)
     }
 

@@ -25,9 +25,11 @@ pub(crate) struct Watch {
 
 #[derive(Debug)]
 struct Watched {
-    /// Its marks, and how often each had gone over to another value: as long as one of them is where it
-    /// was, the value is alive. Those that follow leave it when it is replaced.
-    marks: Vec<(Arc<Mark>, u32)>,
+    /// One of its marks, and how often that had gone over to another value: as long as it is where it was,
+    /// the value is alive. It is one that stays, if there is one: those that follow leave together when
+    /// the value is replaced, and then nobody asks for what becomes of that.
+    mark: Arc<Mark>,
+    moves: u32,
     value: LLVMValueRef,
     before: Hashes,
     now: Hashes,
@@ -74,7 +76,8 @@ impl Watch {
                 // SAFETY: as above.
                 let hashes = unsafe { Hashes::of(value) };
                 watch.values.push(Watched {
-                    marks: Vec::new(),
+                    mark: Arc::clone(mark),
+                    moves: mark.moves(),
                     value,
                     before: hashes,
                     now: hashes,
@@ -83,8 +86,11 @@ impl Watch {
                 });
                 place
             });
-            let marks = &mut watch.values[place].marks;
-            marks.push((Arc::clone(mark), mark.moves()));
+            let watched = &mut watch.values[place];
+            if watched.mark.follows() && !mark.follows() {
+                watched.mark = Arc::clone(mark);
+                watched.moves = mark.moves();
+            }
         }
         watch
     }
@@ -115,13 +121,13 @@ impl Watch {
         }
     }
 
-    /// What became of the value that a mark had at the beginning, after [`Watch::finish`]; `None` if
-    /// it had none.
-    pub(crate) fn change(&self, mark: &Mark, address: usize) -> Option<Change> {
+    /// What became of the value that a mark had at the beginning, when it had moved so often, after
+    /// [`Watch::finish`]; `None` if it had none.
+    pub(crate) fn change(&self, mark: &Mark, address: usize, moves: u32) -> Option<Change> {
         let watched = &self.values[*self.by_address.get(&address)?];
         Some(if !mark.is_alive() {
             Change::Deleted
-        } else if watched.was_left_by(mark) {
+        } else if mark.moves() != moves {
             Change::Replaced
         } else if watched.now.interface != watched.before.interface {
             Change::Interface(watched.by.clone())
@@ -135,13 +141,7 @@ impl Watch {
 
 impl Watched {
     fn is_alive(&self) -> bool {
-        let mut marks = self.marks.iter();
-        marks.any(|(mark, moves)| mark.value() == self.value && mark.moves() == *moves)
-    }
-
-    fn was_left_by(&self, mark: &Mark) -> bool {
-        let mut marks = self.marks.iter();
-        marks.any(|(its, moves)| **its == *mark && its.moves() != *moves)
+        self.mark.value() == self.value && self.mark.moves() == self.moves
     }
 
     fn touched(&mut self, touch: martlet_ir_touch) {
