@@ -152,9 +152,16 @@ class Copier {
   template <typename T> void attach(const T &Of, T &To) {
     SmallVector<std::pair<unsigned, MDNode *>, 4> All;
     Of.getAllMetadata(All);
-    for (auto [Kind, Node] : All)
-      if (Metadata *Copy = metadata(Node))
+    for (auto [Kind, Node] : All) {
+      Metadata *Copy = metadata(Node);
+      if (!Copy)
+        return;
+      // A function or variable may have several of one kind.
+      if constexpr (std::is_base_of_v<GlobalObject, T>)
+        To.addMetadata(kind(Kind), *cast<MDNode>(Copy));
+      else
         To.setMetadata(kind(Kind), cast<MDNode>(Copy));
+    }
   }
 
   Constant *makeConstant(Constant *C) {

@@ -129,7 +129,7 @@ const EVERYTHING: &str = r#"
       ret i64 %arg
     }
 
-    define i64 @musttail(i64 %n) !prof !7 {
+    define i64 @musttail(i64 %n) !prof !7 !type !11 !type !12 {
       %r = musttail call i64 @musttail(i64 %n)
       ret i64 %r
     }
@@ -185,6 +185,8 @@ const EVERYTHING: &str = r#"
     !8 = distinct !{!8}
     !9 = !{i32 1, !"wchar_size", i32 4}
     !10 = !{i32 7, !"PIC Level", i32 2}
+    !11 = !{i64 0, !"one"}
+    !12 = !{i64 0, !"two"}
 "#;
 
 #[test]
