@@ -3,9 +3,9 @@
 use std::env;
 use std::process::Command;
 
-const SOURCES: [&str; 10] = [
-    "bitcode", "carry", "context", "erase", "extract", "handles", "hash", "library", "passes",
-    "statics",
+const SOURCES: [&str; 11] = [
+    "bitcode", "carry", "context", "copy", "erase", "extract", "handles", "hash", "library",
+    "passes", "statics",
 ];
 
 fn main() {

@@ -102,6 +102,7 @@ pub(crate) fn ci(workspace: &Workspace) -> Result<ExitCode> {
             protocols::sanitize(workspace)
         });
     }
+    steps.run("martlet-ir's pure parts under Miri", || ir::miri(workspace));
     steps.run("documentation of martlet-ir without LLVM", || {
         ir::documentation(workspace)
     });

@@ -1,5 +1,5 @@
-//! What `martlet-ir` has beyond `cargo test`: its bindings, its model test run for longer, its
-//! documentation without LLVM, and the project that uses it as it is packaged.
+//! What `martlet-ir` has beyond `cargo test`: its bindings, its model test run for longer, its pure parts
+//! under Miri, its documentation without LLVM, and the project that uses it as it is packaged.
 
 use std::process::{Command, ExitCode};
 
@@ -59,6 +59,29 @@ pub(crate) fn fuzz(workspace: &Workspace, args: &Fuzz) -> Result<ExitCode> {
     }
     process::run(&mut command)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Runs the unit tests, which are of the parts that call no LLVM, under Miri. It is a component of the
+/// nightly compiler: where that has it not, this says so and passes.
+pub(crate) fn miri(workspace: &Workspace) -> Result<()> {
+    const COMPONENTS: [&str; 2] = ["miri", "rust-src"];
+    let mut list = Command::new("rustup");
+    list.args(["component", "list", "--toolchain", "nightly", "--installed"]);
+    let installed = process::output(&mut list).unwrap_or_default();
+    let has = |name: &&str| installed.lines().any(|line| line.starts_with(name));
+    if !COMPONENTS.iter().all(has) {
+        let add = "rustup component add miri rust-src --toolchain nightly";
+        eprintln!("xtask: there is no Miri here, nothing is run under it (`{add}`)");
+        return Ok(());
+    }
+    let mut command = Command::new("rustup");
+    command
+        .current_dir(workspace.root())
+        .args(["run", "nightly", "cargo", "miri", "test"])
+        .args(["-p", PACKAGE, "--lib", "--target-dir"])
+        .arg(workspace.output().join("miri"))
+        .envs(Toolchain::find_or_install()?.build_env());
+    process::run(&mut command)
 }
 
 /// Generates the shim's bindings anew.

@@ -67,6 +67,8 @@ enum Command {
     Bindings,
     /// Run the project that uses martlet-ir as it is packaged
     ConsumerIr,
+    /// Run the parts of martlet-ir that call no LLVM under Miri, where that is installed
+    Miri,
     /// Print what one function is compiled to
     Dump(dump::Args),
     /// Print the shell lines after which `$MARTLET_PYTHON -m martlet` works: eval "$(cargo xtask env)"
@@ -112,6 +114,7 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Fuzz(args) => ir::fuzz(&workspace, &args),
         Command::Bindings => ir::bindings(&workspace),
         Command::ConsumerIr => ir::consumer(&workspace).map(|()| ExitCode::SUCCESS),
+        Command::Miri => ir::miri(&workspace).map(|()| ExitCode::SUCCESS),
         Command::Dump(args) => dump::dump(&workspace, &args),
         Command::Env => env::env(&workspace),
         Command::Tidy => tidy::tidy(&workspace),

@@ -68,6 +68,21 @@ fn extraction(c: &mut Criterion) {
         tag: 1,
     }];
     group.bench_function("with a neighbour's body", |b| b.iter(|| extract(&bring)));
+    // The two halves, which two threads may share.
+    group.bench_function("as bitcode, on the library's thread", |b| {
+        b.iter(|| module.extract_bitcode(&function, &[]));
+    });
+    let bitcode = module.extract_bitcode(&function, &[]);
+    let bitcode = bitcode.expect("it names nothing static");
+    let mut context = Some(Context::new());
+    group.bench_function("opened, on the unit's thread", |b| {
+        b.iter(|| {
+            let unit = bitcode.open(context.take().unwrap_or_default());
+            let unit = unit.expect("LLVM reads what it wrote");
+            drop(unit.function);
+            context = Some(unit.module.into_context());
+        });
+    });
 
     // In the same context, which saves the way by bitcode, but pays for all functions.
     let ink = InkContext::create();

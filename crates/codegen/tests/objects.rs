@@ -115,7 +115,10 @@ fn what_cannot_be_done_is_an_error() {
         module("define void @f() { call void asm \"no such instruction\", \"\"() ret void }");
     let refused = emitter.emit(&mut wrong, OptLevel::Default);
     assert!(
-        matches!(refused, Err(Error::Ir(martlet_ir::Error::Diagnostic(_)))),
+        matches!(
+            refused,
+            Err(Error::Ir(martlet_ir::Error::Diagnostic { .. }))
+        ),
         "{refused:?}"
     );
     emitter

@@ -35,6 +35,11 @@ struct martlet_ir_node final : CallbackVH {
   martlet_ir_node(Value *V, bool Follow, martlet_ir_event Event, void *User)
       : CallbackVH(V), Event(Event), User(User), Follow(Follow) {}
 
+  void watch(Value *V, bool Follows) {
+    setValPtr(V);
+    Follow = Follows;
+  }
+
   void deleted() override {
     // Leave the value's handle list first, as the default does.
     setValPtr(nullptr);
@@ -58,6 +63,10 @@ extern "C" martlet_ir_node *martlet_ir_node_new(LLVMValueRef Value, int Follow,
 
 extern "C" void martlet_ir_node_set_follow(martlet_ir_node *Node, int Follow) {
   Node->Follow = Follow != 0;
+}
+
+extern "C" void martlet_ir_node_watch(martlet_ir_node *Node, LLVMValueRef Value, int Follow) {
+  Node->watch(unwrap(Value), Follow != 0);
 }
 
 extern "C" void martlet_ir_node_free(martlet_ir_node *Node) { delete Node; }

@@ -30,6 +30,12 @@ typedef void (*martlet_ir_bytes)(void *user, const char *bytes, size_t length);
 /* Writes a module and lends the bytes to `visit`. */
 void martlet_ir_bitcode(LLVMModuleRef module, martlet_ir_bytes visit, void *user);
 
+/* ---- copy.cpp ---- */
+
+/* Copies a module into another context, or returns NULL if it holds something that only bitcode
+ * carries over. `size`: how many types, constants, metadata nodes and values it has met. */
+LLVMModuleRef martlet_ir_copy(LLVMModuleRef module, LLVMContextRef context, size_t *size);
+
 /* ---- handles.cpp: llvm/IR/ValueHandle.h, CallbackVH ---- */
 
 typedef struct martlet_ir_node martlet_ir_node;
@@ -46,6 +52,8 @@ typedef void (*martlet_ir_event)(void *user, uint32_t kind, LLVMValueRef by, LLV
 martlet_ir_node *martlet_ir_node_new(LLVMValueRef value, int follow,
                                      martlet_ir_event event, void *user);
 void martlet_ir_node_set_follow(martlet_ir_node *node, int follow);
+/* Has a node watch another value, or none if NULL. */
+void martlet_ir_node_watch(martlet_ir_node *node, LLVMValueRef value, int follow);
 void martlet_ir_node_free(martlet_ir_node *node);
 /* The module a value lives in, or NULL. */
 LLVMModuleRef martlet_ir_module_of(LLVMValueRef value);

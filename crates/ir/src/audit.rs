@@ -12,6 +12,31 @@ use crate::raw::{Mode, Value};
 use std::sync::Arc;
 
 /// How a module's copy of a library function differs from the original.
+///
+/// ```
+/// use martlet_ir::{BitcodeLibrary, Difference, DifferenceKind};
+/// # use martlet_ir::Module;
+/// # let bitcode = {
+/// #     let mut module = Module::new("helpers");
+/// #     let _held = module.edit(|e| {
+/// #         let f = e.module().add_function("f", e.context().void_type().fn_type(&[], false), None);
+/// #         let builder = e.context().create_builder();
+/// #         builder.position_at_end(e.context().append_basic_block(f, "entry"));
+/// #         builder.build_return(None).unwrap();
+/// #         e.own(f)
+/// #     });
+/// #     module.to_bitcode()
+/// # };
+/// # let library = BitcodeLibrary::open("helpers", bitcode).unwrap();
+/// # let mut module = Module::new("unit");
+/// # module.edit(|e| {
+/// #     e.module().add_function("f", e.context().void_type().fn_type(&[], false), None);
+/// # });
+///
+/// // The module names `f`, and nothing was imported yet.
+/// let missing = Difference { function: "f".into(), kind: DifferenceKind::Dropped };
+/// assert_eq!(library.audit(&module).unwrap(), [missing]);
+/// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Difference {
     /// The function's name in the module.
@@ -21,6 +46,17 @@ pub struct Difference {
 }
 
 /// What differs.
+///
+/// ```
+/// use martlet_ir::DifferenceKind;
+///
+/// let describe = |kind: &DifferenceKind| match kind {
+///     DifferenceKind::Dropped => "only declared".to_owned(),
+///     DifferenceKind::Changed { line } => format!("has `{line}`"),
+///     _ => "differs".to_owned(),
+/// };
+/// assert_eq!(describe(&DifferenceKind::Dropped), "only declared");
+/// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum DifferenceKind {
@@ -34,7 +70,37 @@ pub enum DifferenceKind {
 }
 
 impl BitcodeLibrary {
-    /// Compares every function of `module` that this library defines with the original.
+    /// Compares every function of `module` that this library defines with the original: each printed
+    /// alone (`llvm/IR/Module.h`), as an import would have it.
+    ///
+    /// ```
+    /// # use martlet_ir::{BitcodeLibrary, Module};
+    /// # let bitcode = {
+    /// #     let mut module = Module::new("helpers");
+    /// #     let _held = module.edit(|e| {
+    /// #         let f = e.module().add_function("f", e.context().void_type().fn_type(&[], false), None);
+    /// #         let builder = e.context().create_builder();
+    /// #         builder.position_at_end(e.context().append_basic_block(f, "entry"));
+    /// #         builder.build_return(None).unwrap();
+    /// #         e.own(f)
+    /// #     });
+    /// #     module.to_bitcode()
+    /// # };
+    /// # let library = BitcodeLibrary::open("helpers", bitcode).unwrap();
+    /// # let mut module = Module::new("unit");
+    /// # module.edit(|e| {
+    /// #     e.module().add_function("f", e.context().void_type().fn_type(&[], false), None);
+    /// # });
+    /// library.import(&mut module).unwrap();
+    /// assert_eq!(library.audit(&module).unwrap(), []);
+    /// module.edit(|e| {
+    ///     let f = e.module().get_function("f").unwrap();
+    ///     let builder = e.context().create_builder();
+    ///     builder.position_before(&f.get_first_basic_block().unwrap().get_terminator().unwrap());
+    ///     builder.build_alloca(e.context().i64_type(), "").unwrap();
+    /// });
+    /// assert_eq!(library.audit(&module).unwrap()[0].function, "f");
+    /// ```
     ///
     /// # Errors
     /// [`Error::Bitcode`] if the library cannot be opened in the module's context.
@@ -56,7 +122,32 @@ impl BitcodeLibrary {
     }
 
     /// Puts the original bodies back where [`BitcodeLibrary::audit`] finds a difference. The
-    /// functions themselves stay: handles and callers remain valid.
+    /// functions themselves stay: handles and callers remain valid (`llvm/IR/Function.h`, `deleteBody`;
+    /// `llvm/Transforms/Utils/Cloning.h`). [`BitcodeLibrary::audit`] beforehand says the same.
+    ///
+    /// ```
+    /// # use martlet_ir::{BitcodeLibrary, Module, Weak, kind::Function};
+    /// # let bitcode = {
+    /// #     let mut module = Module::new("helpers");
+    /// #     let _held = module.edit(|e| {
+    /// #         let f = e.module().add_function("f", e.context().void_type().fn_type(&[], false), None);
+    /// #         let builder = e.context().create_builder();
+    /// #         builder.position_at_end(e.context().append_basic_block(f, "entry"));
+    /// #         builder.build_return(None).unwrap();
+    /// #         e.own(f)
+    /// #     });
+    /// #     module.to_bitcode()
+    /// # };
+    /// # let library = BitcodeLibrary::open("helpers", bitcode).unwrap();
+    /// # let mut module = Module::new("unit");
+    /// # module.edit(|e| {
+    /// #     e.module().add_function("f", e.context().void_type().fn_type(&[], false), None);
+    /// # });
+    /// let f: Weak<Function> = module.edit(|e| e.weak(e.module().get_function("f").unwrap()));
+    /// assert_eq!(library.heal(&mut module).unwrap().len(), 1);
+    /// assert_eq!(f.get(&module).unwrap().count_basic_blocks(), 1);
+    /// assert_eq!(library.heal(&mut module).unwrap(), []);
+    /// ```
     ///
     /// # Errors
     /// [`Error::OtherSignature`] if a function of the library's name has another type;

@@ -13,7 +13,32 @@ use crate::stale::Fall;
 use std::collections::HashMap;
 
 /// Why a function that nobody owns is still there. It is tried again at every later collection, and
-/// at the first operation after one that may have deleted what is in its way.
+/// at the first operation after one that may have deleted what is in its way. Users are found by
+/// `llvm/IR/Use.h`.
+///
+/// ```
+/// use martlet_ir::Refusal;
+/// # use martlet_ir::Module;
+/// # let mut module = Module::new("example");
+/// # let f = module.edit(|e| {
+/// #     let fn_type = e.context().void_type().fn_type(&[], false);
+/// #     e.own(e.module().add_function("f", fn_type, None))
+/// # });
+/// module.edit(|e| {
+///     let f = f.get_in(e).unwrap().as_global_value().as_pointer_value();
+///     let table = e.module().add_global(f.get_type(), None, "table");
+///     table.set_initializer(&f);
+/// });
+/// let id = f.id();
+/// drop(f);
+/// assert_eq!(module.collect().refused, [(id, Refusal::Variable("table".into()))]);
+/// module.edit(|e| {
+///     // SAFETY: nothing uses it, and nobody keeps it.
+///     unsafe { e.module().get_global("table").unwrap().delete() };
+/// });
+/// // Without the table, it may go.
+/// assert_eq!(module.collect().erased, [id]);
+/// ```
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum Refusal {
@@ -21,11 +46,11 @@ pub enum Refusal {
     LiveUser(String),
     /// A global variable's initializer uses it.
     Variable(String),
-    /// It stands in `llvm.used` or `llvm.compiler.used`.
+    /// It stands in `llvm.used` or `llvm.compiler.used` (`llvm/Transforms/Utils/ModuleUtils.h`).
     UsedList,
-    /// An alias or ifunc stands for it.
+    /// An alias or ifunc stands for it (`llvm/IR/GlobalAlias.h`, `llvm/IR/GlobalIFunc.h`).
     Alias(String),
-    /// The address of one of its blocks is held outside.
+    /// The address of one of its blocks is held outside (`llvm/IR/Constants.h`, `BlockAddress`).
     BlockAddress,
     /// Its comdat group is named after it and holds something else too, which would lose its leader
     /// (`llvm/IR/Comdat.h`). It stays external until then.
@@ -35,6 +60,20 @@ pub enum Refusal {
 }
 
 /// What a collection did: see the example of [`Module::collect`].
+///
+/// ```
+/// # use martlet_ir::{CollectReport, Module};
+/// # let mut module = Module::new("example");
+/// # let f = module.edit(|e| {
+/// #     let fn_type = e.context().void_type().fn_type(&[], false);
+/// #     e.own(e.module().add_function("f", fn_type, None))
+/// # });
+/// let id = f.id();
+/// assert_eq!(module.collect(), CollectReport::default());
+/// drop(f);
+/// let report = module.collect();
+/// assert_eq!((report.erased, report.refused.len()), (vec![id], 0));
+/// ```
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct CollectReport {
@@ -54,8 +93,8 @@ pub struct CollectReport {
 }
 
 impl Module {
-    /// Makes functions that nobody owns any more internal, erases those that nothing uses, and frees
-    /// what belonged to dropped handles.
+    /// Makes functions that nobody owns any more internal, erases those that nothing uses
+    /// (`llvm/IR/Function.h`, `eraseFromParent`), and frees what belonged to dropped handles.
     ///
     /// ```
     /// use martlet_ir::{Module, Refusal};

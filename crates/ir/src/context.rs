@@ -47,6 +47,13 @@ pub(crate) struct OpenLibrary {
 impl Context {
     /// A new context.
     ///
+    /// ```
+    /// use martlet_ir::{Context, Module};
+    ///
+    /// let module = Module::in_context("example", Context::new());
+    /// assert_eq!(module.context().modules_served(), 1);
+    /// ```
+    ///
     /// # Panics
     /// If the LLVM that was loaded is not the one this program was built for: see [`check_version`].
     pub fn new() -> Self {
@@ -60,18 +67,64 @@ impl Context {
     }
 
     /// How many modules have been made in it.
+    ///
+    /// ```
+    /// use martlet_ir::{Context, Module};
+    ///
+    /// let mut context = Context::new();
+    /// while context.modules_served() < 3 {
+    ///     context = Module::in_context("unit", context).into_context();
+    /// }
+    /// assert_eq!(context.modules_served(), 3);
+    /// ```
     pub fn modules_served(&self) -> u64 {
         self.served.get()
     }
 
-    /// How much bitcode was read into it, in bytes: that of units, and of definitions that were pinned.
-    /// LLVM has no count of what a context holds; this is the measure of it, since what stays of a
-    /// module when that is gone is in proportion.
+    /// How much was read into it, in bytes: bitcode, of units and of definitions that were pinned, at
+    /// its length, and units that came without at about what that would be. LLVM has no count of what a
+    /// context holds; this is the measure of it, since what stays of a module when that is gone is in
+    /// proportion.
+    ///
+    /// ```
+    /// use martlet_ir::{Context, Module};
+    ///
+    /// const ENOUGH: u64 = 8 << 20;
+    ///
+    /// let bitcode = Module::new("example").to_bitcode();
+    /// let context = Module::from_bitcode("copy", &bitcode, Context::new()).unwrap().into_context();
+    /// assert_eq!(context.bytes_read(), bitcode.len() as u64);
+    /// let next = if context.bytes_read() < ENOUGH { context } else { Context::new() };
+    /// # drop(next);
+    /// ```
     pub fn bytes_read(&self) -> u64 {
         self.bytes_read.get()
     }
 
     /// How many libraries are open in it.
+    ///
+    /// ```
+    /// # use martlet_ir::{BitcodeLibrary, Module};
+    /// # let bitcode = {
+    /// #     let mut module = Module::new("helpers");
+    /// #     let _held = module.edit(|e| {
+    /// #         let f = e.module().add_function("f", e.context().void_type().fn_type(&[], false), None);
+    /// #         let builder = e.context().create_builder();
+    /// #         builder.position_at_end(e.context().append_basic_block(f, "entry"));
+    /// #         builder.build_return(None).unwrap();
+    /// #         e.own(f)
+    /// #     });
+    /// #     module.to_bitcode()
+    /// # };
+    /// # let library = BitcodeLibrary::open("helpers", bitcode).unwrap();
+    /// # let mut module = Module::new("unit");
+    /// # module.edit(|e| {
+    /// #     e.module().add_function("f", e.context().void_type().fn_type(&[], false), None);
+    /// # });
+    /// library.import(&mut module).unwrap();
+    /// // It stays open for the next module.
+    /// assert_eq!(module.into_context().open_libraries(), 1);
+    /// ```
     pub fn open_libraries(&self) -> usize {
         self.libraries.borrow().len()
     }
@@ -94,6 +147,13 @@ impl Context {
 
     pub(crate) fn has_read(&self, bytes: usize) {
         self.bytes_read.set(self.bytes_read.get() + bytes as u64);
+    }
+
+    /// A module was copied in that consists of so many things.
+    pub(crate) fn has_copied(&self, things: usize) {
+        /// What one takes in bitcode, with its name.
+        const BYTES: usize = 16;
+        self.has_read(things * BYTES);
     }
 
     pub(crate) fn serve(&self) {

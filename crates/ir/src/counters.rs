@@ -3,6 +3,18 @@
 use core::sync::atomic::{AtomicUsize, Ordering};
 
 /// Live objects of this crate, in the whole process.
+///
+/// ```
+/// # use martlet_ir::{Live, Module, live};
+/// # let mut module = Module::new("example");
+/// # let f = module.edit(|e| {
+/// #     let fn_type = e.context().void_type().fn_type(&[], false);
+/// #     e.own(e.module().add_function("f", fn_type, None))
+/// # });
+/// let alive: Live = live();
+/// assert!(alive.contexts >= 1 && alive.modules >= 1 && alive.owned_functions >= 1);
+/// # drop(f);
+/// ```
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Live {

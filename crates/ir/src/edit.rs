@@ -47,12 +47,33 @@ impl<'ctx> Edit<'ctx> {
         }
     }
 
-    /// inkwell's module.
+    /// inkwell's module (`llvm-c/Core.h`).
+    ///
+    /// ```
+    /// let mut module = martlet_ir::Module::new("example");
+    /// module.edit(|e| {
+    ///     let global = e.module().add_global(e.context().i64_type(), None, "counter");
+    ///     global.set_initializer(&e.context().i64_type().const_zero());
+    /// });
+    /// assert!(module.to_string().contains("@counter = global i64 0"));
+    /// ```
     pub fn module(self) -> &'ctx InkModule<'ctx> {
         self.ink
     }
 
-    /// inkwell's context, to make types, constants, builders and blocks with.
+    /// inkwell's context (`llvm-c/Core.h`), to make types, constants, builders and blocks with.
+    ///
+    /// ```
+    /// let mut module = martlet_ir::Module::new("example");
+    /// module.edit(|e| {
+    ///     let fn_type = e.context().bool_type().fn_type(&[], false);
+    ///     let function = e.module().add_function("yes", fn_type, None);
+    ///     let builder = e.context().create_builder();
+    ///     builder.position_at_end(e.context().append_basic_block(function, "entry"));
+    ///     builder.build_return(Some(&e.context().bool_type().const_all_ones())).unwrap();
+    /// });
+    /// module.verify().unwrap();
+    /// ```
     pub fn context(self) -> &'ctx InkContext {
         self.context
     }
@@ -61,8 +82,18 @@ impl<'ctx> Edit<'ctx> {
         self.raw
     }
 
-    /// Owns a function: external linkage until the last share is dropped. A function that is owned
-    /// already keeps its id.
+    /// Owns a function: external linkage (`llvm/IR/GlobalValue.h`) until the last share is dropped. A
+    /// function that is owned already keeps its id.
+    ///
+    /// ```
+    /// let mut module = martlet_ir::Module::new("example");
+    /// let (f, same) = module.edit(|e| {
+    ///     let fn_type = e.context().void_type().fn_type(&[], false);
+    ///     let f = e.module().add_function("f", fn_type, None);
+    ///     (e.own(f), e.own(f))
+    /// });
+    /// assert_eq!(f.id(), same.id());
+    /// ```
     ///
     /// # Panics
     /// If the function is of another module, or was dropped before passes ran
@@ -75,7 +106,18 @@ impl<'ctx> Edit<'ctx> {
         }
     }
 
-    /// A weak handle.
+    /// A weak handle (`llvm/IR/ValueHandle.h`).
+    ///
+    /// ```
+    /// # use martlet_ir::{Module, Weak, kind::Function};
+    /// # let mut module = Module::new("example");
+    /// # let f = module.edit(|e| {
+    /// #     let fn_type = e.context().void_type().fn_type(&[], false);
+    /// #     e.own(e.module().add_function("f", fn_type, None))
+    /// # });
+    /// let handle: Weak<Function> = module.edit(|e| e.weak(f.get_in(e).unwrap()));
+    /// assert!(handle.is_alive());
+    /// ```
     ///
     /// # Panics
     /// If the value is of another module, or in none, or not of the handle's kind.
@@ -84,7 +126,18 @@ impl<'ctx> Edit<'ctx> {
         Weak::new(self.home.watch(K::value(&value), self.raw, Mode::Weak))
     }
 
-    /// A tracking handle.
+    /// A tracking handle (`llvm/IR/ValueHandle.h`).
+    ///
+    /// ```
+    /// # use martlet_ir::{Module, Tracking, kind::Function};
+    /// # let mut module = Module::new("example");
+    /// # let f = module.edit(|e| {
+    /// #     let fn_type = e.context().void_type().fn_type(&[], false);
+    /// #     e.own(e.module().add_function("f", fn_type, None))
+    /// # });
+    /// let handle: Tracking<Function> = module.edit(|e| e.tracking(f.get_in(e).unwrap()));
+    /// assert_eq!(handle.get(&module), f.get(&module));
+    /// ```
     ///
     /// # Panics
     /// If the value is of another module, or in none, or not of the handle's kind.
@@ -93,7 +146,19 @@ impl<'ctx> Edit<'ctx> {
         Tracking::new(self.home.watch(K::value(&value), self.raw, Mode::Tracking))
     }
 
-    /// An asserting handle.
+    /// An asserting handle (`llvm/IR/ValueHandle.h`).
+    ///
+    /// ```
+    /// # use martlet_ir::{Module, Asserting, kind::Function};
+    /// # let mut module = Module::new("example");
+    /// # let f = module.edit(|e| {
+    /// #     let fn_type = e.context().void_type().fn_type(&[], false);
+    /// #     e.own(e.module().add_function("f", fn_type, None))
+    /// # });
+    /// let handle: Asserting<Function> = module.edit(|e| e.asserting(f.get_in(e).unwrap()));
+    /// assert_eq!(module.check(), Ok(()));
+    /// assert!(handle.is_alive());
+    /// ```
     ///
     /// # Panics
     /// If the value is of another module, or in none, or not of the handle's kind.
@@ -102,7 +167,20 @@ impl<'ctx> Edit<'ctx> {
         Asserting::new(self.home.watch(K::value(&value), self.raw, Mode::Asserting))
     }
 
-    /// A handle that collects events.
+    /// A handle that collects events (`llvm/IR/ValueHandle.h`).
+    ///
+    /// ```
+    /// # use martlet_ir::{Module, Callback, kind::Function};
+    /// # let mut module = Module::new("example");
+    /// # let f = module.edit(|e| {
+    /// #     let fn_type = e.context().void_type().fn_type(&[], false);
+    /// #     e.own(e.module().add_function("f", fn_type, None))
+    /// # });
+    /// let handle: Callback<Function> = module.edit(|e| e.callback(f.get_in(e).unwrap()));
+    /// drop(f);
+    /// module.collect();
+    /// assert_eq!(handle.take_events().len(), 1);
+    /// ```
     ///
     /// # Panics
     /// If the value is of another module, or in none, or not of the handle's kind.

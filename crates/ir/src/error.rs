@@ -1,5 +1,6 @@
 //! What can go wrong, by cause.
 
+use crate::passes::PassReport;
 use crate::stale::{Fall, Stale};
 
 /// Why an operation on a module failed. The module stays usable after each of these.
@@ -24,8 +25,13 @@ pub enum Error {
     #[error(transparent)]
     Stale(#[from] Stale),
     /// Asserting handles lost their values. The operation itself was carried out.
-    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
-    Asserted(Vec<Fall>),
+    #[error("{}", .falls.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Asserted {
+        /// Which, and what ended their values.
+        falls: Vec<Fall>,
+        /// What the pipeline did, if that was the operation.
+        report: Option<Box<PassReport>>,
+    },
     /// The text of a pass pipeline is not one.
     #[error("pipeline `{pipeline}`: {message}")]
     Pipeline {
@@ -38,8 +44,13 @@ pub enum Error {
     #[error("the verifier found: {0}")]
     Verifier(String),
     /// LLVM reported an error through the context.
-    #[error("LLVM reported: {0}")]
-    Diagnostic(String),
+    #[error("LLVM reported: {message}")]
+    Diagnostic {
+        /// LLVM's words.
+        message: String,
+        /// What the pipeline did all the same, if it was in one.
+        report: Option<Box<PassReport>>,
+    },
     /// The bytes are not bitcode, or broken.
     #[error("`{name}` is not bitcode: {message}")]
     Bitcode {

@@ -1,4 +1,7 @@
 //! Units: one function, cloned into a module of its own to be compiled.
+//!
+//! LLVM clones within one context only. From there a unit is copied into its own, by bitcode if it holds
+//! what the copier does not know. One that waits for another thread is bitcode in any case.
 
 use crate::context::Context;
 use crate::error::Error;
@@ -11,6 +14,29 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// A function whose body comes along into a unit, to be inlined there. Of two that bring the same
 /// function, the first counts; the unit's own function is there already.
+///
+/// ```
+/// # use martlet_ir::{Bring, Module};
+/// # let mut module = Module::new("example");
+/// # let f = module.edit(|e| {
+/// #     let f = e.module().add_function("f", e.context().void_type().fn_type(&[], false), None);
+/// #     let builder = e.context().create_builder();
+/// #     builder.position_at_end(e.context().append_basic_block(f, "entry"));
+/// #     builder.build_return(None).unwrap();
+/// #     e.own(f)
+/// # });
+/// # let g = module.edit(|e| {
+/// #     let g = e.module().add_function("g", e.context().void_type().fn_type(&[], false), None);
+/// #     let builder = e.context().create_builder();
+/// #     builder.position_at_end(e.context().append_basic_block(g, "entry"));
+/// #     builder.build_call(f.get_in(e).unwrap(), &[], "").unwrap();
+/// #     builder.build_return(None).unwrap();
+/// #     e.own(g)
+/// # });
+/// let bring = [Bring { function: &f, tag: f.id().as_u64() }];
+/// let unit = module.extract(&g, &bring).unwrap().module;
+/// assert!(unit.to_string().contains("define available_externally void @f"));
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Bring<'a> {
     /// The function.
@@ -19,7 +45,104 @@ pub struct Bring<'a> {
     pub tag: u64,
 }
 
+/// A unit on its way to another thread: what [`Module::extract_bitcode`] made
+/// (`llvm/Bitcode/BitcodeWriter.h`).
+///
+/// ```
+/// # use martlet_ir::{Context, Module, UnitBitcode};
+/// # let mut library = Module::new("library");
+/// # let function = library.edit(|e| {
+/// #     let function = e.module().add_function("f", e.context().void_type().fn_type(&[], false), None);
+/// #     let builder = e.context().create_builder();
+/// #     builder.position_at_end(e.context().append_basic_block(function, "entry"));
+/// #     builder.build_return(None).unwrap();
+/// #     e.own(function)
+/// # });
+/// let bitcode: UnitBitcode = library.extract_bitcode(&function, &[]).unwrap();
+/// let compiled = std::thread::spawn(move || {
+///     let unit = bitcode.open(Context::new()).unwrap();
+///     unit.module.verify().is_ok()
+/// });
+/// assert!(compiled.join().unwrap());
+/// ```
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct UnitBitcode {
+    /// The function's name in it.
+    function: String,
+    bytes: Vec<u8>,
+    /// Whether bodies were brought along.
+    is_tagged: bool,
+}
+
+impl UnitBitcode {
+    /// Reads the unit into a context, which may have served before.
+    ///
+    /// ```
+    /// # use martlet_ir::{Context, Module};
+    /// # let mut module = Module::new("example");
+    /// # let f = module.edit(|e| {
+    /// #     let f = e.module().add_function("f", e.context().void_type().fn_type(&[], false), None);
+    /// #     let builder = e.context().create_builder();
+    /// #     builder.position_at_end(e.context().append_basic_block(f, "entry"));
+    /// #     builder.build_return(None).unwrap();
+    /// #     e.own(f)
+    /// # });
+    /// let bitcode = module.extract_bitcode(&f, &[]).unwrap();
+    /// let unit = bitcode.open(Context::new()).unwrap();
+    /// assert_eq!(unit.module.name(), "f");
+    /// // As often as it is wanted, in a context that has served before.
+    /// let again = bitcode.open(unit.module.into_context()).unwrap();
+    /// assert_ne!(again.function.id(), f.id());
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Bitcode`], which would be a fault of LLVM's: it has written the bytes itself.
+    pub fn open(&self, context: Context) -> Result<Unit, Error> {
+        let mut module = Module::from_bitcode(&self.function, &self.bytes, context)?;
+        module.home().is_tagged.set(self.is_tagged);
+        let function = module.own(&self.function)?;
+        Ok(Unit { module, function })
+    }
+
+    /// The bitcode. Which functions were brought along stands in it, but [`Module::provenance`] tells
+    /// only of a unit that was [opened](Self::open).
+    ///
+    /// ```
+    /// # use martlet_ir::{Context, Module};
+    /// # let mut module = Module::new("example");
+    /// # let f = module.edit(|e| {
+    /// #     let f = e.module().add_function("f", e.context().void_type().fn_type(&[], false), None);
+    /// #     let builder = e.context().create_builder();
+    /// #     builder.position_at_end(e.context().append_basic_block(f, "entry"));
+    /// #     builder.build_return(None).unwrap();
+    /// #     e.own(f)
+    /// # });
+    /// let bitcode = module.extract_bitcode(&f, &[]).unwrap();
+    /// let read = Module::from_bitcode("read", bitcode.as_bytes(), Context::new()).unwrap();
+    /// assert_eq!(read.function_count(), 1);
+    /// ```
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
 /// What [`Module::extract`] made.
+///
+/// ```
+/// use martlet_ir::Unit;
+/// # use martlet_ir::Module;
+/// # let mut module = Module::new("example");
+/// # let f = module.edit(|e| {
+/// #     let f = e.module().add_function("f", e.context().void_type().fn_type(&[], false), None);
+/// #     let builder = e.context().create_builder();
+/// #     builder.position_at_end(e.context().append_basic_block(f, "entry"));
+/// #     builder.build_return(None).unwrap();
+/// #     e.own(f)
+/// # });
+/// let Unit { module: unit, function } = module.extract(&f, &[]).unwrap();
+/// assert_eq!(function.get(&unit).unwrap().count_basic_blocks(), 1);
+/// assert!(function.get(&module).is_err(), "it is the unit's");
+/// ```
 #[derive(Debug)]
 pub struct Unit {
     /// A module in a context of its own.
@@ -29,12 +152,17 @@ pub struct Unit {
     pub function: OwnedFunction,
 }
 
+/// A unit that is still in the context it was cloned in, or bitcode already.
+enum Cloned {
+    Module(RawModule),
+    Bitcode(UnitBitcode),
+}
+
 impl Module {
     /// Clones one function into a module of its own, in a context of its own, so that it can be
     /// compiled on another thread. What it calls is declared only, because what an optimiser sees
     /// the body of, it folds; but static functions and constants come along, and so do the bodies
-    /// in `bring`, as `available_externally` (`llvm/Transforms/Utils/Cloning.h`, `CloneFunctionInto`;
-    /// then by bitcode).
+    /// in `bring`, as `available_externally` (`llvm/Transforms/Utils/Cloning.h`, `CloneFunctionInto`).
     ///
     /// ```
     /// use martlet_ir::{Bring, Module};
@@ -80,6 +208,24 @@ impl Module {
 
     /// [`Module::extract`] into a context that has served before.
     ///
+    /// ```
+    /// # use martlet_ir::{Context, Module};
+    /// # let mut module = Module::new("example");
+    /// # let f = module.edit(|e| {
+    /// #     let f = e.module().add_function("f", e.context().void_type().fn_type(&[], false), None);
+    /// #     let builder = e.context().create_builder();
+    /// #     builder.position_at_end(e.context().append_basic_block(f, "entry"));
+    /// #     builder.build_return(None).unwrap();
+    /// #     e.own(f)
+    /// # });
+    /// let mut context = Context::new();
+    /// for _ in 0..3 {
+    ///     let unit = module.extract_into(&f, &[], context).unwrap();
+    ///     context = unit.module.into_context();
+    /// }
+    /// assert_eq!(context.modules_served(), 3);
+    /// ```
+    ///
     /// # Errors
     /// As there.
     pub fn extract_into(
@@ -90,7 +236,71 @@ impl Module {
     ) -> Result<Unit, Error> {
         self.collect_if_due();
         let _operation = Operation::enter("extract", "");
+        let clone = match self.clone_out(function, bring)? {
+            Cloned::Module(clone) => clone,
+            Cloned::Bitcode(bitcode) => return bitcode.open(context),
+        };
+        let name = clone.name();
+        let mut module = match clone.copy_to(context.raw()) {
+            Some((mut raw, size)) => {
+                raw.forget_dropped();
+                context.has_copied(size);
+                Self::from_raw(raw, context)
+            }
+            None => Self::from_bitcode(&name, &clone.bitcode(), context)?,
+        };
+        module.home().is_tagged.set(!bring.is_empty());
+        let function = module.own(&name)?;
+        Ok(Unit { module, function })
+    }
+
+    /// [`Module::extract`] up to where another thread can go on, which opens the unit in a context of
+    /// its own: see [`UnitBitcode`].
+    ///
+    /// ```
+    /// # use martlet_ir::{Error, Module};
+    /// # let mut module = Module::new("example");
+    /// # let f = module.edit(|e| {
+    /// #     let fn_type = e.context().void_type().fn_type(&[], false);
+    /// #     e.own(e.module().add_function("f", fn_type, None))
+    /// # });
+    /// // There is nothing to clone yet.
+    /// let refused = module.extract_bitcode(&f, &[]);
+    /// assert_eq!(refused, Err(Error::NotDefined("f".into())));
+    /// ```
+    ///
+    /// # Errors
+    /// As there.
+    pub fn extract_bitcode(
+        &mut self,
+        function: &OwnedFunction,
+        bring: &[Bring<'_>],
+    ) -> Result<UnitBitcode, Error> {
+        self.collect_if_due();
+        let _operation = Operation::enter("extract", "");
+        Ok(match self.clone_out(function, bring)? {
+            Cloned::Bitcode(bitcode) => bitcode,
+            Cloned::Module(clone) => UnitBitcode {
+                function: clone.name(),
+                bytes: clone.bitcode(),
+                is_tagged: !bring.is_empty(),
+            },
+        })
+    }
+
+    /// Clones a function and what is brought along into a module of this context, which has the
+    /// function's name.
+    fn clone_out(&self, function: &OwnedFunction, bring: &[Bring<'_>]) -> Result<Cloned, Error> {
         let name = self.owned_value(function)?.name();
+        if bring.is_empty()
+            && let Some(bytes) = self.pinned_bitcode(function, &name)
+        {
+            return Ok(Cloned::Bitcode(UnitBitcode {
+                function: name,
+                bytes,
+                is_tagged: false,
+            }));
+        }
         // One function comes once, whatever it is held as.
         let mut seen = BTreeSet::from([self.owned_value(function)?.address()]);
         let mut brought: Vec<&Bring<'_>> = Vec::new();
@@ -106,7 +316,7 @@ impl Module {
             .map(|bring| self.pinned_body(bring.function))
             .collect::<Result<_, _>>()?;
         let mut request = ExtractRequest {
-            name,
+            name: name.clone(),
             function: self.value_or(function, root_body.as_ref())?,
             brought: Vec::new(),
         };
@@ -122,14 +332,13 @@ impl Module {
         if let Some(value) = defined.into_iter().find(|value| value.is_declaration()) {
             return Err(Error::NotDefined(value.name()));
         }
-        let clone = self
-            .raw()
-            .extract(&request)
-            .map_err(|message| Error::Extract {
-                function: request.name.clone(),
+        match self.raw().extract(&request) {
+            Ok(clone) => Ok(Cloned::Module(clone)),
+            Err(message) => Err(Error::Extract {
+                function: name,
                 message,
-            })?;
-        Self::unit(&clone, &request, context)
+            }),
+        }
     }
 
     /// A function where it has its body: here, or where it was read to.
@@ -142,20 +351,24 @@ impl Module {
         Ok(body.map_or(value, Body::function))
     }
 
-    /// From one context to another by bitcode.
-    fn unit(
-        clone: &RawModule,
-        request: &ExtractRequest<'_>,
-        context: Context,
-    ) -> Result<Unit, Error> {
-        let mut module = Self::from_bitcode(&request.name, &clone.bitcode(), context)?;
-        module.home().is_tagged.set(!request.brought.is_empty());
-        let function = module.own(&request.name)?;
-        Ok(Unit { module, function })
-    }
-
     /// The tags of the functions whose bodies were really inlined into what this unit defines,
-    /// directly or through one another, by the pipelines that ran over it so far.
+    /// directly or through one another, by the pipelines that ran over it so far. The inliners say so
+    /// (`llvm/IR/DiagnosticInfo.h`, `OptimizationRemark`).
+    ///
+    /// ```
+    /// # use martlet_ir::{Bring, Module};
+    /// # let mut module = Module::new("example");
+    /// # let f = module.edit(|e| {
+    /// #     let f = e.module().add_function("f", e.context().void_type().fn_type(&[], false), None);
+    /// #     let builder = e.context().create_builder();
+    /// #     builder.position_at_end(e.context().append_basic_block(f, "entry"));
+    /// #     builder.build_return(None).unwrap();
+    /// #     e.own(f)
+    /// # });
+    /// let bring = [Bring { function: &f, tag: 1 }];
+    /// let unit = module.extract(&f, &bring).unwrap().module;
+    /// assert_eq!(unit.provenance(), [0; 0], "nothing has run yet");
+    /// ```
     pub fn provenance(&self) -> Vec<u64> {
         let mut into: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
         let mut work = Vec::new();

@@ -30,6 +30,7 @@ impl<K: Kind> Handle<K> {
         }
     }
 
+    #[inline]
     fn get<'m>(&self, module: &'m RawModule) -> Result<K::Lent<'m>, Stale> {
         Ok(K::lend(value(&self.mark, module)?))
     }
@@ -54,31 +55,105 @@ macro_rules! handle {
 
             /// The value, lent for as long as the module is borrowed.
             ///
+            /// ```
+            /// # use martlet_ir::{Module, Weak, kind::Function};
+            /// # let mut module = Module::new("example");
+            /// # let f = module.edit(|e| {
+            /// #     let fn_type = e.context().void_type().fn_type(&[], false);
+            /// #     e.own(e.module().add_function("f", fn_type, None))
+            /// # });
+            /// let handle: Weak<Function> = module.edit(|e| e.weak(f.get_in(e).unwrap()));
+            /// assert_eq!(handle.get(&module).unwrap().get_name().to_str(), Ok("f"));
+            /// drop(f);
+            /// module.collect();
+            /// assert!(handle.get(&module).is_err());
+            /// ```
+            ///
             /// # Errors
             /// [`Stale`] if the value is gone, with what ended it, or if it is of another module.
+            #[inline]
             pub fn get<'m>(&self, module: &'m Module) -> Result<K::Lent<'m>, Stale> {
                 self.0.get(module.raw())
             }
 
             /// The value, lent inside of a [`Module::edit`] or [`Module::read`], to work on.
             ///
+            /// ```
+            /// # use martlet_ir::{Module, Weak, kind::Function};
+            /// # let mut module = Module::new("example");
+            /// # let f = module.edit(|e| {
+            /// #     let fn_type = e.context().void_type().fn_type(&[], false);
+            /// #     e.own(e.module().add_function("f", fn_type, None))
+            /// # });
+            /// let handle: Weak<Function> = module.edit(|e| e.weak(f.get_in(e).unwrap()));
+            /// module.edit(|e| handle.get_in(e).unwrap().as_global_value().set_name("renamed"));
+            /// assert_eq!(f.get(&module).unwrap().get_name().to_str(), Ok("renamed"));
+            /// ```
+            ///
             /// # Errors
             /// As [`get`](Self::get).
+            #[inline]
             pub fn get_in<'ctx>(&self, edit: Edit<'ctx>) -> Result<K::Lent<'ctx>, Stale> {
                 self.0.get(edit.raw())
             }
 
             /// Whether the value is still there. A dead handle stays dead.
+            ///
+            /// ```
+            /// # use martlet_ir::{Module, Weak, kind::Function};
+            /// # let mut module = Module::new("example");
+            /// # let f = module.edit(|e| {
+            /// #     let fn_type = e.context().void_type().fn_type(&[], false);
+            /// #     e.own(e.module().add_function("f", fn_type, None))
+            /// # });
+            /// let handle: Weak<Function> = module.edit(|e| e.weak(f.get_in(e).unwrap()));
+            /// assert!(handle.is_alive());
+            /// drop(module);
+            /// assert!(!handle.is_alive());
+            /// ```
             pub fn is_alive(&self) -> bool {
                 self.0.mark.is_alive()
             }
 
             /// What a pipeline did to the value; `None` if the handle was not there when it ran.
+            ///
+            /// ```
+            /// # use martlet_ir::{Fate, Module, Weak, kind::Function};
+            /// # use martlet_ir::inkwell::{OptimizationLevel, targets::*};
+            /// # Target::initialize_x86(&InitializationConfig::default());
+            /// # let triple = TargetTriple::create("x86_64-unknown-linux-gnu");
+            /// # let machine = Target::from_triple(&triple).unwrap().create_target_machine(
+            /// #     &triple, "x86-64", "", OptimizationLevel::Default, RelocMode::PIC, CodeModel::Small,
+            /// # ).unwrap();
+            /// # let mut module = Module::new("example");
+            /// # let f = module.edit(|e| {
+            /// #     let fn_type = e.context().void_type().fn_type(&[], false);
+            /// #     e.own(e.module().add_function("f", fn_type, None))
+            /// # });
+            /// let handle: Weak<Function> = module.edit(|e| e.weak(f.get_in(e).unwrap()));
+            /// let report = module.run_passes("globaldce", &machine).unwrap();
+            /// assert_eq!(handle.fate(&report), Some(&Fate::Kept));
+            /// let later: Weak<Function> = module.edit(|e| e.weak(f.get_in(e).unwrap()));
+            /// assert_eq!(later.fate(&report), None);
+            /// ```
             pub fn fate<'r>(&self, report: &'r PassReport) -> Option<&'r Fate> {
                 report.fate_of(&self.0.mark)
             }
 
             /// What happened to the value last, if anything did.
+            ///
+            /// ```
+            /// # use martlet_ir::{Module, Weak, What, kind::Function};
+            /// # let mut module = Module::new("example");
+            /// # let f = module.edit(|e| {
+            /// #     let fn_type = e.context().void_type().fn_type(&[], false);
+            /// #     e.own(e.module().add_function("f", fn_type, None))
+            /// # });
+            /// let handle: Weak<Function> = module.edit(|e| e.weak(f.get_in(e).unwrap()));
+            /// assert_eq!(handle.last_event(), None);
+            /// drop(module);
+            /// assert_eq!(handle.last_event().unwrap().what, What::Deleted);
+            /// ```
             pub fn last_event(&self) -> Option<Event> {
                 self.0.mark.last_event()
             }
@@ -109,7 +184,8 @@ handle!(
 
 handle!(
     /// Dead once its value is deleted; goes over to the replacing value if it is of the same type
-    /// and kind, and is dead if it is not (`WeakTrackingVH`, which does not ask for the type).
+    /// and kind, and is dead if it is not (`llvm/IR/ValueHandle.h`, `WeakTrackingVH`, which does not ask
+    /// for the type).
     ///
     /// ```
     /// # use martlet_ir::{Module, Tracking, What, kind::Function};
@@ -131,7 +207,8 @@ handle!(
     /// Says that its value lives for as long as the handle does. The operation during which the
     /// value dies all the same returns [`Error::Asserted`](crate::Error::Asserted); `edit`, which
     /// returns what the user does, leaves it to [`Module::check`] or the next operation that can, and
-    /// `collect` puts it into its report. (`AssertingVH` checks nothing in the usual builds of LLVM.)
+    /// `collect` puts it into its report. (`AssertingVH` of `llvm/IR/ValueHandle.h` checks nothing in the
+    /// usual builds of LLVM.)
     ///
     /// ```
     /// # use martlet_ir::{Asserting, Module, kind::Function};
@@ -150,7 +227,7 @@ handle!(
 );
 
 handle!(
-    /// Collects what happens to its value (`CallbackVH`). Nothing of the user's runs inside LLVM, where
+    /// Collects what happens to its value (`llvm/IR/ValueHandle.h`, `CallbackVH`). Nothing of the user's runs inside LLVM, where
     /// a value is half gone: events are asked for afterwards.
     ///
     /// ```
@@ -173,19 +250,39 @@ handle!(
 
 impl<K: Kind> Callback<K> {
     /// What has happened since the last call, oldest first.
+    ///
+    /// ```
+    /// # use martlet_ir::{Callback, Module, What, kind::Function};
+    /// # let mut module = Module::new("example");
+    /// # let f = module.edit(|e| {
+    /// #     let fn_type = e.context().void_type().fn_type(&[], false);
+    /// #     e.own(e.module().add_function("f", fn_type, None))
+    /// # });
+    /// let handle: Callback<Function> = module.edit(|e| e.callback(f.get_in(e).unwrap()));
+    /// drop(f);
+    /// module.collect();
+    /// assert_eq!(handle.take_events()[0].what, What::Deleted);
+    /// assert_eq!(handle.take_events(), []);
+    /// ```
     pub fn take_events(&self) -> Vec<Event> {
         self.0.mark.take_events()
     }
 }
 
 /// The value behind a mark.
+#[inline]
 pub(crate) fn value<'m>(mark: &Mark, module: &'m RawModule) -> Result<Value<'m>, Stale> {
-    if let Some(value) = Value::of_mark(mark, module) {
-        return Ok(value);
+    match Value::of_mark(mark, module) {
+        Some(value) => Ok(value),
+        None => Err(stale(mark)),
     }
+}
+
+#[cold]
+fn stale(mark: &Mark) -> Stale {
     let made_at = mark.made_at();
     if mark.is_alive() {
-        return Err(Stale::OtherModule { made_at });
+        return Stale::OtherModule { made_at };
     }
     let event = mark.last_event().unwrap_or(Event {
         what: What::Deleted,
@@ -193,5 +290,5 @@ pub(crate) fn value<'m>(mark: &Mark, module: &'m RawModule) -> Result<Value<'m>,
         operation: "an unknown operation".to_owned(),
         pass: None,
     });
-    Err(Stale::Gone { event, made_at })
+    Stale::Gone { event, made_at }
 }

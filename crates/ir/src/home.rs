@@ -3,6 +3,7 @@
 use crate::counters::OWNED;
 use crate::error::Error;
 use crate::mailbox::Mailbox;
+use crate::nodes::Nodes;
 use crate::owned::{FunctionId, OwnedFunction, Ticket};
 use crate::raw::{Inlining, Mark, Mode, Node, RawModule, Value};
 use core::panic::Location;
@@ -17,8 +18,7 @@ use std::sync::{Arc, Weak};
 /// borrow of theirs is held across a call into LLVM that may delete a value.
 #[derive(Debug, Default)]
 pub(crate) struct Home {
-    nodes: RefCell<Vec<Node>>,
-    released_guess: Cell<usize>,
+    nodes: RefCell<Nodes>,
     pub(crate) owned: RefCell<Owned>,
     pub(crate) mailbox: Arc<Mailbox>,
     /// Call sites of tagged functions that were inlined.
@@ -89,16 +89,11 @@ impl Home {
             "the value `{}` is of another module",
             value.name()
         );
-        let node = self.node(value, module, mode, Location::caller());
-        let mark = Arc::clone(node.mark());
+        let made_at = Location::caller();
         let mut nodes = self.nodes.borrow_mut();
-        // Clear up when the list has doubled since the last time, so the cost is constant per node.
-        if nodes.len() >= self.released_guess.get().max(32) {
-            nodes.retain(|node| !node.mark().is_released());
-            self.released_guess.set(nodes.len() * 2);
-        }
-        nodes.push(node);
-        mark
+        nodes.add(value, mode, made_at, || {
+            self.node(value, module, mode, made_at)
+        })
     }
 
     /// A node of the module's own.
@@ -112,11 +107,9 @@ impl Home {
         Node::new(value, module.id(), mode, made_at, &self.mailbox)
     }
 
-    /// Frees the nodes of handles that were dropped. Returns how many are left.
-    pub(crate) fn sweep_nodes(&self) -> usize {
-        let mut nodes = self.nodes.borrow_mut();
-        nodes.retain(|node| !node.mark().is_released());
-        nodes.len()
+    /// Frees the nodes of handles that were dropped.
+    pub(crate) fn sweep_nodes(&self) {
+        self.nodes.borrow_mut().shrink();
     }
 
     pub(crate) fn count_nodes(&self) -> usize {
@@ -126,8 +119,7 @@ impl Home {
     /// The marks of the handles that somebody has.
     pub(crate) fn handle_marks(&self) -> Vec<Arc<Mark>> {
         let nodes = self.nodes.borrow();
-        let held = nodes.iter().filter(|node| !node.mark().is_released());
-        held.map(|node| Arc::clone(node.mark())).collect()
+        nodes.held().map(Arc::clone).collect()
     }
 
     /// Owns a function. One that is owned already, or dying, keeps its id. One that passes may have

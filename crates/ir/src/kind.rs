@@ -30,6 +30,23 @@ use inkwell::values::{BasicValueEnum, FunctionValue, GlobalValue, InstructionVal
 
 /// A kind of LLVM value that can be held: [`Function`], [`Global`], [`Instruction`], [`Block`] or
 /// [`Argument`]. Sealed.
+///
+/// ```
+/// use martlet_ir::kind::{Function, Kind};
+/// use martlet_ir::{Edit, Weak};
+///
+/// /// Holds whatever it is given.
+/// fn hold<'ctx, K: Kind>(e: Edit<'ctx>, values: &[K::Lent<'ctx>]) -> Vec<Weak<K>> {
+///     values.iter().map(|value| e.weak(*value)).collect()
+/// }
+///
+/// let mut module = martlet_ir::Module::new("example");
+/// let held: Vec<Weak<Function>> = module.edit(|e| {
+///     let fn_type = e.context().void_type().fn_type(&[], false);
+///     hold::<Function>(e, &[e.module().add_function("f", fn_type, None)])
+/// });
+/// assert!(held[0].get(&module).is_ok());
+/// ```
 pub trait Kind: sealed::Sealed + 'static {
     /// What is lent: inkwell's value of this kind.
     type Lent<'m>: Copy;
@@ -45,22 +62,86 @@ mod sealed {
 }
 
 /// A function, defined or declared (`llvm/IR/Function.h`).
+///
+/// ```
+/// # use martlet_ir::{Module, Tracking, kind::Function};
+/// # let mut module = Module::new("example");
+/// # let f = module.edit(|e| {
+/// #     let fn_type = e.context().void_type().fn_type(&[], false);
+/// #     e.own(e.module().add_function("f", fn_type, None))
+/// # });
+/// let held: Tracking<Function> = module.edit(|e| e.tracking(f.get_in(e).unwrap()));
+/// assert_eq!(held.get(&module).unwrap().count_params(), 0);
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub enum Function {}
 
 /// A global variable (`llvm/IR/GlobalVariable.h`).
+///
+/// ```
+/// # use martlet_ir::{Module, Tracking, kind::Global};
+/// let mut module = Module::new("example");
+/// let held: Tracking<Global> = module.edit(|e| {
+///     e.tracking(e.module().add_global(e.context().i64_type(), None, "counter"))
+/// });
+/// assert!(held.get(&module).unwrap().get_initializer().is_none());
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub enum Global {}
 
 /// An instruction (`llvm/IR/Instruction.h`).
+///
+/// ```
+/// # use martlet_ir::{Module, Tracking, kind::Instruction};
+/// # let mut module = Module::new("example");
+/// # let f = module.edit(|e| {
+/// #     let f = e.module().add_function("f", e.context().void_type().fn_type(&[], false), None);
+/// #     let builder = e.context().create_builder();
+/// #     builder.position_at_end(e.context().append_basic_block(f, "entry"));
+/// #     builder.build_return(None).unwrap();
+/// #     e.own(f)
+/// # });
+/// let held: Tracking<Instruction> = module.edit(|e| {
+///     let entry = f.get_in(e).unwrap().get_first_basic_block().unwrap();
+///     e.tracking(entry.get_terminator().unwrap())
+/// });
+/// assert!(held.get(&module).unwrap().is_terminator());
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub enum Instruction {}
 
 /// A basic block (`llvm/IR/BasicBlock.h`).
+///
+/// ```
+/// # use martlet_ir::{Module, Tracking, kind::Block};
+/// # let mut module = Module::new("example");
+/// # let f = module.edit(|e| {
+/// #     let f = e.module().add_function("f", e.context().void_type().fn_type(&[], false), None);
+/// #     let builder = e.context().create_builder();
+/// #     builder.position_at_end(e.context().append_basic_block(f, "entry"));
+/// #     builder.build_return(None).unwrap();
+/// #     e.own(f)
+/// # });
+/// let held: Tracking<Block> = module.edit(|e| {
+///     e.tracking(f.get_in(e).unwrap().get_first_basic_block().unwrap())
+/// });
+/// assert_eq!(held.get(&module).unwrap().get_name().to_str(), Ok("entry"));
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub enum Block {}
 
 /// A parameter of a function (`llvm/IR/Argument.h`).
+///
+/// ```
+/// # use martlet_ir::{Module, Tracking, kind::Argument};
+/// let mut module = Module::new("example");
+/// let held: Tracking<Argument> = module.edit(|e| {
+///     let i64_type = e.context().i64_type();
+///     let fn_type = i64_type.fn_type(&[i64_type.into()], false);
+///     e.tracking(e.module().add_function("f", fn_type, None).get_first_param().unwrap())
+/// });
+/// assert!(held.get(&module).unwrap().is_int_value());
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub enum Argument {}
 
@@ -71,6 +152,7 @@ macro_rules! kind {
         impl Kind for $name {
             type Lent<'m> = $ink<'m>;
 
+            #[inline]
             fn lend(value: Value<'_>) -> $ink<'_> {
                 value.$lend()
             }

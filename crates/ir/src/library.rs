@@ -65,6 +65,28 @@ struct Inner {
 }
 
 /// What an import gave bodies to.
+///
+/// ```
+/// # use martlet_ir::{BitcodeLibrary, Imported, Module};
+/// # let bitcode = {
+/// #     let mut module = Module::new("helpers");
+/// #     let _held = module.edit(|e| {
+/// #         let f = e.module().add_function("f", e.context().void_type().fn_type(&[], false), None);
+/// #         let builder = e.context().create_builder();
+/// #         builder.position_at_end(e.context().append_basic_block(f, "entry"));
+/// #         builder.build_return(None).unwrap();
+/// #         e.own(f)
+/// #     });
+/// #     module.to_bitcode()
+/// # };
+/// # let library = BitcodeLibrary::open("helpers", bitcode).unwrap();
+/// # let mut module = Module::new("unit");
+/// # module.edit(|e| {
+/// #     e.module().add_function("f", e.context().void_type().fn_type(&[], false), None);
+/// # });
+/// let imported: Imported = library.import(&mut module).unwrap();
+/// assert_eq!(imported.functions, ["f"]);
+/// ```
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Imported {
@@ -74,6 +96,26 @@ pub struct Imported {
 
 impl BitcodeLibrary {
     /// Opens bitcode, given whole, for example by `include_bytes!`.
+    ///
+    /// ```
+    /// use martlet_ir::{BitcodeLibrary, Error};
+    /// # use martlet_ir::Module;
+    /// # let bitcode = {
+    /// #     let mut module = Module::new("helpers");
+    /// #     let _held = module.edit(|e| {
+    /// #         let f = e.module().add_function("f", e.context().void_type().fn_type(&[], false), None);
+    /// #         let builder = e.context().create_builder();
+    /// #         builder.position_at_end(e.context().append_basic_block(f, "entry"));
+    /// #         builder.build_return(None).unwrap();
+    /// #         e.own(f)
+    /// #     });
+    /// #     module.to_bitcode()
+    /// # };
+    /// let library = BitcodeLibrary::open("helpers", bitcode).unwrap();
+    /// assert_eq!(library.functions(), ["f"]);
+    /// let refused = BitcodeLibrary::open("text", *b"int f(void);");
+    /// assert!(matches!(refused, Err(Error::Bitcode { .. })));
+    /// ```
     ///
     /// # Errors
     /// [`Error::Bitcode`] if this LLVM does not read it.
@@ -93,11 +135,45 @@ impl BitcodeLibrary {
     }
 
     /// Its name.
+    ///
+    /// ```
+    /// # use martlet_ir::{BitcodeLibrary, Module};
+    /// # let bitcode = {
+    /// #     let mut module = Module::new("helpers");
+    /// #     let _held = module.edit(|e| {
+    /// #         let f = e.module().add_function("f", e.context().void_type().fn_type(&[], false), None);
+    /// #         let builder = e.context().create_builder();
+    /// #         builder.position_at_end(e.context().append_basic_block(f, "entry"));
+    /// #         builder.build_return(None).unwrap();
+    /// #         e.own(f)
+    /// #     });
+    /// #     module.to_bitcode()
+    /// # };
+    /// let library = BitcodeLibrary::open("helpers", bitcode).unwrap();
+    /// assert_eq!(library.name(), "helpers");
+    /// ```
     pub fn name(&self) -> &str {
         &self.0.name
     }
 
     /// The functions it defines and shows.
+    ///
+    /// ```
+    /// # use martlet_ir::{BitcodeLibrary, Module};
+    /// # let bitcode = {
+    /// #     let mut module = Module::new("helpers");
+    /// #     let _held = module.edit(|e| {
+    /// #         let f = e.module().add_function("f", e.context().void_type().fn_type(&[], false), None);
+    /// #         let builder = e.context().create_builder();
+    /// #         builder.position_at_end(e.context().append_basic_block(f, "entry"));
+    /// #         builder.build_return(None).unwrap();
+    /// #         e.own(f)
+    /// #     });
+    /// #     module.to_bitcode()
+    /// # };
+    /// # let library = BitcodeLibrary::open("helpers", bitcode).unwrap();
+    /// assert!(library.functions().contains(&"f".to_owned()));
+    /// ```
     pub fn functions(&self) -> &[String] {
         &self.0.functions
     }
@@ -108,6 +184,30 @@ impl BitcodeLibrary {
     /// stay declarations, and keep their attributes beside the library's. Constants come along, variables
     /// that can be written are declared. `target-cpu`, `target-features` and `tune-cpu` are taken
     /// off, since a body for a named CPU does not inline into one for another.
+    ///
+    /// ```
+    /// # use martlet_ir::{BitcodeLibrary, Module};
+    /// # let bitcode = {
+    /// #     let mut module = Module::new("helpers");
+    /// #     let _held = module.edit(|e| {
+    /// #         let f = e.module().add_function("f", e.context().void_type().fn_type(&[], false), None);
+    /// #         let builder = e.context().create_builder();
+    /// #         builder.position_at_end(e.context().append_basic_block(f, "entry"));
+    /// #         builder.build_return(None).unwrap();
+    /// #         e.own(f)
+    /// #     });
+    /// #     module.to_bitcode()
+    /// # };
+    /// # let library = BitcodeLibrary::open("helpers", bitcode).unwrap();
+    /// # let mut module = Module::new("unit");
+    /// # module.edit(|e| {
+    /// #     e.module().add_function("f", e.context().void_type().fn_type(&[], false), None);
+    /// # });
+    /// library.import(&mut module).unwrap();
+    /// assert!(module.to_string().contains("define available_externally void @f"));
+    /// // What has a body needs none.
+    /// assert!(library.import(&mut module).unwrap().functions.is_empty());
+    /// ```
     ///
     /// # Errors
     /// [`Error::Library`] if a declared type differs, or a body uses a static variable that can be
@@ -123,6 +223,25 @@ impl BitcodeLibrary {
     }
 
     /// The untouched text of one function.
+    ///
+    /// ```
+    /// use martlet_ir::Error;
+    /// # use martlet_ir::{BitcodeLibrary, Module};
+    /// # let bitcode = {
+    /// #     let mut module = Module::new("helpers");
+    /// #     let _held = module.edit(|e| {
+    /// #         let f = e.module().add_function("f", e.context().void_type().fn_type(&[], false), None);
+    /// #         let builder = e.context().create_builder();
+    /// #         builder.position_at_end(e.context().append_basic_block(f, "entry"));
+    /// #         builder.build_return(None).unwrap();
+    /// #         e.own(f)
+    /// #     });
+    /// #     module.to_bitcode()
+    /// # };
+    /// # let library = BitcodeLibrary::open("helpers", bitcode).unwrap();
+    /// assert!(library.pristine("f").unwrap().contains("ret void"));
+    /// assert_eq!(library.pristine("g"), Err(Error::NoFunction("g".into())));
+    /// ```
     ///
     /// # Errors
     /// [`Error::NoFunction`].

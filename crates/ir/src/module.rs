@@ -98,6 +98,14 @@ impl Module {
     }
 
     /// A new, empty module in a context that has served others before.
+    ///
+    /// ```
+    /// use martlet_ir::{Context, Module};
+    ///
+    /// let first = Module::in_context("first", Context::new());
+    /// let second = Module::in_context("second", first.into_context());
+    /// assert_eq!(second.context().modules_served(), 2);
+    /// ```
     pub fn in_context(name: &str, context: Context) -> Self {
         let raw = RawModule::new(name, context.raw());
         Self::from_raw(raw, context)
@@ -134,11 +142,34 @@ impl Module {
     }
 
     /// The module as bitcode (`llvm-c/BitWriter.h`). What was [pinned](Module::pin) is declared in it.
+    ///
+    /// ```
+    /// use martlet_ir::{Context, Module};
+    ///
+    /// let bitcode = Module::new("example").to_bitcode();
+    /// let elsewhere = std::thread::spawn(move || {
+    ///     Module::from_bitcode("copy", &bitcode, Context::new()).unwrap().function_count()
+    /// });
+    /// assert_eq!(elsewhere.join().unwrap(), 0);
+    /// ```
     pub fn to_bitcode(&self) -> Vec<u8> {
         self.raw.bitcode()
     }
 
-    /// Gives the context back. The module and all its values end here.
+    /// Gives the context back. The module and all its values end here (`llvm-c/Core.h`,
+    /// `LLVMDisposeModule`).
+    ///
+    /// ```
+    /// # use martlet_ir::{Module, Weak, kind::Function};
+    /// # let mut module = Module::new("example");
+    /// # let f = module.edit(|e| {
+    /// #     let fn_type = e.context().void_type().fn_type(&[], false);
+    /// #     e.own(e.module().add_function("f", fn_type, None))
+    /// # });
+    /// let handle: Weak<Function> = module.edit(|e| e.weak(f.get_in(e).unwrap()));
+    /// let next = Module::in_context("next", module.into_context());
+    /// assert!(handle.get(&next).is_err());
+    /// ```
     pub fn into_context(self) -> Context {
         let Module {
             raw,
@@ -236,6 +267,11 @@ impl Module {
     }
 
     /// The name it was made under.
+    ///
+    /// ```
+    /// let module = martlet_ir::Module::new("example");
+    /// assert_eq!(module.name(), "example");
+    /// ```
     pub fn name(&self) -> String {
         self.raw.name()
     }
@@ -285,11 +321,42 @@ impl Module {
     }
 
     /// Functions in the module, declarations included.
+    ///
+    /// ```
+    /// # use martlet_ir::Module;
+    /// # let mut module = Module::new("example");
+    /// # let f = module.edit(|e| {
+    /// #     let fn_type = e.context().void_type().fn_type(&[], false);
+    /// #     e.own(e.module().add_function("f", fn_type, None))
+    /// # });
+    /// assert_eq!(module.function_count(), 1);
+    /// drop(f);
+    /// module.collect();
+    /// assert_eq!(module.function_count(), 0);
+    /// ```
     pub fn function_count(&self) -> usize {
         self.raw.functions().len()
     }
 
     /// How much the module holds now.
+    ///
+    /// ```
+    /// # use martlet_ir::Module;
+    /// # let mut module = Module::new("example");
+    /// # let f = module.edit(|e| {
+    /// #     let f = e.module().add_function("f", e.context().void_type().fn_type(&[], false), None);
+    /// #     let builder = e.context().create_builder();
+    /// #     builder.position_at_end(e.context().append_basic_block(f, "entry"));
+    /// #     builder.build_return(None).unwrap();
+    /// #     e.own(f)
+    /// # });
+    /// let before = module.memory_report();
+    /// assert_eq!((before.definitions, before.instructions, before.pinned_bytes), (1, 1, 0));
+    /// module.pin(&f).unwrap();
+    /// let after = module.memory_report();
+    /// assert_eq!((after.definitions, after.declarations, after.instructions), (0, 1, 0));
+    /// assert!(after.pinned_bytes > 0);
+    /// ```
     pub fn memory_report(&self) -> MemoryReport {
         let functions = self.raw.functions();
         let declarations = functions
@@ -319,10 +386,16 @@ impl Module {
     }
 
     /// The context, to look at.
+    ///
+    /// ```
+    /// let module = martlet_ir::Module::new("example");
+    /// assert_eq!(module.context().bytes_read(), 0);
+    /// ```
     pub fn context(&self) -> &Context {
         &self.context
     }
 
+    #[inline]
     pub(crate) fn raw(&self) -> &RawModule {
         &self.raw
     }
@@ -341,7 +414,7 @@ impl Module {
 
     /// What went wrong without being returned: errors that LLVM reported while the module was lent
     /// (to code generation, say), and asserting handles that lost their values then. Operations that
-    /// can fail call this themselves.
+    /// can fail call this themselves (`llvm/IR/DiagnosticHandler.h`).
     ///
     /// ```
     /// # use martlet_ir::{Asserting, Error, Module, kind::Function};
@@ -354,7 +427,7 @@ impl Module {
     ///     // SAFETY: nothing uses it, and nobody keeps it.
     ///     unsafe { e.module().get_function("f").unwrap().delete() };
     /// });
-    /// assert!(matches!(module.check(), Err(Error::Asserted(falls)) if falls.len() == 1));
+    /// assert!(matches!(module.check(), Err(Error::Asserted { falls, .. }) if falls.len() == 1));
     /// assert_eq!(module.check(), Ok(()));
     /// assert!(!held.is_alive());
     /// ```
@@ -363,11 +436,17 @@ impl Module {
     /// [`Error::Diagnostic`] and [`Error::Asserted`]; each is reported once.
     pub fn check(&self) -> Result<(), Error> {
         if let Some(message) = self.context.raw().take_errors() {
-            return Err(Error::Diagnostic(message));
+            return Err(Error::Diagnostic {
+                message,
+                report: None,
+            });
         }
         match self.home.mailbox.take_fallen() {
             falls if falls.is_empty() => Ok(()),
-            falls => Err(Error::Asserted(falls)),
+            falls => Err(Error::Asserted {
+                falls,
+                report: None,
+            }),
         }
     }
 

@@ -38,6 +38,17 @@ impl FunctionId {
     }
 
     /// The number itself.
+    ///
+    /// ```
+    /// # use martlet_ir::Module;
+    /// # let mut module = Module::new("example");
+    /// # let f = module.edit(|e| {
+    /// #     let fn_type = e.context().void_type().fn_type(&[], false);
+    /// #     e.own(e.module().add_function("f", fn_type, None))
+    /// # });
+    /// assert!(f.id().as_u64() > 0);
+    /// assert_eq!(f.id().as_u64(), f.clone().id().as_u64());
+    /// ```
     pub fn as_u64(self) -> u64 {
         self.0
     }
@@ -50,7 +61,7 @@ impl fmt::Display for FunctionId {
 }
 
 /// A share in a function (`llvm/IR/Function.h`) of a module. While anybody has one, the function's
-/// linkage is external, so no pass deletes it or changes its signature.
+/// linkage is external (`llvm/IR/GlobalValue.h`), so no pass deletes it or changes its signature.
 ///
 /// It is a ticket: cloning and dropping touch no LLVM object and may happen on any thread. When the
 /// last share is gone, the owner's next operation that takes `&mut Module`, or
@@ -83,11 +94,33 @@ impl OwnedFunction {
     }
 
     /// Who this is.
+    ///
+    /// ```
+    /// # use martlet_ir::Module;
+    /// # let mut module = Module::new("example");
+    /// # let f = module.edit(|e| {
+    /// #     let fn_type = e.context().void_type().fn_type(&[], false);
+    /// #     e.own(e.module().add_function("f", fn_type, None))
+    /// # });
+    /// assert_eq!(f.id(), f.clone().id());
+    /// assert_eq!(f.id(), module.own("f").unwrap().id());
+    /// ```
     pub fn id(&self) -> FunctionId {
         self.0.id
     }
 
     /// The function, lent for as long as the module is borrowed.
+    ///
+    /// ```
+    /// # use martlet_ir::Module;
+    /// # let mut module = Module::new("example");
+    /// # let f = module.edit(|e| {
+    /// #     let fn_type = e.context().void_type().fn_type(&[], false);
+    /// #     e.own(e.module().add_function("f", fn_type, None))
+    /// # });
+    /// assert_eq!(f.get(&module).unwrap().get_name().to_str(), Ok("f"));
+    /// assert!(f.get(&Module::new("other")).is_err());
+    /// ```
     ///
     /// # Errors
     /// [`Stale`] if it is gone in spite of its linkage (somebody erased it through inkwell), or if

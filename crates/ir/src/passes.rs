@@ -12,6 +12,25 @@ use std::time::{Duration, Instant};
 
 /// What a pipeline did to one owned function, or to the value of a handle. Passes have the names of
 /// LLVM's classes (`llvm/lib/Passes/PassRegistry.def`).
+///
+/// ```
+/// use martlet_ir::Fate;
+/// # use martlet_ir::{Module, Weak, kind::Function};
+/// # use martlet_ir::inkwell::{OptimizationLevel, targets::*};
+/// # Target::initialize_x86(&InitializationConfig::default());
+/// # let triple = TargetTriple::create("x86_64-unknown-linux-gnu");
+/// # let machine = Target::from_triple(&triple).unwrap().create_target_machine(
+/// #     &triple, "x86-64", "", OptimizationLevel::Default, RelocMode::PIC, CodeModel::Small,
+/// # ).unwrap();
+/// # let mut module = Module::new("example");
+/// let unused: Weak<Function> = module.edit(|e| {
+///     let fn_type = e.context().void_type().fn_type(&[], false);
+///     e.weak(e.module().add_function("f", fn_type, None))
+/// });
+/// let report = module.run_passes("globaldce", &machine).unwrap();
+/// let Some(Fate::Deleted(event)) = unused.fate(&report) else { panic!() };
+/// assert_eq!(event.pass.as_deref(), Some("GlobalDCEPass"));
+/// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Fate {
@@ -37,7 +56,34 @@ pub enum Fate {
 }
 
 /// What a pipeline did: see the example of [`Module::run_passes`].
-#[derive(Clone, Debug, Default)]
+///
+/// ```
+/// use martlet_ir::{Fate, PassReport};
+/// # use martlet_ir::Module;
+/// # use martlet_ir::inkwell::{OptimizationLevel, targets::*};
+/// # Target::initialize_x86(&InitializationConfig::default());
+/// # let triple = TargetTriple::create("x86_64-unknown-linux-gnu");
+/// # let machine = Target::from_triple(&triple).unwrap().create_target_machine(
+/// #     &triple, "x86-64", "", OptimizationLevel::Default, RelocMode::PIC, CodeModel::Small,
+/// # ).unwrap();
+/// # let mut module = Module::new("example");
+/// # let f = module.edit(|e| {
+/// #     let f = e.module().add_function("f", e.context().void_type().fn_type(&[], false), None);
+/// #     let builder = e.context().create_builder();
+/// #     builder.position_at_end(e.context().append_basic_block(f, "entry"));
+/// #     builder.build_return(None).unwrap();
+/// #     e.own(f)
+/// # });
+/// let report: PassReport = module.run_passes("default<O2>", &machine).unwrap();
+/// for (id, fate) in &report.functions {
+///     if *fate != Fate::Kept {
+///         println!("{id}: {fate:?}");
+///     }
+/// }
+/// assert_eq!(report.functions.len(), 1);
+/// assert!(!report.elapsed.is_zero());
+/// ```
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct PassReport {
     /// Every function that is owned, in order of id.
@@ -50,6 +96,26 @@ pub struct PassReport {
 
 impl PassReport {
     /// What became of one owned function.
+    ///
+    /// ```
+    /// # use martlet_ir::{Fate, Module};
+    /// # use martlet_ir::inkwell::{OptimizationLevel, targets::*};
+    /// # Target::initialize_x86(&InitializationConfig::default());
+    /// # let triple = TargetTriple::create("x86_64-unknown-linux-gnu");
+    /// # let machine = Target::from_triple(&triple).unwrap().create_target_machine(
+    /// #     &triple, "x86-64", "", OptimizationLevel::Default, RelocMode::PIC, CodeModel::Small,
+    /// # ).unwrap();
+    /// # let mut module = Module::new("example");
+    /// # let f = module.edit(|e| {
+    /// #     let f = e.module().add_function("f", e.context().void_type().fn_type(&[], false), None);
+    /// #     let builder = e.context().create_builder();
+    /// #     builder.position_at_end(e.context().append_basic_block(f, "entry"));
+    /// #     builder.build_return(None).unwrap();
+    /// #     e.own(f)
+    /// # });
+    /// let report = module.run_passes("globaldce", &machine).unwrap();
+    /// assert_eq!(report.fate(f.id()), Some(&Fate::Kept));
+    /// ```
     pub fn fate(&self, id: FunctionId) -> Option<&Fate> {
         let place = self
             .functions
@@ -71,7 +137,8 @@ impl PassReport {
 
 impl Module {
     /// Runs a textual pipeline (`opt -passes=...`), parsed anew for this run, because a parsed
-    /// `default<O1>` or above runs only once.
+    /// `default<O1>` or above runs only once (`llvm/Passes/PassBuilder.h`; what passes say of themselves:
+    /// `llvm/IR/PassInstrumentation.h`).
     ///
     /// ```
     /// use martlet_ir::{Fate, Module, Weak, kind::Function};
@@ -106,8 +173,9 @@ impl Module {
     #[doc = include_str!("../PASSES.md")]
     ///
     /// # Errors
-    /// [`Error::Pipeline`] if the text is not a pipeline, [`Error::Asserted`] if asserting handles
-    /// lost their values, [`Error::Diagnostic`] if a pass reported an error.
+    /// [`Error::Pipeline`] if the text is not a pipeline. [`Error::Asserted`] if asserting handles lost
+    /// their values, and [`Error::Diagnostic`] if a pass reported an error: both have the report, since
+    /// the pipeline has run.
     pub fn run_passes(
         &mut self,
         pipeline: &str,
@@ -122,8 +190,8 @@ impl Module {
         handles.sort_unstable_by_key(|mark| Arc::as_ptr(mark).addr());
         let owned_marks = owned.iter().map(|(_, mark)| mark);
         let watch = Watch::new(owned_marks.chain(&handles), raw);
-        let owned = with_addresses(owned, raw, |(_, mark)| mark);
-        let handles = with_addresses(handles, raw, |mark| mark);
+        let owned = with_places(owned, raw, |(_, mark)| mark);
+        let handles = with_places(handles, raw, |mark| mark);
         let guarded = home.owned.borrow().guarded(raw);
         let guarded = raw.guard(guarded);
         let mut observation = Observation {
@@ -141,12 +209,12 @@ impl Module {
         let watch = observation.watch.as_ref();
         let functions = owned
             .into_iter()
-            .map(|((id, mark), address)| (id, fate(watch, &mark, address)))
+            .map(|((id, mark), place)| (id, fate(watch, &mark, place)))
             .collect();
         let handles = handles
             .into_iter()
-            .map(|(mark, address)| {
-                let fate = fate(watch, &mark, address);
+            .map(|(mark, place)| {
+                let fate = fate(watch, &mark, place);
                 (mark, fate)
             })
             .collect();
@@ -158,32 +226,48 @@ impl Module {
             pipeline: pipeline.to_owned(),
             message,
         })?;
-        self.check()?;
-        Ok(PassReport {
+        let done = PassReport {
             functions,
             elapsed,
             handles,
-        })
+        };
+        match self.check() {
+            Ok(()) => Ok(done),
+            Err(mut error) => {
+                if let Error::Asserted { report, .. } | Error::Diagnostic { report, .. } =
+                    &mut error
+                {
+                    *report = Some(Box::new(done));
+                }
+                Err(error)
+            }
+        }
     }
 }
 
-fn with_addresses<T>(
+/// Where a mark's value was before the pipeline, or 0, and how often the mark had moved.
+type Place = (usize, u32);
+
+fn with_places<T>(
     marked: Vec<T>,
     raw: &RawModule,
     mark: impl Fn(&T) -> &Arc<Mark>,
-) -> Vec<(T, usize)> {
-    let address = |marked: &T| Value::of_mark(mark(marked), raw).map_or(0, Value::address);
+) -> Vec<(T, Place)> {
+    let place = |marked: &T| {
+        let mark = mark(marked);
+        let address = Value::of_mark(mark, raw).map_or(0, Value::address);
+        (address, mark.moves())
+    };
     marked
         .into_iter()
         .map(|marked| {
-            let address = address(&marked);
-            (marked, address)
+            let place = place(&marked);
+            (marked, place)
         })
         .collect()
 }
 
-/// `address`: where the mark's value was before the pipeline, or 0.
-fn fate(watch: Option<&Watch>, mark: &Mark, address: usize) -> Fate {
+fn fate(watch: Option<&Watch>, mark: &Mark, (address, moves): Place) -> Fate {
     let event = || {
         mark.last_event().unwrap_or_else(|| Event {
             what: What::Deleted,
@@ -192,7 +276,7 @@ fn fate(watch: Option<&Watch>, mark: &Mark, address: usize) -> Fate {
             pass: None,
         })
     };
-    match watch.and_then(|watch| watch.change(mark, address)) {
+    match watch.and_then(|watch| watch.change(mark, address, moves)) {
         Some(Change::None) => Fate::Kept,
         Some(Change::Body(by)) => Fate::BodyChanged { by },
         Some(Change::Interface(by)) => Fate::InterfaceChanged { by },

@@ -15,7 +15,7 @@ use core::panic::Location;
 
 impl Module {
     /// Takes a function's definition out of the module and keeps it as bitcode; a declaration stays,
-    /// which no pass deletes or changes. Static functions and constants that only it uses go with it.
+    /// which no pass deletes or changes (`llvm/IR/Function.h`, `deleteBody`). Static functions and constants that only it uses go with it.
     /// It can be extracted and brought along as before. Calls in it name their callees, as in any
     /// object file.
     ///
@@ -110,6 +110,23 @@ impl Module {
     /// Puts a pinned function's definition back. It brings the statics it names as new ones; copies of
     /// functions that nobody owns any more are erased when it is.
     ///
+    /// ```
+    /// # use martlet_ir::Module;
+    /// # let mut module = Module::new("example");
+    /// # let f = module.edit(|e| {
+    /// #     let f = e.module().add_function("f", e.context().void_type().fn_type(&[], false), None);
+    /// #     let builder = e.context().create_builder();
+    /// #     builder.position_at_end(e.context().append_basic_block(f, "entry"));
+    /// #     builder.build_return(None).unwrap();
+    /// #     e.own(f)
+    /// # });
+    /// let before = module.to_string();
+    /// module.pin(&f).unwrap();
+    /// assert_ne!(module.to_string(), before);
+    /// module.unpin(&f).unwrap();
+    /// assert_eq!(module.to_string(), before);
+    /// ```
+    ///
     /// # Errors
     /// [`Error::Stale`]; [`Error::Extract`] if its body cannot be brought in.
     pub fn unpin(&mut self, function: &OwnedFunction) -> Result<(), Error> {
@@ -145,8 +162,30 @@ impl Module {
     }
 
     /// Whether a function's definition was taken out of the module.
+    ///
+    /// ```
+    /// # use martlet_ir::Module;
+    /// # let mut module = Module::new("example");
+    /// # let f = module.edit(|e| {
+    /// #     let f = e.module().add_function("f", e.context().void_type().fn_type(&[], false), None);
+    /// #     let builder = e.context().create_builder();
+    /// #     builder.position_at_end(e.context().append_basic_block(f, "entry"));
+    /// #     builder.build_return(None).unwrap();
+    /// #     e.own(f)
+    /// # });
+    /// assert!(!module.is_pinned(&f));
+    /// module.pin(&f).unwrap();
+    /// assert!(module.is_pinned(&f));
+    /// ```
     pub fn is_pinned(&self, function: &OwnedFunction) -> bool {
         self.home().owned.borrow().pinned(function.id()).is_some()
+    }
+
+    /// The bitcode of a pinned function, which is its unit as long as it is called what it was.
+    pub(crate) fn pinned_bitcode(&self, function: &OwnedFunction, name: &str) -> Option<Vec<u8>> {
+        let owned = self.home().owned.borrow();
+        let pinned = owned.entries[&owned.pinned(function.id())?].pinned.as_ref();
+        Some(pinned.filter(|pinned| pinned.name == name)?.bitcode.clone())
     }
 
     /// A pinned function's definition, read into this module's context, under its present name.

@@ -3,7 +3,25 @@
 use core::fmt;
 use core::panic::Location;
 
-/// What happened to a value.
+/// What happened to a value (`llvm/IR/ValueHandle.h`, `CallbackVH`).
+///
+/// ```
+/// use martlet_ir::What;
+/// # use martlet_ir::{Callback, Module, kind::Function};
+/// # let mut module = Module::new("example");
+/// # let f = module.edit(|e| {
+/// #     let fn_type = e.context().void_type().fn_type(&[], false);
+/// #     e.own(e.module().add_function("f", fn_type, None))
+/// # });
+/// let callback: Callback<Function> = module.edit(|e| e.callback(f.get_in(e).unwrap()));
+/// module.edit(|e| {
+///     // Another type: who follows does not follow there.
+///     let fn_type = e.context().i64_type().fn_type(&[], false);
+///     let other = e.module().add_function("other", fn_type, None);
+///     f.get_in(e).unwrap().replace_all_uses_with(other);
+/// });
+/// assert_eq!(callback.take_events()[0].what, What::ReplacedByOtherType);
+/// ```
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum What {
@@ -105,6 +123,21 @@ pub enum Stale {
 }
 
 /// An asserting handle whose value died.
+///
+/// ```
+/// use martlet_ir::Fall;
+/// # use martlet_ir::{Asserting, Module, kind::Function};
+/// # let mut module = Module::new("example");
+/// # let f = module.edit(|e| {
+/// #     let fn_type = e.context().void_type().fn_type(&[], false);
+/// #     e.own(e.module().add_function("f", fn_type, None))
+/// # });
+/// let held: Asserting<Function> = module.edit(|e| e.asserting(f.get_in(e).unwrap()));
+/// drop(f);
+/// let falls: Vec<Fall> = module.collect().asserted;
+/// assert!(falls[0].to_string().contains("was deleted during collect"));
+/// # drop(held);
+/// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Fall {
     /// Where the handle was made.

@@ -3,8 +3,9 @@
 mod common;
 
 use common::{machine, module};
+use martlet_ir::inkwell::targets::FileType;
 use martlet_ir::kind::{Argument, Block, Function, Global, Instruction};
-use martlet_ir::{Asserting, Callback, Error, Module, Stale, Tracking, Weak, What};
+use martlet_ir::{Asserting, Callback, Error, Fate, Module, Stale, Tracking, Weak, What};
 
 const TEXT: &str = "
     @variable = global i64 0
@@ -198,17 +199,106 @@ fn handles_outlive_everything_in_any_order() {
 #[test]
 fn assertions_fail_the_operation() {
     let mut module = module(TEXT);
+    let owned = module.own("f").unwrap();
     let held: Asserting<Function> =
         module.edit(|e| e.asserting(e.module().get_function("unused").unwrap()));
     let error = module.run_passes("globaldce", &machine()).unwrap_err();
-    let Error::Asserted(falls) = &error else {
+    let Error::Asserted { falls, report } = &error else {
         panic!("{error}")
     };
     assert_eq!(falls.len(), 1);
     assert_eq!(falls[0].event.pass.as_deref(), Some("GlobalDCEPass"));
     assert!(!held.is_alive());
+    // What else the pipeline did is not lost.
+    let report = report.as_deref().unwrap();
+    assert!(matches!(held.fate(report), Some(Fate::Deleted(event)) if *event == falls[0].event));
+    assert_eq!(report.fate(owned.id()), Some(&Fate::Kept));
     // Said once.
     module.run_passes("globaldce", &machine()).unwrap();
+}
+
+#[test]
+fn a_pass_that_reports_an_error_is_an_error() {
+    let mut module = module(TEXT);
+    let f = module.own("f").unwrap();
+    // There is no such profile, and the pass tells the context so.
+    let pipeline = "globaldce,sample-profile,function(instcombine<no-verify-fixpoint>)";
+    let unused = weak(&mut module, "unused");
+    let error = module.run_passes(pipeline, &machine()).unwrap_err();
+    let Error::Diagnostic { message, report } = &error else {
+        panic!("{error}")
+    };
+    assert!(message.contains("rofile"), "{message}");
+    // The pipeline has run to its end all the same.
+    let report = report.as_deref().unwrap();
+    assert!(matches!(unused.fate(report), Some(Fate::Deleted(_))));
+    assert!(
+        matches!(report.fate(f.id()), Some(Fate::BodyChanged { by }) if by == &["InstCombinePass"])
+    );
+    // Said once, and the module is as usable as before.
+    assert_eq!(module.check(), Ok(()));
+    module.verify().unwrap();
+    module.run_passes("default<O1>", &machine()).unwrap();
+}
+
+#[test]
+fn what_is_reported_while_a_module_is_lent_is_kept_for_the_next_check() {
+    let mut module = module(
+        "define void @f() { call void @never() ret void }
+         declare void @never() \"dontcall-error\"=\"not this one\"",
+    );
+    let object = module.read(|e| machine().write_to_memory_buffer(e.module(), FileType::Object));
+    object.unwrap();
+    let error = module.check().unwrap_err();
+    let Error::Diagnostic { message, report } = &error else {
+        panic!("{error}")
+    };
+    assert!(
+        message.contains("not this one") && report.is_none(),
+        "{message}"
+    );
+    assert_eq!(module.check(), Ok(()));
+    module.run_passes("globaldce", &machine()).unwrap();
+}
+
+#[test]
+fn a_value_that_was_replaced_and_kept_is_watched_by_those_who_stay() {
+    // Of two equal functions that the linker may replace, mergefunc has one replaced by a new function of
+    // its name, and keeps it as the body that both call.
+    let twin = |name: &str| {
+        format!(
+            "define weak i64 @{name}(ptr %p, i64 %n) {{
+               %a = mul i64 %n, 31 store i64 %a, ptr %p %b = add i64 %a, %a
+               store i64 %b, ptr %p %c = mul i64 %b, %a ret i64 %c }}"
+        )
+    };
+    for tracking_first in [true, false] {
+        let mut module = module(&(twin("a") + &twin("b")));
+        type Both = (Weak<Function>, Tracking<Function>);
+        let handles = ["a", "b"].map(|name| -> Both {
+            module.edit(|e| {
+                let function = e.module().get_function(name).unwrap();
+                if tracking_first {
+                    let tracking = e.tracking(function);
+                    (e.weak(function), tracking)
+                } else {
+                    (e.weak(function), e.tracking(function))
+                }
+            })
+        });
+        let pipeline = "mergefunc,function(instcombine<no-verify-fixpoint>)";
+        let report = module.run_passes(pipeline, &machine()).unwrap();
+        let (weak, tracking) = handles
+            .iter()
+            .find(|(weak, tracking)| weak.get(&module) != tracking.get(&module))
+            .expect("one of them was replaced");
+        assert!(matches!(tracking.fate(&report), Some(Fate::Replaced(_))));
+        // It is private now, and its body was simplified.
+        let Some(Fate::InterfaceChanged { by }) = weak.fate(&report) else {
+            panic!("{:?}", weak.fate(&report))
+        };
+        assert_eq!(by, &["MergeFunctionsPass", "InstCombinePass"]);
+    }
 }
 
 #[test]
@@ -311,6 +401,48 @@ fn handles_may_be_dropped_on_another_thread() {
     module.collect();
     assert_eq!(module.memory_report().nodes, 0);
     std::thread::spawn(move || drop(module)).join().unwrap();
+}
+
+#[test]
+fn a_new_handle_knows_nothing_of_those_before_it() {
+    let mut module = module(TEXT);
+    let callbacks = |module: &mut Module, name: &str| -> Vec<Callback<Function>> {
+        module.edit(|e| {
+            let function = e.module().get_function(name).unwrap();
+            (0..100).map(|_| e.callback(function)).collect()
+        })
+    };
+    let mut reports = Vec::new();
+    for round in 0..4 {
+        let dead = callbacks(&mut module, "unused");
+        let old = callbacks(&mut module, "f");
+        // Whoever still has a report must not be told of another's value.
+        reports.push(module.run_passes("no-op-module", &machine()).unwrap());
+        assert_eq!(old[99].fate(reports.last().unwrap()), Some(&Fate::Kept));
+        module.edit(|e| {
+            let function = |name| e.module().get_function(name).unwrap();
+            function("unused").replace_all_uses_with(function("f"));
+        });
+        assert!(dead.iter().all(|handle| handle.take_events().len() == 1));
+        if round % 2 == 1 {
+            reports.clear();
+        }
+        // More than there are, so that what was dropped is used again.
+        drop((dead, old));
+        let new: Vec<_> = (0..3).flat_map(|_| callbacks(&mut module, "g")).collect();
+        for handle in &new {
+            assert_eq!((handle.last_event(), handle.take_events()), (None, vec![]));
+            assert_eq!(handle.get(&module).unwrap().get_name().to_str(), Ok("g"));
+            assert!(reports.iter().all(|report| handle.fate(report).is_none()));
+        }
+        module.edit(|e| {
+            let function = |name| e.module().get_function(name).unwrap();
+            function("g").replace_all_uses_with(function("f"));
+        });
+        assert!(new.iter().all(|handle| handle.take_events().len() == 1));
+    }
+    module.collect();
+    assert_eq!(module.memory_report().nodes, 0);
 }
 
 #[test]

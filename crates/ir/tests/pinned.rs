@@ -194,7 +194,7 @@ fn pinning_tells_those_who_assert_the_body() {
                 .unwrap(),
         )
     });
-    let Err(Error::Asserted(falls)) = module.pin(&f) else {
+    let Err(Error::Asserted { falls, .. }) = module.pin(&f) else {
         panic!()
     };
     assert_eq!(falls[0].event.operation, "pin");

@@ -118,6 +118,40 @@ fn a_unit_declares_what_it_calls() {
 }
 
 #[test]
+fn a_unit_travels_as_bitcode() {
+    let mut module = module(TEXT);
+    let (f, small) = (module.own("f").unwrap(), module.own("small").unwrap());
+    let bring = [Bring {
+        function: &small,
+        tag: 5,
+    }];
+    let bitcode = module.extract_bitcode(&f, &bring).unwrap();
+    let whole = module.extract(&f, &bring).unwrap().module.to_string();
+    // Opened on other threads, one after the other in one context.
+    let opened = std::thread::spawn(move || {
+        let mut context = Context::new();
+        let mut texts = Vec::new();
+        for _ in 0..2 {
+            let mut unit = bitcode.open(context).unwrap();
+            texts.push(unit.module.to_string());
+            unit.module.run_passes("cgscc(inline)", &machine()).unwrap();
+            assert_eq!(unit.module.provenance(), [5]);
+            context = unit.module.into_context();
+        }
+        texts
+    });
+    assert_eq!(opened.join().unwrap(), [whole.clone(), whole]);
+
+    // What waits as bitcode is its unit already, as long as its name is the same.
+    let plain = module.extract_bitcode(&f, &[]).unwrap();
+    module.pin(&f).unwrap();
+    assert_eq!(module.extract_bitcode(&f, &[]).unwrap(), plain);
+    module.edit(|e| f.get_in(e).unwrap().as_global_value().set_name("renamed"));
+    let renamed = module.extract(&f, &[]).unwrap();
+    assert_eq!(definitions(&renamed.module), ["renamed", "static"]);
+}
+
+#[test]
 fn what_cannot_be_in_two_modules_is_refused() {
     let mut module = module(TEXT);
     let f = module.own("uses_hidden").unwrap();

@@ -4,9 +4,11 @@
 //! - [`sources`]: where `unsafe` may stand, how a file begins, words that must not be left behind;
 //! - [`unused`]: no helper is kept that nobody calls;
 //! - [`twins`]: helpers that are inlined are tested against their native twins;
-//! - [`claims`]: the tests that README names exist.
+//! - [`claims`]: the tests that README names exist;
+//! - [`examples`]: what a crate shows has an example, where its first page promises that.
 
 mod claims;
+mod examples;
 mod layering;
 mod sources;
 mod twins;
@@ -26,6 +28,7 @@ pub(crate) fn tidy(workspace: &Workspace) -> Result<ExitCode> {
     problems.extend(unused::check(&files));
     problems.extend(twins::check(workspace, &files)?);
     problems.extend(claims::check(workspace, &files)?);
+    problems.extend(examples::check(&files));
     for problem in &problems {
         eprintln!("tidy: {problem}");
     }

@@ -90,6 +90,11 @@ unsafe extern "C" {
         visit: martlet_ir_bytes,
         user: *mut core::ffi::c_void,
     );
+    pub fn martlet_ir_copy(
+        module: LLVMModuleRef,
+        context: LLVMContextRef,
+        size: *mut usize,
+    ) -> LLVMModuleRef;
     pub fn martlet_ir_node_new(
         value: LLVMValueRef,
         follow: core::ffi::c_int,
@@ -97,6 +102,11 @@ unsafe extern "C" {
         user: *mut core::ffi::c_void,
     ) -> *mut martlet_ir_node;
     pub fn martlet_ir_node_set_follow(node: *mut martlet_ir_node, follow: core::ffi::c_int);
+    pub fn martlet_ir_node_watch(
+        node: *mut martlet_ir_node,
+        value: LLVMValueRef,
+        follow: core::ffi::c_int,
+    );
     pub fn martlet_ir_node_free(node: *mut martlet_ir_node);
     pub fn martlet_ir_module_of(value: LLVMValueRef) -> LLVMModuleRef;
     pub fn martlet_ir_function_of(value: LLVMValueRef) -> LLVMValueRef;

@@ -6,6 +6,15 @@ use llvm_sys::error_handling::LLVMInstallFatalErrorHandler;
 use std::sync::OnceLock;
 
 /// A fatal error of LLVM's, the last thing this process hears of.
+///
+/// ```
+/// use martlet_ir::FatalError;
+///
+/// fn report(error: &FatalError) {
+///     eprintln!("LLVM gave up in {}: {}", error.operation, error.message);
+/// }
+/// martlet_ir::on_fatal_error(report);
+/// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct FatalError {
     /// LLVM's words.

@@ -1,10 +1,10 @@
 //! An owned LLVM module.
 
 use super::bindings::{
-    martlet_ir_bitcode, martlet_ir_count_instructions, martlet_ir_current_pass, martlet_ir_erase,
-    martlet_ir_extract, martlet_ir_forget_dropped, martlet_ir_give_body, martlet_ir_guard,
-    martlet_ir_inlining, martlet_ir_observer, martlet_ir_run_passes, martlet_ir_take_body,
-    martlet_ir_unguard,
+    martlet_ir_bitcode, martlet_ir_copy, martlet_ir_count_instructions, martlet_ir_current_pass,
+    martlet_ir_erase, martlet_ir_extract, martlet_ir_forget_dropped, martlet_ir_give_body,
+    martlet_ir_guard, martlet_ir_inlining, martlet_ir_observer, martlet_ir_run_passes,
+    martlet_ir_take_body, martlet_ir_unguard,
 };
 use super::context::RawContext;
 use super::node::Mark;
@@ -79,6 +79,7 @@ impl RawModule {
     }
 
     /// Unique in the process, never used again.
+    #[inline]
     pub(crate) fn id(&self) -> u64 {
         self.id
     }
@@ -323,6 +324,15 @@ impl RawModule {
             return Err(unsafe { take_message(error) }.unwrap_or_default());
         }
         Ok(Self::own(raw))
+    }
+
+    /// A copy in another context, with the number of things it consists of; `None` if there is
+    /// something in it that only bitcode carries over.
+    pub(crate) fn copy_to(&self, context: &RawContext) -> Option<(RawModule, usize)> {
+        let mut size = 0;
+        // SAFETY: the module and the context are alive, and of this thread.
+        let raw = unsafe { martlet_ir_copy(self.raw, context.as_ptr(), &mut size) };
+        (!raw.is_null()).then(|| (Self::own(raw), size))
     }
 
     pub(crate) fn bitcode(&self) -> Vec<u8> {

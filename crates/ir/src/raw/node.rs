@@ -8,7 +8,7 @@
 
 use super::bindings::{
     MARTLET_IR_DELETED, MARTLET_IR_REPLACED, martlet_ir_node, martlet_ir_node_free,
-    martlet_ir_node_new, martlet_ir_node_set_follow,
+    martlet_ir_node_new, martlet_ir_node_set_follow, martlet_ir_node_watch,
 };
 use super::value::Value;
 use crate::mailbox::Mailbox;
@@ -16,7 +16,7 @@ use crate::operation;
 use crate::stale::{Event, Fall, What};
 use core::ffi::c_void;
 use core::panic::Location;
-use core::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
 use llvm_sys::LLVMValue;
 use llvm_sys::prelude::LLVMValueRef;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -32,6 +32,12 @@ pub(crate) enum Mode {
     Owned,
 }
 
+impl Mode {
+    fn follows(self) -> bool {
+        matches!(self, Mode::Tracking | Mode::Owned)
+    }
+}
+
 /// What the node and the user's handle share.
 ///
 /// Every access but the two flags is by the thread that holds the module, so `Relaxed` is enough:
@@ -42,11 +48,12 @@ pub(crate) struct Mark {
     /// Set by the user's half when it goes. Pairs with nothing: the node is freed at some later
     /// sweep, and a sweep that misses the flag is followed by another.
     released: AtomicBool,
+    /// How often it has gone over to another value.
+    moves: AtomicU32,
     mode: Mode,
     home: u64,
     made_at: &'static Location<'static>,
-    /// Of those that post there: asserting and owned.
-    mailbox: Option<Arc<Mailbox>>,
+    mailbox: Arc<Mailbox>,
     /// Nothing has happened to most.
     story: Mutex<Option<Box<Story>>>,
 }
@@ -57,7 +64,45 @@ struct Story {
     all: Vec<Event>,
 }
 
+/// A mark is equal to itself only.
+impl PartialEq for Mark {
+    fn eq(&self, other: &Self) -> bool {
+        core::ptr::eq(self, other)
+    }
+}
+
+impl Eq for Mark {}
+
 impl Mark {
+    fn new(
+        value: LLVMValueRef,
+        home: u64,
+        mode: Mode,
+        made_at: &'static Location<'static>,
+        mailbox: Arc<Mailbox>,
+    ) -> Self {
+        Mark {
+            value: AtomicPtr::new(value),
+            released: AtomicBool::new(false),
+            moves: AtomicU32::new(0),
+            mode,
+            home,
+            made_at,
+            mailbox,
+            story: Mutex::default(),
+        }
+    }
+
+    /// Begins anew, as another handle's. The value is set by the node.
+    fn renew(&mut self, mode: Mode, made_at: &'static Location<'static>) {
+        *self.released.get_mut() = false;
+        *self.moves.get_mut() = 0;
+        self.mode = mode;
+        self.made_at = made_at;
+        *self.story.get_mut().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    #[inline]
     pub(crate) fn home(&self) -> u64 {
         self.home
     }
@@ -70,10 +115,18 @@ impl Mark {
         !self.value.load(Ordering::Relaxed).is_null()
     }
 
-    /// The value, lent for as long as `module` is borrowed; `None` if it is dead.
-    /// The caller has compared [`Mark::home`] with the module's id.
+    /// The value, or null. Who looks at it has compared [`Mark::home`] with the module's id.
+    #[inline]
     pub(super) fn value(&self) -> LLVMValueRef {
         self.value.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn follows(&self) -> bool {
+        self.mode.follows()
+    }
+
+    pub(crate) fn moves(&self) -> u32 {
+        self.moves.load(Ordering::Relaxed)
     }
 
     pub(crate) fn last_event(&self) -> Option<Event> {
@@ -118,20 +171,40 @@ impl Node {
         made_at: &'static Location<'static>,
         mailbox: &Arc<Mailbox>,
     ) -> Self {
-        let mark = Arc::new(Mark {
-            value: AtomicPtr::new(value.as_ptr()),
-            released: AtomicBool::new(false),
-            mode,
-            home,
-            made_at,
-            mailbox: matches!(mode, Mode::Asserting | Mode::Owned).then(|| Arc::clone(mailbox)),
-            story: Mutex::default(),
-        });
-        let follow = matches!(mode, Mode::Tracking | Mode::Owned);
+        let mark = Mark::new(value.as_ptr(), home, mode, made_at, Arc::clone(mailbox));
+        let mark = Arc::new(mark);
         let user = Arc::as_ptr(&mark).cast_mut().cast::<c_void>();
         // SAFETY: the value is alive, and the node keeps the mark it points to.
-        let raw = unsafe { martlet_ir_node_new(value.as_ptr(), follow.into(), Some(event), user) };
+        let raw = unsafe {
+            martlet_ir_node_new(value.as_ptr(), mode.follows().into(), Some(event), user)
+        };
         Node { raw, mark }
+    }
+
+    /// Lets go of the value: nobody has the handle any more.
+    pub(crate) fn rest(&mut self) {
+        self.watch(core::ptr::null_mut(), Mode::Weak);
+    }
+
+    /// Watches another value for somebody else. `false` if the mark is still somebody's.
+    pub(crate) fn renew(
+        &mut self,
+        value: Value<'_>,
+        mode: Mode,
+        made_at: &'static Location<'static>,
+    ) -> bool {
+        let Some(mark) = Arc::get_mut(&mut self.mark) else {
+            return false;
+        };
+        mark.renew(mode, made_at);
+        self.watch(value.as_ptr(), mode);
+        true
+    }
+
+    fn watch(&mut self, value: LLVMValueRef, mode: Mode) {
+        self.mark.value.store(value, Ordering::Relaxed);
+        // SAFETY: the node is alive, and so is the value, if there is one.
+        unsafe { martlet_ir_node_watch(self.raw, value, mode.follows().into()) };
     }
 
     pub(crate) fn mark(&self) -> &Arc<Mark> {
@@ -167,12 +240,11 @@ unsafe extern "C" fn event(user: *mut c_void, kind: u32, by: LLVMValueRef, now: 
         MARTLET_IR_REPLACED => What::Replaced,
         _ => What::ReplacedByOtherType,
     };
-    mark.value.store(now, Ordering::Relaxed);
-    if let Some(mailbox) = &mark.mailbox
-        && mark.mode == Mode::Owned
-        && what == What::Replaced
-    {
-        mailbox.post_moved();
+    if mark.value.swap(now, Ordering::Relaxed) != now && what == What::Replaced {
+        mark.moves.fetch_add(1, Ordering::Relaxed);
+    }
+    if mark.mode == Mode::Owned && what == What::Replaced {
+        mark.mailbox.post_moved();
     }
     if mark.is_released() {
         return;
@@ -186,11 +258,8 @@ unsafe extern "C" fn event(user: *mut c_void, kind: u32, by: LLVMValueRef, now: 
         _ => Some(unsafe { Value::assume_alive(by) }.name()),
     };
     let event = operation::event(what, by);
-    if let Some(mailbox) = &mark.mailbox
-        && mark.mode == Mode::Asserting
-        && what == What::Deleted
-    {
-        mailbox.post_fall(Fall {
+    if mark.mode == Mode::Asserting && what == What::Deleted {
+        mark.mailbox.post_fall(Fall {
             made_at: mark.made_at,
             event: event.clone(),
         });
@@ -199,4 +268,41 @@ unsafe extern "C" fn event(user: *mut c_void, kind: u32, by: LLVMValueRef, now: 
         story.all.push(event.clone());
     }
     story.last = Some(event);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A value that is compared only.
+    fn value(n: usize) -> LLVMValueRef {
+        core::ptr::without_provenance_mut(n * 16)
+    }
+
+    /// What Miri can run of a handle's life: the node's pointer to its mark, across a drop on another
+    /// thread and into the life after that.
+    #[test]
+    fn a_node_reaches_its_mark_through_all_lives_of_it() {
+        let made_at = Location::caller();
+        let mailbox = Arc::default();
+        let mut mark = Arc::new(Mark::new(value(1), 1, Mode::Tracking, made_at, mailbox));
+        let user = Arc::as_ptr(&mark).cast_mut().cast::<c_void>();
+        for life in 1..4 {
+            let handle = Arc::clone(&mark);
+            assert!(Arc::get_mut(&mut mark).is_none(), "the handle has it");
+            std::thread::spawn(move || handle.release()).join().unwrap();
+            // Nobody is told any more, but the value must not be lent.
+            // SAFETY: the mark that `user` points to is alive.
+            unsafe { event(user, MARTLET_IR_REPLACED, value(life + 1), value(life + 1)) };
+            assert_eq!((mark.value(), mark.moves()), (value(life + 1), 1));
+            let gone = core::ptr::null_mut();
+            // SAFETY: as above.
+            unsafe { event(user, MARTLET_IR_DELETED, gone, gone) };
+            assert!(!mark.is_alive() && mark.last_event().is_none());
+            let free = Arc::get_mut(&mut mark).expect("the handle is gone");
+            free.renew(Mode::Tracking, made_at);
+            mark.value.store(value(life + 1), Ordering::Relaxed);
+            assert!(!mark.is_released() && mark.moves() == 0);
+        }
+    }
 }

@@ -47,3 +47,29 @@ pub(super) unsafe extern "C" fn push_name(data: *mut c_void, name: *const c_char
     // SAFETY: the shim lends a name of this length.
     names.push(unsafe { owned(name, length) });
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_lent_is_copied() {
+        let lent = b"a name that goes on".map(|byte| byte as c_char);
+        // SAFETY: six bytes of it are readable, and none where there is no name.
+        let names = unsafe { [owned(lent.as_ptr(), 6), owned(core::ptr::null(), 3)] };
+        assert_eq!(names, ["a name", ""]);
+        let mut pushed = Vec::<String>::new();
+        for length in [1, 6] {
+            // SAFETY: as above; the vector outlives the call.
+            unsafe { push_name((&raw mut pushed).cast(), lent.as_ptr(), length) };
+        }
+        assert_eq!(pushed, ["a", "a name"]);
+    }
+
+    #[test]
+    fn a_zero_byte_ends_a_c_string() {
+        assert_eq!(c_string("f").as_c_str(), c"f");
+        assert_eq!(c_string("f\0g").as_c_str(), c"f");
+        assert_eq!(c_string("").as_c_str(), c"");
+    }
+}

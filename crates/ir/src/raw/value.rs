@@ -41,6 +41,7 @@ pub(crate) enum User<'m> {
 
 impl<'m> Value<'m> {
     /// What a mark points to, unless it is dead or its home is another module.
+    #[inline]
     pub(crate) fn of_mark(mark: &Mark, module: &'m RawModule) -> Option<Self> {
         let raw = mark.value();
         (!raw.is_null() && mark.home() == module.id()).then_some(Value {
@@ -154,27 +155,32 @@ impl<'m> Value<'m> {
 
     /// Lends it as what it is. Handles see to that when they are made, and a value that replaces
     /// another for a handle that follows is of the same kind.
+    #[inline]
     pub(crate) fn as_function(self) -> FunctionValue<'m> {
         // SAFETY: alive for 'm; inkwell checks that it is a function.
         unsafe { FunctionValue::new(self.raw) }.expect("live values are not null")
     }
 
+    #[inline]
     pub(crate) fn as_global(self) -> GlobalValue<'m> {
         // SAFETY: alive for 'm, and a variable.
         unsafe { GlobalValue::new(self.raw) }
     }
 
+    #[inline]
     pub(crate) fn as_instruction(self) -> InstructionValue<'m> {
         // SAFETY: alive for 'm; inkwell checks that it is an instruction.
         unsafe { InstructionValue::new(self.raw) }
     }
 
+    #[inline]
     pub(crate) fn as_block(self) -> BasicBlock<'m> {
         // SAFETY: alive for 'm, and a block.
         unsafe { BasicBlock::new(LLVMValueAsBasicBlock(self.raw)) }
             .expect("live values are not null")
     }
 
+    #[inline]
     pub(crate) fn as_argument(self) -> BasicValueEnum<'m> {
         // SAFETY: alive for 'm, and of a parameter's type.
         unsafe { BasicValueEnum::new(self.raw) }

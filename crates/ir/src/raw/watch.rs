@@ -25,7 +25,11 @@ pub(crate) struct Watch {
 
 #[derive(Debug)]
 struct Watched {
+    /// One of its marks, and how often that had gone over to another value: as long as it is where it was,
+    /// the value is alive. It is one that stays, if there is one: those that follow leave together when
+    /// the value is replaced, and then nobody asks for what becomes of that.
     mark: Arc<Mark>,
+    moves: u32,
     value: LLVMValueRef,
     before: Hashes,
     now: Hashes,
@@ -63,7 +67,7 @@ impl Watch {
             if value.is_null() || mark.home() != module.id() {
                 continue;
             }
-            watch.by_address.entry(value.addr()).or_insert_with(|| {
+            let place = *watch.by_address.entry(value.addr()).or_insert_with(|| {
                 // SAFETY: the mark's value is alive.
                 let function = unsafe { martlet_ir_function_of(value) };
                 let place = watch.values.len();
@@ -73,6 +77,7 @@ impl Watch {
                 let hashes = unsafe { Hashes::of(value) };
                 watch.values.push(Watched {
                     mark: Arc::clone(mark),
+                    moves: mark.moves(),
                     value,
                     before: hashes,
                     now: hashes,
@@ -81,6 +86,11 @@ impl Watch {
                 });
                 place
             });
+            let watched = &mut watch.values[place];
+            if watched.mark.follows() && !mark.follows() {
+                watched.mark = Arc::clone(mark);
+                watched.moves = mark.moves();
+            }
         }
         watch
     }
@@ -104,21 +114,20 @@ impl Watch {
     /// The pipeline is over: looks at everything for the last time.
     pub(crate) fn finish(&mut self) {
         for value in &mut self.values {
-            if value.mark.value() == value.value {
+            if value.is_alive() {
                 // SAFETY: the mark's value is alive.
                 value.now = unsafe { Hashes::of(value.value) };
             }
         }
     }
 
-    /// What became of the value that a mark had at the beginning, after [`Watch::finish`]; `None` if
-    /// it had none.
-    pub(crate) fn change(&self, mark: &Mark, address: usize) -> Option<Change> {
+    /// What became of the value that a mark had at the beginning, when it had moved so often, after
+    /// [`Watch::finish`]; `None` if it had none.
+    pub(crate) fn change(&self, mark: &Mark, address: usize, moves: u32) -> Option<Change> {
         let watched = &self.values[*self.by_address.get(&address)?];
-        let value = mark.value();
-        Some(if value.is_null() {
+        Some(if !mark.is_alive() {
             Change::Deleted
-        } else if value != watched.value {
+        } else if mark.moves() != moves {
             Change::Replaced
         } else if watched.now.interface != watched.before.interface {
             Change::Interface(watched.by.clone())
@@ -131,8 +140,12 @@ impl Watch {
 }
 
 impl Watched {
+    fn is_alive(&self) -> bool {
+        self.mark.value() == self.value && self.mark.moves() == self.moves
+    }
+
     fn touched(&mut self, touch: martlet_ir_touch) {
-        if self.mark.value() != self.value || (touch == MARTLET_IR_BEFORE && !self.is_dirty) {
+        if !self.is_alive() || (touch == MARTLET_IR_BEFORE && !self.is_dirty) {
             return;
         }
         if touch == MARTLET_IR_CHANGED {

@@ -9,7 +9,7 @@ use crate::random::Random;
 use martlet_ir::inkwell::AddressSpace;
 use martlet_ir::inkwell::targets::TargetMachine;
 use martlet_ir::kind::{Function, Instruction};
-use martlet_ir::{Asserting, Callback, Error, Module, OwnedFunction, Tracking, Weak};
+use martlet_ir::{Asserting, Callback, Context, Error, Module, OwnedFunction, Tracking, Weak};
 use std::collections::{BTreeMap, BTreeSet};
 
 const PIPELINES: [&str; 18] = [
@@ -99,7 +99,8 @@ fn mentions(text: &str) -> BTreeMap<String, BTreeSet<String>> {
 
 impl Model {
     fn step(&mut self) {
-        match self.random.below(16) {
+        match self.random.below(17) {
+            16 => self.extract(),
             0..=4 if self.held.len() < 12 => self.define(),
             0..=8 => self.drop_one(),
             9 => self.pin_or_unpin(),
@@ -225,9 +226,26 @@ impl Model {
         };
         // What was dropped before is collected first, and may have been asserted.
         assert!(
-            matches!(result, Ok(()) | Err(Error::Asserted(_))),
+            matches!(result, Ok(()) | Err(Error::Asserted { .. })),
             "{result:?}"
         );
+    }
+
+    /// Copied into a context or read there: the unit is the same, and changes nothing here.
+    fn extract(&mut self) {
+        let Some(name) = self.some_held() else {
+            return;
+        };
+        // Until now, something that was asserted may have been dropped.
+        self.collect();
+        let share = &self.held[&name];
+        let before = self.module.to_string();
+        let copied = self.module.extract(share, &[]).unwrap().module;
+        copied.verify().unwrap();
+        let bitcode = self.module.extract_bitcode(share, &[]).unwrap();
+        let read = bitcode.open(Context::new()).unwrap().module;
+        assert_eq!(copied.to_string(), read.to_string());
+        assert_eq!(self.module.to_string(), before);
     }
 
     /// Owns whatever stands there under some name.
@@ -269,7 +287,7 @@ impl Model {
                     assert!(weak.fate(&report).is_some());
                 }
             }
-            Err(Error::Asserted(falls)) => assert!(!falls.is_empty()),
+            Err(Error::Asserted { falls, .. }) => assert!(!falls.is_empty()),
             Err(error) => panic!("{pipeline}: {error}"),
         }
         let fallen = self
