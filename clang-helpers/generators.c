@@ -44,7 +44,7 @@ MARTLET_CALL int martlet_send(TS ts, O receiver, O value, O *out)
         return status == PYGEN_ERROR ? -1 : 0;
     }
     out[0] = value == Py_None && PyIter_Check(receiver) ? type->tp_iternext(receiver)
-                                                         : PyObject_CallMethodOneArg(receiver, &_Py_ID(send), value);
+                                                         : PyObject_CallMethodOneArg(receiver, martlet_names.send, value);
     if (out[0] != NULL) {
         return 0;
     }

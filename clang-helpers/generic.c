@@ -193,14 +193,14 @@ static int enter_context(TS ts, O manager, O enter_name, O exit_name, const char
  * exception. Source: BEFORE_WITH. */
 MARTLET_CALL int martlet_before_with(TS ts, O manager, O *out)
 {
-    return enter_context(ts, manager, &_Py_ID(__enter__), &_Py_ID(__exit__), "context manager",
+    return enter_context(ts, manager, martlet_names.enter, martlet_names.exit, "context manager",
                          " (missed __exit__ method)", out);
 }
 
 /* Likewise of `async with`: out[0] is to be awaited. Source: BEFORE_ASYNC_WITH. */
 MARTLET_CALL int martlet_before_async_with(TS ts, O manager, O *out)
 {
-    return enter_context(ts, manager, &_Py_ID(__aenter__), &_Py_ID(__aexit__), "asynchronous context manager",
+    return enter_context(ts, manager, martlet_names.aenter, martlet_names.aexit, "asynchronous context manager",
                          " (missed __aexit__ method)", out);
 }
 

@@ -35,6 +35,20 @@ struct martlet_class {
 };
 extern struct martlet_class martlet_class;
 
+/* The interpreter's strings of one ASCII character, in order; its versions have them at different places. Defined in
+ * state.c. */
+struct martlet_ascii {
+    PyASCIIObject object;
+    uint8_t text[2];
+};
+extern struct martlet_ascii *martlet_ascii;
+
+/* Names of methods, interned. Defined in state.c. */
+struct martlet_names {
+    O send, enter, exit, aenter, aexit;
+};
+extern struct martlet_names martlet_names;
+
 /* How objects of all classes of Python's are destroyed, subtype_dealloc. Defined in state.c. */
 extern destructor martlet_instance_dealloc;
 

@@ -59,7 +59,7 @@ MARTLET_CALL O martlet_str_item_slow(O v, int64_t i)
 MARTLET_HELPER O martlet_str_item(O v, int64_t i)
 {
     if (MARTLET_LIKELY(PyUnicode_IS_COMPACT_ASCII(v))) {
-        return (O)&_Py_SINGLETON(strings).ascii[((uint8_t *)((PyASCIIObject *)v + 1))[i]];
+        return (O)&martlet_ascii[((uint8_t *)((PyASCIIObject *)v + 1))[i]];
     }
     return martlet_str_item_slow(v, i);
 }

@@ -2,6 +2,7 @@
 
 use expect_test::expect_file;
 use martlet_helpers::{BITCODE, HELPERS, SEAL, find};
+use martlet_ir::BitcodeLibrary;
 
 /// Largest number of LLVM instructions of a helper that is inlined: the time that compiling takes grows with them.
 const MOST_INSTRUCTIONS: u32 = 70;
@@ -59,6 +60,22 @@ fn slow_paths_stay_out() {
     ] {
         assert!(find(name).is_some_and(|helper| helper.inline), "{name}");
     }
+}
+
+/// Inside of it everything moves from one 3.13.x to the next, strings included.
+#[test]
+fn nothing_inside_the_runtime_is_reached() {
+    let library = BitcodeLibrary::open("helpers", BITCODE).expect("this LLVM reads it");
+    let bodies: Vec<_> = HELPERS
+        .iter()
+        .map(|it| (it.name, library.pristine(it.name).expect("it is there")))
+        .collect();
+    let names = |symbol: &str| {
+        let users = bodies.iter().filter(|(_, text)| text.contains(symbol));
+        users.map(|(name, _)| *name).collect::<Vec<_>>()
+    };
+    assert!(names("@PyFloat_Type").contains(&"martlet_is_float"));
+    assert_eq!(names("@_PyRuntime"), [""; 0]);
 }
 
 #[test]
