@@ -8,6 +8,7 @@ use crate::bench;
 use crate::bitcode;
 use crate::consumers;
 use crate::ir;
+use crate::micro_versions;
 use crate::package;
 use crate::process;
 use crate::protocols;
@@ -115,6 +116,10 @@ pub(crate) fn ci(workspace: &Workspace) -> Result<ExitCode> {
         succeeds(bench::python::smoke(workspace)?)
     });
     steps.run("tests", || succeeds(test::test(workspace)?));
+    // The last: afterwards the build is one for another interpreter.
+    steps.run("another 3.13.x", || {
+        succeeds(micro_versions::micro_versions(workspace)?)
+    });
     Ok(steps.finish("ci"))
 }
 
