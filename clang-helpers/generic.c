@@ -40,7 +40,7 @@ static int is_true(O v)
 
 /* The truth of the rich comparison `op`: 0, 1, or -1. Not PyObject_RichCompareBool, which takes identity for equality.
  * Source: COMPARE_OP with its bool bit. */
-MARTLET_CALL int martlet_compare_bool(O left, O right, int32_t op)
+MARTLET_CALL MARTLET_TRUTH int martlet_compare_bool(O left, O right, int32_t op)
 {
     O result = PyObject_RichCompare(left, right, op);
     if (result == NULL) {
@@ -61,7 +61,7 @@ MARTLET_CALL O martlet_compare_owned(O left, O right, int32_t op)
 }
 
 /* Its truth: 0, 1, or -1; asked for when left and right are gone. Source: COMPARE_OP with its bool bit. */
-MARTLET_CALL int martlet_compare_bool_owned(O left, O right, int32_t op)
+MARTLET_CALL MARTLET_TRUTH int martlet_compare_bool_owned(O left, O right, int32_t op)
 {
     O result = martlet_compare_owned(left, right, op);
     if (result == NULL) {

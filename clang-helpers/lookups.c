@@ -493,7 +493,7 @@ MARTLET_CALL int martlet_set_item_owned(O container, O key, O v)
 }
 
 /* key in container: 0, 1, or -1; steals both. Source: CONTAINS_OP. */
-MARTLET_CALL int martlet_contains_owned(O container, O key)
+MARTLET_CALL MARTLET_TRUTH int martlet_contains_owned(O container, O key)
 {
     int has = PySequence_Contains(container, key);
     martlet_inline_decref(key);
@@ -536,7 +536,7 @@ MARTLET_CALL O martlet_quick_next(O it)
 }
 
 /* The truth of v: 0, 1, or -1; steals it. Source: TO_BOOL. */
-MARTLET_CALL int martlet_is_true_owned(O v)
+MARTLET_CALL MARTLET_TRUTH int martlet_is_true_owned(O v)
 {
     int is = PyObject_IsTrue(v);
     martlet_inline_decref(v);

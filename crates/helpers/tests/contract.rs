@@ -62,6 +62,18 @@ fn slow_paths_stay_out() {
     }
 }
 
+/// What C declares by macros of `martlet_bitcode.h` reaches who imports the helpers.
+#[test]
+fn declared_attributes_are_there() {
+    let pow = find("martlet_int_pow").expect("it is there");
+    assert!(pow.attributes.contains(&"willreturn"), "{pow:?}");
+    let library = BitcodeLibrary::open("helpers", BITCODE).expect("this LLVM reads it");
+    for name in ["martlet_compare_bool", "martlet_is_true_owned"] {
+        let text = library.pristine(name).expect("it is there");
+        assert!(text.contains("range(i32 -1, 2) i32"), "{text}");
+    }
+}
+
 /// Inside of it everything moves from one 3.13.x to the next, strings included.
 #[test]
 fn nothing_inside_the_runtime_is_reached() {
