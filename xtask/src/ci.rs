@@ -109,6 +109,18 @@ pub(crate) fn ci(workspace: &Workspace) -> Result<ExitCode> {
     steps.run("consumer ir, of the packaged crate", || {
         ir::consumer(workspace)
     });
+    steps.run("bitcode with bindgen", || {
+        let package = ["-p", "martlet-bitcode", "--all-features"];
+        cargo(
+            &[
+                &["clippy", "--all-targets"][..],
+                &package,
+                &["--", "-D", "warnings"],
+            ]
+            .concat(),
+        )?;
+        cargo(&[&["test"][..], &package].concat())
+    });
     steps.run("consumer bitcode", || {
         bitcode::consumer(workspace, &toolchain, &python)
     });
