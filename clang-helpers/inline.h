@@ -7,6 +7,8 @@
 
 #include "martlet.h"
 
+#include <martlet_bitcode.h>
+
 #include <internal/pycore_freelist.h>
 #include <internal/pycore_object_state.h>
 
@@ -68,6 +70,9 @@ struct martlet_spare {
     int room; /* words behind it */
 };
 extern struct martlet_spare martlet_spare;
+
+/* Behind MARTLET_CALL and its kind, of a function whose result is 0, 1, or -1. */
+#define MARTLET_TRUTH BITCODE_RANGE(-1, 2)
 
 /* The values that CPython keeps as immortal singletons. */
 #define MARTLET_SMALL_MIN (-_PY_NSMALLNEGINTS)

@@ -18,7 +18,6 @@
 #  define Py_BUILD_CORE_MODULE 1
 #endif
 #include <Python.h>
-#include <martlet_bitcode.h>
 
 #include <internal/pycore_ceval.h>
 #include <internal/pycore_code.h>
@@ -60,9 +59,6 @@ typedef struct _PyInterpreterFrame *F;
 #define MARTLET_LEAF __attribute__((visibility("default"), noinline, preserve_most))
 /* A small function of this folder that has no life of its own: always folded into its callers. */
 #define MARTLET_INLINE static inline __attribute__((always_inline))
-
-/* Behind those, of a function whose result is 0, 1, or -1. */
-#define MARTLET_TRUTH BITCODE_RANGE(-1, 2)
 
 #define MARTLET_LIKELY(x) __builtin_expect(!!(x), 1)
 #define MARTLET_UNLIKELY(x) __builtin_expect(!!(x), 0)
