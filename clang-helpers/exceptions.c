@@ -145,9 +145,9 @@ MARTLET_HELPER void martlet_set_lasti(F frame, int64_t code_unit)
 MARTLET_CALL bool martlet_frame_seen(F frame)
 {
     PyFrameObject *object = frame->frame_obj;
-    return object != NULL
-           && (Py_REFCNT(object) > 1 || object->f_trace != NULL || object->f_lineno != 0 || !object->f_trace_lines
-               || object->f_trace_opcodes || object->f_extra_locals != NULL || object->f_locals_cache != NULL);
+    return object != NULL &&
+           (Py_REFCNT(object) > 1 || object->f_trace != NULL || object->f_lineno != 0 || !object->f_trace_lines ||
+            object->f_trace_opcodes || object->f_extra_locals != NULL || object->f_locals_cache != NULL);
 }
 
 /* Takes away the frame's object, if there is one and nobody has seen it. */

@@ -139,8 +139,8 @@ MARTLET_INLINE O python_getitem(O v)
         return NULL;
     }
     O method = ((PyHeapTypeObject *)type)->_spec_cache.getitem;
-    bool holds = method != NULL && ((PyFunctionObject *)method)->func_version ==
-                                       ((PyHeapTypeObject *)type)->_spec_cache.getitem_version;
+    bool holds = method != NULL &&
+                 ((PyFunctionObject *)method)->func_version == ((PyHeapTypeObject *)type)->_spec_cache.getitem_version;
     return holds ? method : NULL;
 }
 
@@ -330,8 +330,8 @@ MARTLET_HELPER O martlet_load_global_module(TS ts, F frame, O name, uint32_t key
 }
 
 /* The builtin `name`, through an inline cache; new; NameError. Source: LOAD_GLOBAL_BUILTIN. */
-MARTLET_HELPER O martlet_load_global_builtin(TS ts, F frame, O name, uint32_t module_version,
-                                             uint32_t builtin_version, uint32_t index)
+MARTLET_HELPER O martlet_load_global_builtin(TS ts, F frame, O name, uint32_t module_version, uint32_t builtin_version,
+                                             uint32_t index)
 {
     O result = NULL;
     if (MARTLET_LIKELY(has_keys_version(frame->f_globals, module_version))) {

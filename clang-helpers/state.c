@@ -26,8 +26,8 @@ enum { INT_POOL_LIMIT = 100, INT_POOL_CHECK_EVERY = 256 };
 static bool allocator_is_plain(void)
 {
     const char *name = _PyMem_GetCurrentAllocatorName();
-    return name != NULL && (strcmp(name, "pymalloc") == 0 || strcmp(name, "malloc") == 0 ||
-                            strcmp(name, "mimalloc") == 0);
+    return name != NULL &&
+           (strcmp(name, "pymalloc") == 0 || strcmp(name, "malloc") == 0 || strcmp(name, "mimalloc") == 0);
 }
 
 static void release_int_blocks(void)
@@ -78,9 +78,8 @@ static int find_strings(void)
         O *place;
         const char *text;
     } names[] = {
-        {&martlet_class.name, "__class__"},   {&martlet_names.send, "send"},
-        {&martlet_names.enter, "__enter__"},  {&martlet_names.exit, "__exit__"},
-        {&martlet_names.aenter, "__aenter__"}, {&martlet_names.aexit, "__aexit__"},
+        {&martlet_class.name, "__class__"}, {&martlet_names.send, "send"},         {&martlet_names.enter, "__enter__"},
+        {&martlet_names.exit, "__exit__"},  {&martlet_names.aenter, "__aenter__"}, {&martlet_names.aexit, "__aexit__"},
     };
     for (size_t i = 0; i < Py_ARRAY_LENGTH(names); i++) {
         *names[i].place = PyUnicode_InternFromString(names[i].text);

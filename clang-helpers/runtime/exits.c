@@ -325,7 +325,8 @@ return_to_caller(F caller, O result, uint32_t return_to)
     else {
         caller->localsplus[caller->stacktop++] = result;
     }
-    caller->instr_ptr = _PyCode_CODE((PyCodeObject *)caller->f_executable) + (return_to & ~(INITIALISES | DROPPED | OPERATED));
+    caller->instr_ptr =
+        _PyCode_CODE((PyCodeObject *)caller->f_executable) + (return_to & ~(INITIALISES | DROPPED | OPERATED));
     return true;
 }
 
