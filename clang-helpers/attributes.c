@@ -376,8 +376,7 @@ MARTLET_CALL int martlet_set_attr_with_hint(TS ts, O value, O v, O name, uint32_
     if (!_PyObject_GC_IS_TRACKED((O)dict) && _PyObject_GC_MAY_BE_TRACKED(value)) {
         PyObject_GC_Track(dict);
     }
-    dict->ma_version_tag =
-        DICT_NEXT_VERSION(ts->interp) | (dict->ma_version_tag & DICT_WATCHER_AND_MODIFICATION_MASK);
+    dict->ma_version_tag = DICT_NEXT_VERSION(ts->interp) | (dict->ma_version_tag & DICT_WATCHER_AND_MODIFICATION_MASK);
     Py_DECREF(old);
     return 0;
 }
@@ -386,7 +385,7 @@ MARTLET_CALL int martlet_set_attr_with_hint(TS ts, O value, O v, O name, uint32_
  * is to be read. */
 enum place_kind {
     PLACE_VALUE, /* it counts the inline values */
-    PLACE_SLOT,  /* bytes from the start of the object (`__slots__`) */
+    PLACE_SLOT, /* bytes from the start of the object (`__slots__`) */
     PLACE_ENTRY, /* it counts the entries of the object's dict */
 };
 
@@ -508,8 +507,7 @@ MARTLET_HELPER void martlet_entry_store(TS ts, O v, uint32_t kind, uint32_t inde
     if (MARTLET_UNLIKELY(!_PyObject_GC_IS_TRACKED((O)dict)) && _PyObject_GC_MAY_BE_TRACKED(value)) {
         PyObject_GC_Track(dict);
     }
-    dict->ma_version_tag =
-        DICT_NEXT_VERSION(ts->interp) | (dict->ma_version_tag & DICT_WATCHER_AND_MODIFICATION_MASK);
+    dict->ma_version_tag = DICT_NEXT_VERSION(ts->interp) | (dict->ma_version_tag & DICT_WATCHER_AND_MODIFICATION_MASK);
     martlet_inline_decref(old);
 }
 

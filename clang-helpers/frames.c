@@ -217,8 +217,7 @@ _Static_assert(offsetof(struct _PyInterpreterFrame, return_offset) - offsetof(st
                        offsetof(struct frame_head, return_offset) &&
                    offsetof(struct _PyInterpreterFrame, owner) - offsetof(struct _PyInterpreterFrame, stacktop) ==
                        offsetof(struct frame_head, owner) &&
-                   offsetof(struct _PyInterpreterFrame, localsplus) -
-                           offsetof(struct _PyInterpreterFrame, stacktop) ==
+                   offsetof(struct _PyInterpreterFrame, localsplus) - offsetof(struct _PyInterpreterFrame, stacktop) ==
                        sizeof(struct frame_head),
                "stacktop, return_offset and owner are one word");
 
@@ -229,8 +228,7 @@ MARTLET_HOT F martlet_frame_push(TS ts, O function, uint32_t n_locals, uint32_t 
 {
     /* Without a chunk, top and limit are NULL: there is no room. */
     O *top = ts->datastack_top;
-    if (MARTLET_UNLIKELY(ts->py_recursion_remaining <= 0 ||
-                         (Py_ssize_t)frame_size >= ts->datastack_limit - top)) {
+    if (MARTLET_UNLIKELY(ts->py_recursion_remaining <= 0 || (Py_ssize_t)frame_size >= ts->datastack_limit - top)) {
         return martlet_frame_push_slow(ts, function);
     }
     ts->datastack_top = top + frame_size;

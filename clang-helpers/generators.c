@@ -36,15 +36,15 @@ MARTLET_CALL int martlet_send(TS ts, O receiver, O value, O *out)
     out[0] = NULL;
     out[1] = NULL;
     PyTypeObject *type = Py_TYPE(receiver);
-    if ((type == &PyGen_Type || type == &PyCoro_Type) &&
-        ((PyGenObject *)receiver)->gi_frame_state < FRAME_EXECUTING) {
+    if ((type == &PyGen_Type || type == &PyCoro_Type) && ((PyGenObject *)receiver)->gi_frame_state < FRAME_EXECUTING) {
         O result;
         PySendResult status = type->tp_as_async->am_send(receiver, value, &result);
         out[status == PYGEN_NEXT ? 0 : 1] = result;
         return status == PYGEN_ERROR ? -1 : 0;
     }
-    out[0] = value == Py_None && PyIter_Check(receiver) ? type->tp_iternext(receiver)
-                                                         : PyObject_CallMethodOneArg(receiver, &_Py_ID(send), value);
+    out[0] = value == Py_None && PyIter_Check(receiver)
+                 ? type->tp_iternext(receiver)
+                 : PyObject_CallMethodOneArg(receiver, martlet_names.send, value);
     if (out[0] != NULL) {
         return 0;
     }

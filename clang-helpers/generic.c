@@ -40,7 +40,7 @@ static int is_true(O v)
 
 /* The truth of the rich comparison `op`: 0, 1, or -1. Not PyObject_RichCompareBool, which takes identity for equality.
  * Source: COMPARE_OP with its bool bit. */
-MARTLET_CALL int martlet_compare_bool(O left, O right, int32_t op)
+MARTLET_CALL MARTLET_TRUTH int martlet_compare_bool(O left, O right, int32_t op)
 {
     O result = PyObject_RichCompare(left, right, op);
     if (result == NULL) {
@@ -61,7 +61,7 @@ MARTLET_CALL O martlet_compare_owned(O left, O right, int32_t op)
 }
 
 /* Its truth: 0, 1, or -1; asked for when left and right are gone. Source: COMPARE_OP with its bool bit. */
-MARTLET_CALL int martlet_compare_bool_owned(O left, O right, int32_t op)
+MARTLET_CALL MARTLET_TRUTH int martlet_compare_bool_owned(O left, O right, int32_t op)
 {
     O result = martlet_compare_owned(left, right, op);
     if (result == NULL) {
@@ -139,8 +139,8 @@ MARTLET_INLINE O python_getitem(O v)
         return NULL;
     }
     O method = ((PyHeapTypeObject *)type)->_spec_cache.getitem;
-    bool holds = method != NULL && ((PyFunctionObject *)method)->func_version ==
-                                       ((PyHeapTypeObject *)type)->_spec_cache.getitem_version;
+    bool holds = method != NULL &&
+                 ((PyFunctionObject *)method)->func_version == ((PyHeapTypeObject *)type)->_spec_cache.getitem_version;
     return holds ? method : NULL;
 }
 
@@ -193,14 +193,14 @@ static int enter_context(TS ts, O manager, O enter_name, O exit_name, const char
  * exception. Source: BEFORE_WITH. */
 MARTLET_CALL int martlet_before_with(TS ts, O manager, O *out)
 {
-    return enter_context(ts, manager, &_Py_ID(__enter__), &_Py_ID(__exit__), "context manager",
+    return enter_context(ts, manager, martlet_names.enter, martlet_names.exit, "context manager",
                          " (missed __exit__ method)", out);
 }
 
 /* Likewise of `async with`: out[0] is to be awaited. Source: BEFORE_ASYNC_WITH. */
 MARTLET_CALL int martlet_before_async_with(TS ts, O manager, O *out)
 {
-    return enter_context(ts, manager, &_Py_ID(__aenter__), &_Py_ID(__aexit__), "asynchronous context manager",
+    return enter_context(ts, manager, martlet_names.aenter, martlet_names.aexit, "asynchronous context manager",
                          " (missed __aexit__ method)", out);
 }
 
@@ -330,8 +330,8 @@ MARTLET_HELPER O martlet_load_global_module(TS ts, F frame, O name, uint32_t key
 }
 
 /* The builtin `name`, through an inline cache; new; NameError. Source: LOAD_GLOBAL_BUILTIN. */
-MARTLET_HELPER O martlet_load_global_builtin(TS ts, F frame, O name, uint32_t module_version,
-                                             uint32_t builtin_version, uint32_t index)
+MARTLET_HELPER O martlet_load_global_builtin(TS ts, F frame, O name, uint32_t module_version, uint32_t builtin_version,
+                                             uint32_t index)
 {
     O result = NULL;
     if (MARTLET_LIKELY(has_keys_version(frame->f_globals, module_version))) {

@@ -7,6 +7,8 @@
 
 #include "martlet.h"
 
+#include <martlet_bitcode.h>
+
 #include <internal/pycore_freelist.h>
 #include <internal/pycore_object_state.h>
 
@@ -35,6 +37,20 @@ struct martlet_class {
 };
 extern struct martlet_class martlet_class;
 
+/* The interpreter's strings of one ASCII character, in order; its versions have them at different places. Defined in
+ * state.c. */
+struct martlet_ascii {
+    PyASCIIObject object;
+    uint8_t text[2];
+};
+extern struct martlet_ascii *martlet_ascii;
+
+/* Names of methods, interned. Defined in state.c. */
+struct martlet_names {
+    O send, enter, exit, aenter, aexit;
+};
+extern struct martlet_names martlet_names;
+
 /* How objects of all classes of Python's are destroyed, subtype_dealloc. Defined in state.c. */
 extern destructor martlet_instance_dealloc;
 
@@ -54,6 +70,9 @@ struct martlet_spare {
     int room; /* words behind it */
 };
 extern struct martlet_spare martlet_spare;
+
+/* Behind MARTLET_CALL and its kind, of a function whose result is 0, 1, or -1. */
+#define MARTLET_TRUTH BITCODE_RANGE(-1, 2)
 
 /* The values that CPython keeps as immortal singletons. */
 #define MARTLET_SMALL_MIN (-_PY_NSMALLNEGINTS)

@@ -99,7 +99,7 @@ MARTLET_HELPER int64_t martlet_int_rshift(int64_t a, int64_t b)
 }
 
 /* a ** b. ok = 0: b is negative (a float), or the result does not fit. Source: long_pow. */
-MARTLET_CALL struct martlet_int_ok martlet_int_pow(int64_t a, int64_t b)
+MARTLET_CALL BITCODE_WILLRETURN struct martlet_int_ok martlet_int_pow(int64_t a, int64_t b)
 {
     int64_t result = 1;
     bool overflow = b < 0;

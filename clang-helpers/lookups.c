@@ -276,8 +276,8 @@ MARTLET_CALL struct martlet_int_ok martlet_quick_contains(O container, O key)
         int is_one = items_have(PySequence_Fast_ITEMS(container), PySequence_Fast_GET_SIZE(container), key);
         return (struct martlet_int_ok){is_one == 1, is_one >= 0};
     }
-    int has = PySet_CheckExact(container) || PyFrozenSet_CheckExact(container) ? set_has((PySetObject *)container, key)
-                                                                                : -1;
+    int has =
+        PySet_CheckExact(container) || PyFrozenSet_CheckExact(container) ? set_has((PySetObject *)container, key) : -1;
     return (struct martlet_int_ok){has == 1, has >= 0};
 }
 
@@ -294,8 +294,7 @@ MARTLET_INLINE void replace(TS ts, PyDictObject *dict, O *place, O v)
     if (!_PyObject_GC_IS_TRACKED((O)dict) && _PyObject_GC_MAY_BE_TRACKED(v)) {
         PyObject_GC_Track(dict);
     }
-    dict->ma_version_tag =
-        DICT_NEXT_VERSION(ts->interp) | (dict->ma_version_tag & DICT_WATCHER_AND_MODIFICATION_MASK);
+    dict->ma_version_tag = DICT_NEXT_VERSION(ts->interp) | (dict->ma_version_tag & DICT_WATCHER_AND_MODIFICATION_MASK);
     martlet_inline_decref(old);
 }
 
@@ -493,7 +492,7 @@ MARTLET_CALL int martlet_set_item_owned(O container, O key, O v)
 }
 
 /* key in container: 0, 1, or -1; steals both. Source: CONTAINS_OP. */
-MARTLET_CALL int martlet_contains_owned(O container, O key)
+MARTLET_CALL MARTLET_TRUTH int martlet_contains_owned(O container, O key)
 {
     int has = PySequence_Contains(container, key);
     martlet_inline_decref(key);
@@ -536,7 +535,7 @@ MARTLET_CALL O martlet_quick_next(O it)
 }
 
 /* The truth of v: 0, 1, or -1; steals it. Source: TO_BOOL. */
-MARTLET_CALL int martlet_is_true_owned(O v)
+MARTLET_CALL MARTLET_TRUTH int martlet_is_true_owned(O v)
 {
     int is = PyObject_IsTrue(v);
     martlet_inline_decref(v);

@@ -45,9 +45,9 @@ MARTLET_CALL uint32_t martlet_seen(O v)
     if (v == Py_None) {
         return 1;
     }
-    static PyTypeObject *const types[] = {&PyFloat_Type,    &PyUnicode_Type,   &PyList_Type,     &PyTuple_Type,
-                                          &PyDict_Type,     &PyBool_Type,      &PyRangeIter_Type, &PyListIter_Type,
-                                          &PyTupleIter_Type, &PyEnum_Type,     &PyBytes_Type,    &PyByteArray_Type};
+    static PyTypeObject *const types[] = {&PyFloat_Type,     &PyUnicode_Type, &PyList_Type,      &PyTuple_Type,
+                                          &PyDict_Type,      &PyBool_Type,    &PyRangeIter_Type, &PyListIter_Type,
+                                          &PyTupleIter_Type, &PyEnum_Type,    &PyBytes_Type,     &PyByteArray_Type};
     static const uint8_t numbers[] = {5, 6, 7, 8, 9, 2, 10, 11, 12, 13, 15, 16};
     for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++) {
         if (type == types[i]) {

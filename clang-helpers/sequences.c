@@ -59,7 +59,7 @@ MARTLET_CALL O martlet_str_item_slow(O v, int64_t i)
 MARTLET_HELPER O martlet_str_item(O v, int64_t i)
 {
     if (MARTLET_LIKELY(PyUnicode_IS_COMPACT_ASCII(v))) {
-        return (O)&_Py_SINGLETON(strings).ascii[((uint8_t *)((PyASCIIObject *)v + 1))[i]];
+        return (O)&martlet_ascii[((uint8_t *)((PyASCIIObject *)v + 1))[i]];
     }
     return martlet_str_item_slow(v, i);
 }
@@ -363,11 +363,9 @@ MARTLET_CALL int martlet_list_extend(O list, O iterable)
     if (none != NULL) {
         return 0;
     }
-    if (PyErr_ExceptionMatches(PyExc_TypeError) && Py_TYPE(iterable)->tp_iter == NULL &&
-        !PySequence_Check(iterable)) {
+    if (PyErr_ExceptionMatches(PyExc_TypeError) && Py_TYPE(iterable)->tp_iter == NULL && !PySequence_Check(iterable)) {
         PyErr_Clear();
-        PyErr_Format(PyExc_TypeError, "Value after * must be an iterable, not %.200s",
-                     Py_TYPE(iterable)->tp_name);
+        PyErr_Format(PyExc_TypeError, "Value after * must be an iterable, not %.200s", Py_TYPE(iterable)->tp_name);
     }
     return -1;
 }

@@ -12,6 +12,8 @@ struct martlet_ints martlet_ints;
 struct martlet_stack martlet_stack;
 struct martlet_arrays martlet_arrays;
 struct martlet_class martlet_class;
+struct martlet_ascii *martlet_ascii;
+struct martlet_names martlet_names;
 struct martlet_spare martlet_spare;
 destructor martlet_instance_dealloc;
 bool martlet_audits_alone;
@@ -24,8 +26,8 @@ enum { INT_POOL_LIMIT = 100, INT_POOL_CHECK_EVERY = 256 };
 static bool allocator_is_plain(void)
 {
     const char *name = _PyMem_GetCurrentAllocatorName();
-    return name != NULL && (strcmp(name, "pymalloc") == 0 || strcmp(name, "malloc") == 0 ||
-                            strcmp(name, "mimalloc") == 0);
+    return name != NULL &&
+           (strcmp(name, "pymalloc") == 0 || strcmp(name, "malloc") == 0 || strcmp(name, "mimalloc") == 0);
 }
 
 static void release_int_blocks(void)
@@ -69,6 +71,34 @@ static int find_instance_dealloc(void)
     return 0;
 }
 
+/* Finds the strings that the interpreter keeps. 0, or -1 with an exception set. */
+static int find_strings(void)
+{
+    struct {
+        O *place;
+        const char *text;
+    } names[] = {
+        {&martlet_class.name, "__class__"}, {&martlet_names.send, "send"},         {&martlet_names.enter, "__enter__"},
+        {&martlet_names.exit, "__exit__"},  {&martlet_names.aenter, "__aenter__"}, {&martlet_names.aexit, "__aexit__"},
+    };
+    for (size_t i = 0; i < Py_ARRAY_LENGTH(names); i++) {
+        *names[i].place = PyUnicode_InternFromString(names[i].text);
+        if (*names[i].place == NULL) {
+            return -1;
+        }
+    }
+    O first = PyUnicode_FromOrdinal(0), last = PyUnicode_FromOrdinal(127);
+    if (first == NULL || last == NULL) {
+        return -1;
+    }
+    martlet_ascii = (struct martlet_ascii *)first; /* immortal, as the last */
+    if ((O)(martlet_ascii + 127) != last) {
+        PyErr_SetString(PyExc_SystemError, "martlet: the interpreter's characters do not lie as its headers say");
+        return -1;
+    }
+    return 0;
+}
+
 /* Sets up the state of all helpers. To be called once, in the main interpreter, with the GIL held, before any other
  * helper runs. Returns 0, or -1 with an exception set. */
 MARTLET_CALL int martlet_init(void)
@@ -84,8 +114,7 @@ MARTLET_CALL int martlet_init(void)
         PyErr_SetString(PyExc_SystemError, "martlet: the interpreter's small ints do not lie as its headers say");
         return -1;
     }
-    martlet_class.name = PyUnicode_InternFromString("__class__");
-    if (martlet_class.name == NULL) {
+    if (find_strings() < 0) {
         return -1;
     }
     martlet_class.descriptor = _PyType_Lookup(&PyBaseObject_Type, martlet_class.name);

@@ -173,7 +173,8 @@ live_getter(PyCodeObject *code, uint32_t name_index, uint32_t type_version, O ca
         return NULL;
     }
     O found = _PyType_Lookup(type, PyTuple_GET_ITEM(code->co_names, name_index));
-    bool holds = found != NULL && Py_IS_TYPE(found, &PyProperty_Type) && ((_PyPropertyObject *)found)->prop_get == cached;
+    bool holds =
+        found != NULL && Py_IS_TYPE(found, &PyProperty_Type) && ((_PyPropertyObject *)found)->prop_get == cached;
     return holds ? cached : NULL;
 }
 
@@ -196,7 +197,7 @@ static bool
 is_cacheable(O dict)
 {
     return dict != NULL && PyDict_CheckExact(dict) && ((PyDictObject *)dict)->ma_values == NULL
-        && DK_IS_UNICODE(((PyDictObject *)dict)->ma_keys);
+           && DK_IS_UNICODE(((PyDictObject *)dict)->ma_keys);
 }
 
 /* The place of a string key in a cacheable dictionary, or -1. */
@@ -224,8 +225,7 @@ martlet_specialise_global(PyCodeObject *code, uint16_t *at, uint32_t oparg, O gl
     if (opcode == LOAD_GLOBAL_MODULE && dict_entry(globals, cache->module_keys_version, cache->index) != NULL) {
         return;
     }
-    if (!is_cacheable(globals) || !is_cacheable(builtins)
-        || oparg >> 1 >= (uint32_t)PyTuple_GET_SIZE(code->co_names)) {
+    if (!is_cacheable(globals) || !is_cacheable(builtins) || oparg >> 1 >= (uint32_t)PyTuple_GET_SIZE(code->co_names)) {
         return;
     }
     O name = PyTuple_GET_ITEM(code->co_names, oparg >> 1);

@@ -6,8 +6,22 @@
 #include <internal/pycore_setobject.h>
 
 enum martlet_kind {
-    KIND_NONE, KIND_BOOL, KIND_ELLIPSIS, KIND_INT, KIND_BIG_INT, KIND_FLOAT, KIND_STR, KIND_BYTES, KIND_TUPLE,
-    KIND_CODE, KIND_FUNCTION, KIND_STATIC_TYPE, KIND_TYPE, KIND_BUILTIN, KIND_METHOD_DESCRIPTOR, KIND_OTHER,
+    KIND_NONE,
+    KIND_BOOL,
+    KIND_ELLIPSIS,
+    KIND_INT,
+    KIND_BIG_INT,
+    KIND_FLOAT,
+    KIND_STR,
+    KIND_BYTES,
+    KIND_TUPLE,
+    KIND_CODE,
+    KIND_FUNCTION,
+    KIND_STATIC_TYPE,
+    KIND_TYPE,
+    KIND_BUILTIN,
+    KIND_METHOD_DESCRIPTOR,
+    KIND_OTHER,
 };
 
 struct martlet_description {
@@ -85,7 +99,8 @@ martlet_describe(O object, struct martlet_description *out)
 MARTLET_RUNTIME uint32_t
 martlet_class_seen(O object)
 {
-    return object != NULL && PyType_HasFeature(Py_TYPE(object), Py_TPFLAGS_HEAPTYPE) ? Py_TYPE(object)->tp_version_tag : 0;
+    return object != NULL && PyType_HasFeature(Py_TYPE(object), Py_TPFLAGS_HEAPTYPE) ? Py_TYPE(object)->tp_version_tag
+                                                                                     : 0;
 }
 
 /* Whether a version may name the object and hold it alive: it cannot lead back to any function, and nobody can tell. */

@@ -239,7 +239,7 @@ static void
 release(struct exit *x, uint32_t n_values, uint32_t n_virtuals, const uint32_t *drops)
 {
     for (uint32_t i = 0; i < n_values; i++) {
-        Py_XDECREF(x->boxes[i]);
+        Py_XDECREF(x->boxes[i]); /* NOLINT(clang-analyzer-core.CallAndMessage): every value's is set at the start */
     }
     for (uint32_t i = 0; i < n_virtuals; i++) {
         Py_XDECREF(x->virtuals[i]);
@@ -249,6 +249,7 @@ release(struct exit *x, uint32_t n_values, uint32_t n_virtuals, const uint32_t *
         uint32_t k = PAYLOAD(drops[1 + i]);
         if (KIND(drops[1 + i]) == 2 && !x->moved[k]) {
             x->moved[k] = 1;
+            /* NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage): a record names values that it has. */
             Py_XDECREF(x->values[k].object);
         }
     }
@@ -324,7 +325,8 @@ return_to_caller(F caller, O result, uint32_t return_to)
     else {
         caller->localsplus[caller->stacktop++] = result;
     }
-    caller->instr_ptr = _PyCode_CODE((PyCodeObject *)caller->f_executable) + (return_to & ~(INITIALISES | DROPPED | OPERATED));
+    caller->instr_ptr =
+        _PyCode_CODE((PyCodeObject *)caller->f_executable) + (return_to & ~(INITIALISES | DROPPED | OPERATED));
     return true;
 }
 

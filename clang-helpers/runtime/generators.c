@@ -404,7 +404,7 @@ send_method(O self, O sent)
 static PyMethodDef *
 send_method_of(PyTypeObject *type)
 {
-    O method = _PyType_Lookup(type, &_Py_ID(send));
+    O method = _PyType_Lookup(type, martlet_names.send);
     return method != NULL && Py_IS_TYPE(method, &PyMethodDescr_Type) ? ((PyMethodDescrObject *)method)->d_method : NULL;
 }
 

@@ -19,17 +19,23 @@ uint32_t martlet_n_hidden;
 static struct hidden
 hide(void)
 {
-    struct hidden h = {_PyThreadState_GET(), NULL, 0};
-    h.frame = h.ts->current_frame;
-    h.depth = h.ts->py_recursion_limit - h.ts->py_recursion_remaining;
+    struct hidden h = {_PyThreadState_GET(), NULL, -1};
     if (martlet_n_hidden == MARTLET_MAX_HIDDEN) {
-        h.depth = -1;
         return h;
     }
+    h.frame = h.ts->current_frame;
+    h.depth = h.ts->py_recursion_limit - h.ts->py_recursion_remaining;
     martlet_hidden_frames[martlet_n_hidden++] = h.frame;
     h.ts->current_frame = NULL;
     h.ts->py_recursion_remaining += h.depth;
     return h;
+}
+
+/* From now on nothing is hidden: for interpreters whose structures are not those that this was compiled for. */
+MARTLET_RUNTIME void
+martlet_hide_nothing(void)
+{
+    martlet_n_hidden = MARTLET_MAX_HIDDEN;
 }
 
 static void

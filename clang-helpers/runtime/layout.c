@@ -25,6 +25,11 @@ static const struct answer answers[] = {
     FIELD("struct _ts", "thread_id", thread_state, thread_id),
     FIELD("struct _ts", "native_thread_id", thread_state, native_thread_id),
     FIELD("struct _ts", "datastack_chunk", thread_state, datastack_chunk),
+    FIELD("struct _is", "id", interpreter_state, id),
+    FIELD("struct _is", "next", interpreter_state, next),
+    FIELD("struct _is", "gc", interpreter_state, gc),
+    FIELD("struct _is", "sysdict", interpreter_state, sysdict),
+    FIELD("struct _is", "builtins", interpreter_state, builtins),
     SIZE("struct _PyInterpreterFrame", interpreter_frame),
     FIELD("struct _PyInterpreterFrame", "previous", interpreter_frame, previous),
     FIELD("struct _PyInterpreterFrame", "f_executable", interpreter_frame, executable),
@@ -64,7 +69,8 @@ static const struct answer answers[] = {
 
 /* Size of a structure (`field` is NULL) or offset of a member, in bytes; -1: the interpreter does not say. Names are those
  * by which clang lays structures out. Needs no initialised interpreter. */
-int64_t martlet_layout(const char *structure, const char *field)
+int64_t
+martlet_layout(const char *structure, const char *field)
 {
     /* Sizes of classes' objects; these are no constants for the C compiler. */
     if (field == NULL && strcmp(structure, "PyFunctionObject") == 0) {
@@ -78,8 +84,8 @@ int64_t martlet_layout(const char *structure, const char *field)
     }
     for (size_t i = 0; i < Py_ARRAY_LENGTH(answers); i++) {
         const struct answer *answer = &answers[i];
-        bool same_field = field == NULL || answer->field == NULL ? field == answer->field
-                                                                 : strcmp(field, answer->field) == 0;
+        bool same_field =
+            field == NULL || answer->field == NULL ? field == answer->field : strcmp(field, answer->field) == 0;
         if (same_field && strcmp(structure, answer->structure) == 0) {
             return (int64_t)*answer->value;
         }

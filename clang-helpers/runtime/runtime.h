@@ -63,7 +63,7 @@ struct martlet_hooks {
 extern MARTLET_RUNTIME struct martlet_hooks martlet_hooks;
 extern MARTLET_RUNTIME Py_ssize_t martlet_extra_index;
 extern MARTLET_RUNTIME vectorcallfunc martlet_plain_vectorcall;
-extern MARTLET_RUNTIME uint8_t martlet_always;  /* compile at the first call */
+extern MARTLET_RUNTIME uint8_t martlet_always; /* compile at the first call */
 extern MARTLET_RUNTIME uint8_t martlet_enabled; /* compiled code may be entered */
 
 /* What stands behind co_extra (Objects/codeobject.c, 3.13). */
@@ -105,8 +105,7 @@ martlet_stack_low(TS ts)
         return true;
     }
     uintptr_t here = (uintptr_t)__builtin_frame_address(0);
-    return MARTLET_UNLIKELY(martlet_stack.thread != ts->id || here < martlet_stack.limit)
-           && martlet_stack_is_low(ts);
+    return MARTLET_UNLIKELY(martlet_stack.thread != ts->id || here < martlet_stack.limit) && martlet_stack_is_low(ts);
 }
 
 /* Whether code is to be compiled before it runs, and nobody has asked yet. */
@@ -142,8 +141,10 @@ extern MARTLET_RUNTIME uint32_t martlet_n_hidden;
 
 /* exits.c */
 MARTLET_RUNTIME O martlet_exit(TS ts, F frame, struct martlet_unit *unit, uint32_t index, const int64_t *home, ...);
-MARTLET_RUNTIME O martlet_poll_frame(TS ts, F frame, struct martlet_unit *unit, uint32_t index, const int64_t *home, ...);
-MARTLET_RUNTIME O martlet_sync_frame(TS ts, F frame, struct martlet_unit *unit, uint32_t index, const int64_t *home, ...);
+MARTLET_RUNTIME O martlet_poll_frame(TS ts, F frame, struct martlet_unit *unit, uint32_t index, const int64_t *home,
+                                     ...);
+MARTLET_RUNTIME O martlet_sync_frame(TS ts, F frame, struct martlet_unit *unit, uint32_t index, const int64_t *home,
+                                     ...);
 MARTLET_RUNTIME bool martlet_exit_due(uint32_t k);
 
 /* unwind.c */

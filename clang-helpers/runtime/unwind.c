@@ -78,10 +78,9 @@ martlet_tell_line(TS ts, F frame, const _Py_CODEUNIT *from)
         return 0;
     }
     const _PyCoMonitoringData *monitoring = code->_co_monitoring;
-    uint8_t tools = monitoring->line_tools != NULL
-                        ? monitoring->line_tools[at]
-                        : ts->interp->monitors.tools[PY_MONITORING_EVENT_LINE]
-                              | monitoring->local_monitors.tools[PY_MONITORING_EVENT_LINE];
+    uint8_t tools = monitoring->line_tools != NULL ? monitoring->line_tools[at]
+                                                   : ts->interp->monitors.tools[PY_MONITORING_EVENT_LINE]
+                                                         | monitoring->local_monitors.tools[PY_MONITORING_EVENT_LINE];
     PyMonitoringState state = {tools, 0};
     return PyMonitoring_FireLineEvent(&state, (O)code, at * (int)sizeof(_Py_CODEUNIT), line);
 }

@@ -55,6 +55,7 @@ fn main() {
         .define("Py_BUILD_CORE_MODULE", None)
         .define("NDEBUG", None);
     let python = Python::ask();
+    println!("cargo::rustc-env=MARTLET_HELPERS_PYTHON={}", python.version);
     if native && !python.lib_dir.is_empty() {
         // Tests have no Python around them that would bring the symbols.
         for arg in [
@@ -117,6 +118,7 @@ fn c_files(folder: &Path) -> Vec<PathBuf> {
 
 /// What the build needs to know of the Python.
 struct Python {
+    version: String,
     lib_dir: String,
     headers: Vec<PathBuf>,
 }
@@ -136,7 +138,7 @@ impl Python {
         };
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         let mut lines = text.lines();
-        let version = lines.next().unwrap_or_default();
+        let version = lines.next().unwrap_or_default().to_owned();
         if !version.starts_with("3.13.") {
             fail(&format!(
                 "`{shown}` is Python {version}, but Martlet is for CPython 3.13"
@@ -154,7 +156,11 @@ impl Python {
                 "`{shown}` has no headers: there is no Python.h in {headers:?}"
             ));
         }
-        Python { lib_dir, headers }
+        Python {
+            version,
+            lib_dir,
+            headers,
+        }
     }
 }
 

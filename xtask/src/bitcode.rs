@@ -89,7 +89,11 @@ pub(crate) fn consumer(
 }
 
 /// Builds the helpers' crate and returns the output folder of its build script.
-fn build_helpers(workspace: &Workspace, toolchain: &Toolchain, python: &Python) -> Result<PathBuf> {
+pub(crate) fn build_helpers(
+    workspace: &Workspace,
+    toolchain: &Toolchain,
+    python: &Python,
+) -> Result<PathBuf> {
     step("building the helpers");
     let mut command = package::cargo(workspace, toolchain, python);
     let output = command

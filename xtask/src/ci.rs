@@ -8,6 +8,7 @@ use crate::bench;
 use crate::bitcode;
 use crate::consumers;
 use crate::ir;
+use crate::micro_versions;
 use crate::package;
 use crate::process;
 use crate::protocols;
@@ -109,6 +110,18 @@ pub(crate) fn ci(workspace: &Workspace) -> Result<ExitCode> {
     steps.run("consumer ir, of the packaged crate", || {
         ir::consumer(workspace)
     });
+    steps.run("bitcode with bindgen", || {
+        let package = ["-p", "martlet-bitcode", "--all-features"];
+        cargo(
+            &[
+                &["clippy", "--all-targets"][..],
+                &package,
+                &["--", "-D", "warnings"],
+            ]
+            .concat(),
+        )?;
+        cargo(&[&["test"][..], &package].concat())
+    });
     steps.run("consumer bitcode", || {
         bitcode::consumer(workspace, &toolchain, &python)
     });
@@ -116,6 +129,10 @@ pub(crate) fn ci(workspace: &Workspace) -> Result<ExitCode> {
         succeeds(bench::python::smoke(workspace)?)
     });
     steps.run("tests", || succeeds(test::test(workspace)?));
+    // The last: afterwards the build is one for another interpreter.
+    steps.run("another 3.13.x", || {
+        succeeds(micro_versions::micro_versions(workspace)?)
+    });
     Ok(steps.finish("ci"))
 }
 

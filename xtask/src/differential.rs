@@ -142,7 +142,18 @@ pub(crate) fn differential(
 
 /// As [`differential`] with a package that is built already; fails if a program differs.
 pub(crate) fn run_all(workspace: &Workspace, package: &Package) -> Result<()> {
-    match compare_all(workspace, &package.python(), &[], &COMPARED)? {
+    run_some(workspace, package, &[], &COMPARED)
+}
+
+/// As [`run_all`], of these programs, in these modes.
+pub(crate) fn run_some(
+    workspace: &Workspace,
+    package: &Package,
+    names: &[&str],
+    modes: &[Mode],
+) -> Result<()> {
+    let names: Vec<String> = names.iter().map(|it| (*it).to_owned()).collect();
+    match compare_all(workspace, &package.python(), &names, modes)? {
         0 => Ok(()),
         failed => bail!("{failed} programs differ from the plain interpreter"),
     }

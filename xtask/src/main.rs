@@ -16,6 +16,7 @@ mod differential;
 mod dump;
 mod env;
 mod ir;
+mod micro_versions;
 mod package;
 mod process;
 mod protocols;
@@ -82,6 +83,8 @@ enum Command {
         /// Test modules, such as test_int; without any, the project's list
         names: Vec<String>,
     },
+    /// Build for one 3.13.x and run by another, both ways
+    MicroVersions,
     /// Run programs in every mode and compare what they print
     Differential {
         /// Program names in crates/python/tests/differential, or paths; without any, all
@@ -120,6 +123,7 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Tidy => tidy::tidy(&workspace),
         Command::Ci => ci::ci(&workspace),
         Command::CpythonTests { names } => cpython_tests::cpython_tests(&workspace, &names),
+        Command::MicroVersions => micro_versions::micro_versions(&workspace),
         Command::Differential { names, modes } => {
             differential::differential(&workspace, &names, &modes)
         }

@@ -26,6 +26,7 @@ const ORIGIN: &str = "martlet-origin";
 
 /// A built Martlet, ready to run.
 pub(crate) struct Package {
+    lib: PathBuf,
     environment: PathBuf,
 }
 
@@ -34,19 +35,38 @@ impl Package {
     pub(crate) fn build(workspace: &Workspace) -> Result<Self> {
         let python = Python::find()?;
         let toolchain = Toolchain::find_or_install()?;
-        step(&format!("building Martlet for {python}"));
-        let extension = build_library(workspace, &toolchain, &python, "martlet-python")?;
-        let compiler = build_library(workspace, &toolchain, &python, "martlet-compiler")?;
+        Self::build_for(workspace, &toolchain, &python, &workspace.output())
+    }
 
-        let lib = workspace.output().join("lib");
-        let folder = lib.join("martlet");
-        assemble(workspace, &folder)?;
-        precompile(&python, &folder)?;
-        install(&extension, &folder.join("_martlet.so"))?;
-        install(&compiler, &folder.join("libmartlet_compiler.so"))?;
-        let environment = workspace.output().join("venv");
-        make_environment(&python, &environment, &lib)?;
-        Ok(Self { environment })
+    /// Builds what is out of date for this interpreter, and puts the package together in this folder.
+    pub(crate) fn build_for(
+        workspace: &Workspace,
+        toolchain: &Toolchain,
+        python: &Python,
+        folder: &Path,
+    ) -> Result<Self> {
+        step(&format!("building Martlet for {python}"));
+        let extension = build_library(workspace, toolchain, python, "martlet-python")?;
+        let compiler = build_library(workspace, toolchain, python, "martlet-compiler")?;
+
+        let lib = folder.join("lib");
+        let package = lib.join("martlet");
+        assemble(workspace, &package)?;
+        precompile(python, &package)?;
+        install(&extension, &package.join("_martlet.so"))?;
+        install(&compiler, &package.join("libmartlet_compiler.so"))?;
+        let environment = folder.join("venv");
+        make_environment(python, &environment, &lib)?;
+        Ok(Self { lib, environment })
+    }
+
+    /// The same package, to be run by another interpreter than it was built for, from an environment in this folder.
+    pub(crate) fn run_by(&self, python: &Python, environment: &Path) -> Result<Self> {
+        make_environment(python, environment, &self.lib)?;
+        Ok(Self {
+            lib: self.lib.clone(),
+            environment: environment.to_owned(),
+        })
     }
 
     /// The interpreter under which `import martlet` works.

@@ -73,6 +73,25 @@ impl Python {
         )
     }
 
+    /// The one with this path; its message if it does not run or will not do.
+    pub(crate) fn at(path: &Path) -> Result<Self> {
+        match examine(path)? {
+            Ok(python) => Ok(python),
+            Err(refusal) => bail!("{}: {refusal}", path.display()),
+        }
+    }
+
+    /// Another 3.13.x of those that would be found without `MARTLET_PYTHON`.
+    pub(crate) fn another_than(&self) -> Option<Self> {
+        let found = candidates().into_iter().filter_map(|it| Self::at(&it).ok());
+        found.into_iter().find(|it| it.micro() != self.micro())
+    }
+
+    /// The last number of its version.
+    pub(crate) fn micro(&self) -> u32 {
+        self.version[2]
+    }
+
     /// The interpreter's own path.
     pub(crate) fn executable(&self) -> &Path {
         &self.executable

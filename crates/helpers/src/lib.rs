@@ -19,7 +19,7 @@ mod running;
 
 pub use generated::*;
 #[cfg(feature = "native")]
-pub use running::{Running, check_layout};
+pub use running::{BUILT_FOR, Running, Unfit, check_layout};
 
 /// The helper with this C name.
 pub fn find(name: &str) -> Option<&'static Helper> {

@@ -4,7 +4,7 @@
 //! run them: [`check_layout`] tells whether what they look into is where they look for it.
 
 use crate::{LayoutError, LayoutProbe, SEAL};
-use std::ffi::{CString, c_char};
+use std::ffi::{CString, c_char, c_ulong};
 use std::ptr::null;
 
 #[expect(
@@ -13,6 +13,28 @@ use std::ptr::null;
 )]
 unsafe extern "C" {
     fn martlet_layout(structure: *const c_char, field: *const c_char) -> i64;
+    /// The interpreter's version, as `PY_VERSION_HEX`.
+    safe static Py_Version: c_ulong;
+}
+
+/// The CPython whose headers the helpers were compiled with.
+pub static BUILT_FOR: &str = env!("MARTLET_HELPERS_PYTHON");
+
+/// Why the helpers cannot work in the interpreter of this process.
+#[derive(thiserror::Error, Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Unfit {
+    /// It is another version than 3.13, whose structures nobody has looked at.
+    #[error("the helpers were built for CPython {BUILT_FOR}, and this is {found}")]
+    Version {
+        /// The interpreter's version.
+        found: String,
+    },
+    /// One of its structures is another than in the headers.
+    #[error(
+        "the helpers were built for CPython {BUILT_FOR}, and this interpreter has other structures: {0}"
+    )]
+    Layout(#[from] LayoutError),
 }
 
 /// The interpreter of this process.
@@ -35,11 +57,24 @@ impl LayoutProbe for Running {
     }
 }
 
-/// Compares the helpers' structures with those of the interpreter of this process; the names of those of which it says
-/// nothing.
+/// Compares the version and the helpers' structures with those of the interpreter of this process; the names of the
+/// structures of which it says nothing.
 ///
 /// # Errors
-/// The first difference.
-pub fn check_layout() -> Result<Vec<&'static str>, LayoutError> {
-    SEAL.check_layout(&Running)
+/// Another version, or the first structure that differs.
+pub fn check_layout() -> Result<Vec<&'static str>, Unfit> {
+    check_version(Py_Version)?;
+    Ok(SEAL.check_layout(&Running)?)
+}
+
+/// Compares a version, as `PY_VERSION_HEX` has it, with that of the headers; the last of its numbers may be another.
+/// Source: patchlevel.h.
+fn check_version(version: c_ulong) -> Result<(), Unfit> {
+    let [major, minor, micro, level] = (version as u32).to_be_bytes();
+    // The high half of the last byte: 0xa, 0xb, 0xc for what comes before the final release.
+    if (major, minor) == (3, 13) && level >> 4 == 0xf {
+        return Ok(());
+    }
+    let found = format!("{major}.{minor}.{micro}");
+    Err(Unfit::Version { found })
 }

@@ -2,6 +2,7 @@
 
 use expect_test::expect_file;
 use martlet_helpers::{BITCODE, HELPERS, SEAL, find};
+use martlet_ir::BitcodeLibrary;
 
 /// Largest number of LLVM instructions of a helper that is inlined: the time that compiling takes grows with them.
 const MOST_INSTRUCTIONS: u32 = 70;
@@ -59,6 +60,34 @@ fn slow_paths_stay_out() {
     ] {
         assert!(find(name).is_some_and(|helper| helper.inline), "{name}");
     }
+}
+
+/// What C declares by macros of `martlet_bitcode.h` reaches who imports the helpers.
+#[test]
+fn declared_attributes_are_there() {
+    let pow = find("martlet_int_pow").expect("it is there");
+    assert!(pow.attributes.contains(&"willreturn"), "{pow:?}");
+    let library = BitcodeLibrary::open("helpers", BITCODE).expect("this LLVM reads it");
+    for name in ["martlet_compare_bool", "martlet_is_true_owned"] {
+        let text = library.pristine(name).expect("it is there");
+        assert!(text.contains("range(i32 -1, 2) i32"), "{text}");
+    }
+}
+
+/// Inside of it everything moves from one 3.13.x to the next, strings included.
+#[test]
+fn nothing_inside_the_runtime_is_reached() {
+    let library = BitcodeLibrary::open("helpers", BITCODE).expect("this LLVM reads it");
+    let bodies: Vec<_> = HELPERS
+        .iter()
+        .map(|it| (it.name, library.pristine(it.name).expect("it is there")))
+        .collect();
+    let names = |symbol: &str| {
+        let users = bodies.iter().filter(|(_, text)| text.contains(symbol));
+        users.map(|(name, _)| *name).collect::<Vec<_>>()
+    };
+    assert!(names("@PyFloat_Type").contains(&"martlet_is_float"));
+    assert_eq!(names("@_PyRuntime"), [""; 0]);
 }
 
 #[test]

@@ -217,7 +217,7 @@ fn helpers_do_what_the_interpreter_does() {
 /// The helpers were compiled for this interpreter; of one that differs, structure and member are named.
 fn structures_are_where_they_were() {
     let unchecked = martlet_helpers::check_layout().expect("built for this interpreter");
-    assert_eq!(unchecked, ["struct _is"]);
+    assert!(unchecked.is_empty(), "{unchecked:?}");
     let probe = martlet_helpers::Running;
     let frame = "struct _PyInterpreterFrame";
     assert!(probe.size(frame).is_some_and(|size| size >= 80));

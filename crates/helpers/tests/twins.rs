@@ -31,7 +31,10 @@ const ROWS: &str = include_str!("twins.txt");
 
 /// What the expressions of `twins.txt` may name, and how objects are shown.
 const PRELUDE: &str = r"
-import sys, types, array, re, _testcapi
+import builtins, ctypes, sys, types, array, re, _testcapi
+# Names are immortal, as those of one letter are: whether the method cache holds one depends on addresses, by which its
+# entries collide.
+for name in 'absent', 'method': ctypes.c_size_t.from_address(id(name)).value = 2**32 - 1
 class Meta(type): pass
 class C:
     def __init__(self, x=10**6): self.x = x + 0; self.y = 'y'
@@ -66,9 +69,57 @@ def version(cls):
 def offset(name):
     # Behind the head of the object, in the order of their names.
     return object.__basicsize__ + 8 * Slots.__slots__.index(name)
+class Lazy(list):
+    # Its objects have a dict, made late, and no room for values.
+    def method(self): pass
+def own_dict(v, **more):
+    v.__dict__ = {'y': 2.5, 'x': 10**6, **more}
+    return v
+def keys_version(d):
+    # `dk_version` of `ma_keys`, given if there is none: as the specialising interpreter does.
+    keys = ctypes.c_size_t.from_address(id(d) + 32).value
+    version = ctypes.c_uint32.from_address(keys + 12)
+    version.value = version.value or next(versions)
+    return version.value
+versions = iter(range(2**31, 2**32))
+def index_of(d, name): return list(d).index(name)
+M = types.ModuleType('M')
+M.x = 10**6
+M.y = C()
+# Generators that have not begun: each has a frame, which nobody runs. The globals are their own.
+G = {'x': 2.5, '__builtins__': builtins.__dict__}
+exec('def fresh(p=1.5, q=None, r=10**6):\n s = 0\n yield', G)
+exec('def closing(p=1.5):\n yield lambda: p', G)
+exec('def around(p):\n def inner():\n  yield p\n return inner()', G)
+fresh, closing, around = G['fresh'], G['closing'], G['around']
+def frame_of(v):
+    # `gi_iframe`: where the frame's object, once there is one, says.
+    return id(v) + IFRAME
+probe = fresh()
+IFRAME = ctypes.c_size_t.from_address(id(probe.gi_frame) + 24).value - id(probe)
+def observed(v):
+    v.gi_frame
+    return v
+def of_frame(v):
+    # What the frame says of itself (`instr_ptr`, `return_offset`), its locals, and its globals.
+    at = frame_of(v)
+    code = ctypes.c_size_t.from_address(at).value
+    said = ctypes.c_size_t.from_address(at + 56).value - code, ctypes.c_uint16.from_address(at + 68).value
+    frame = v.gi_frame
+    return said, [(n, show(v)) for n, v in frame.f_locals.items()], show(frame.f_globals.get('x'))
+kept = []
+def memory(v):
+    kept.append(v)
+    return ctypes.addressof(v)
+def unit(valid):
+    # `valid`, `kind`, `mark` of struct martlet_unit.
+    return memory(ctypes.create_string_buffer(bytes([valid, 0, 7, 0x80]), 64))
+def items(*v):
+    return memory((ctypes.py_object * len(v))(*v))
 def show(v):
     if isinstance(v, BaseException): text = repr(v.args)
     elif type(v) is Bad: text = ''
+    elif type(v) is types.GeneratorType: text = repr(of_frame(v))
     elif type(v) in (C, Slots): text = repr([(n, show(getattr(v, n))) for n in ('x', 'y', 'absent') if hasattr(v, n)])
     else:
         try: text = repr(v)
@@ -109,9 +160,28 @@ struct Row {
 
 #[derive(Debug)]
 struct Argument {
-    steals: bool,
+    kind: Kind,
     expressions: Vec<String>,
 }
+
+/// What stands before an argument's expressions.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Kind {
+    /// Nothing: an object or a number.
+    Plain,
+    /// `steal`: the helper takes over the reference.
+    Steal,
+    /// `frame`: the frame of a generator.
+    Frame,
+    /// `at`: an address.
+    At,
+}
+
+const KINDS: [(&str, Kind); 3] = [
+    ("steal ", Kind::Steal),
+    ("frame ", Kind::Frame),
+    ("at ", Kind::At),
+];
 
 /// The rows, and the helpers that have none.
 fn rows() -> (Vec<Row>, Vec<&'static str>) {
@@ -144,10 +214,9 @@ fn rows() -> (Vec<Row>, Vec<&'static str>) {
             .map(str::trim)
             .filter(|text| !text.is_empty());
         let arguments = arguments.map(|text| {
-            let (text, steals) = match text.strip_prefix("steal ") {
-                Some(text) => (text, true),
-                None => (text, false),
-            };
+            let mut kinds = KINDS.iter();
+            let found = kinds.find_map(|(word, kind)| Some((text.strip_prefix(word)?, *kind)));
+            let (text, kind) = found.unwrap_or((text, Kind::Plain));
             let known = lists.get(text).cloned();
             let of_types = known
                 .unwrap_or_else(|| split(text))
@@ -160,7 +229,7 @@ fn rows() -> (Vec<Row>, Vec<&'static str>) {
                     false => vec![text.to_owned()],
                 });
             Argument {
-                steals,
+                kind,
                 expressions: of_types.collect(),
             }
         });
@@ -213,7 +282,7 @@ fn twins_agree() {
         for case in combinations(&row.arguments) {
             for is_held in [true, false] {
                 let run = |thunk: &Thunk| python.run(row, helper, &case, *thunk, is_held);
-                // Once before it counts: the interpreter's caches keep the names that are looked up.
+                // Once before it counts: the interpreter's caches keep what is looked up.
                 if run(&thunks[0]).is_none() {
                     continue;
                 }
@@ -358,6 +427,7 @@ fn ty<'ctx>(context: &'ctx Context, text: &str) -> BasicTypeEnum<'ctx> {
         "i32" => context.i32_type().into(),
         "i1" => context.bool_type().into(),
         "double" => context.f64_type().into(),
+        "{ ptr, ptr }" => pair("ptr", "ptr"),
         "{ i64, i64 }" => pair("i64", "i64"),
         "{ double, i64 }" => pair("double", "i64"),
         other => panic!("no row has had a `{other}` so far"),
@@ -513,6 +583,16 @@ impl Python {
         }
     }
 
+    fn int(&self, expression: &str) -> u64 {
+        let v = self.eval(expression, 258);
+        // SAFETY: v is an int that we own.
+        unsafe {
+            let value = PyLong_AsUnsignedLongLongMask(v);
+            Py_DecRef(v);
+            value
+        }
+    }
+
     /// Type and text of an object, without its address.
     fn show(&self, v: O) -> String {
         self.set("shown", v);
@@ -551,17 +631,17 @@ impl Python {
         {
             let v = self.eval(expression, 258);
             self.set(name, v);
-            words.push(match *ty {
-                "ptr" => {
-                    objects.push((v, argument.steals));
-                    v as u64
-                }
+            words.push(match (*ty, argument.kind) {
+                ("ptr", Kind::Plain | Kind::Steal) => v as u64,
+                ("ptr", Kind::Frame) => self.int(&format!("frame_of({name})")),
                 // SAFETY: v is a float.
-                "double" => unsafe { PyFloat_AsDouble(v).to_bits() },
+                ("double", _) => unsafe { PyFloat_AsDouble(v).to_bits() },
                 // SAFETY: v is an int.
                 _ => unsafe { PyLong_AsUnsignedLongLongMask(v) },
             });
-            if *ty != "ptr" {
+            if *ty == "ptr" && argument.kind != Kind::At {
+                objects.push((v, argument.kind == Kind::Steal));
+            } else {
                 numbers.push(v);
             }
         }
@@ -636,19 +716,23 @@ impl Python {
             v if v.is_nan() => "nan".to_owned(),
             v => format!("{v:e}"),
         };
+        let object = |word: u64| {
+            let v = word as O;
+            if v.is_null() {
+                return "NULL".to_owned();
+            }
+            let same = objects.iter().position(|(it, _)| *it == v);
+            let text = format!("{} {same:?}", self.show(v));
+            if row.is_new {
+                // SAFETY: the row says that the reference is ours.
+                unsafe { Py_DecRef(v) };
+            }
+            text
+        };
         match ty {
             "void" => String::new(),
-            "ptr" if words[0] == 0 => "NULL".to_owned(),
-            "ptr" => {
-                let v = words[0] as O;
-                let same = objects.iter().position(|(it, _)| *it == v);
-                let text = format!("{} {same:?}", self.show(v));
-                if row.is_new {
-                    // SAFETY: the row says that the reference is ours.
-                    unsafe { Py_DecRef(v) };
-                }
-                text
-            }
+            "ptr" => object(words[0]),
+            "{ ptr, ptr }" => words.map(object).join(", "),
             "double" => double(words[0]),
             "{ double, i64 }" if words[1] != 0 => double(words[0]),
             "{ i64, i64 }" if words[1] != 0 => format!("{}", words[0] as i64),

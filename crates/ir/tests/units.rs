@@ -3,7 +3,7 @@
 mod common;
 
 use common::{definitions, machine, module};
-use martlet_ir::{Bring, Context, Error, Module, Unit};
+use martlet_ir::{BitcodeLibrary, Bring, Context, Error, Module, Unit};
 
 const TEXT: &str = "
     @table = private constant [2 x i64] [i64 10, i64 20]
@@ -230,7 +230,15 @@ fn of_version_99(bitcode: &[u8]) -> Vec<u8> {
 
 #[test]
 fn bitcode_that_cannot_be_read_says_why() {
-    let read = |bytes: &[u8]| Module::from_bitcode("it", bytes, Context::new()).map(|_| ());
+    refuses(|bytes| Module::from_bitcode("it", bytes, Context::new()).map(|_| ()));
+}
+
+#[test]
+fn a_library_that_cannot_be_read_says_why() {
+    refuses(|bytes| BitcodeLibrary::open("it", bytes).map(|_| ()));
+}
+
+fn refuses(read: impl Fn(&[u8]) -> Result<(), Error>) {
     let good = module(TEXT).to_bitcode();
     for bytes in [
         &b"not bitcode, for sure"[..],

@@ -6,10 +6,12 @@
 use std::cell::LazyCell;
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
+use std::ffi::CString;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use martlet_engine::machine_code::Runtime;
 use martlet_engine::{Door, Engine, EntryPoint, Function, FunctionId, Refusal};
+use pyo3::exceptions::PyRuntimeWarning;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
@@ -22,7 +24,7 @@ use crate::profile::Profile;
 use crate::raw::guarded::Guarded;
 use crate::raw::objects::of_sys;
 use crate::raw::record::RawRecord;
-use crate::raw::{Addr, Gil, code, frames, functions, unit};
+use crate::raw::{Addr, Gil, code, frames, functions, launch, unit};
 use crate::storms::{Classes, Memory, Storms};
 use crate::tables::{Table, Tables};
 
@@ -107,13 +109,20 @@ pub(crate) fn unavailable() -> Option<String> {
 }
 
 /// Makes the state, unless it is there. Where the system gives no executable memory there is none: everything is
-/// interpreted, and [`unavailable`] says why.
+/// interpreted, and [`unavailable`] says why. So it is in an interpreter whose structures are not those that the helpers
+/// were built for; of that the user is warned, who can mend it.
 ///
 /// # Errors
-/// Where the interpreter has no room for our records.
+/// Where the interpreter has no room for our records, or warnings are errors.
 pub(crate) fn initialise(gil: Gil<'_>) -> PyResult<()> {
     if STATE.try_with(gil, |it| it.is_some()) != Some(false) {
         return Ok(());
+    }
+    if let Err(unfit) = martlet_helpers::check_layout() {
+        launch::hide_nothing(gil);
+        let text = format!("{unfit}; nothing is compiled: build martlet for this interpreter");
+        *lock(&UNAVAILABLE) = Some(text.clone());
+        return warn(gil, &text);
     }
     let options = Options::from_env();
     let runtime = match Runtime::builder().perf_map(options.perf_map).build() {
@@ -163,6 +172,11 @@ pub(crate) fn initialise(gil: Gil<'_>) -> PyResult<()> {
     };
     STATE.try_with(gil, |it| *it = Some(state));
     Ok(())
+}
+
+fn warn(gil: Gil<'_>, text: &str) -> PyResult<()> {
+    let text = CString::new(format!("martlet: {text}"))?;
+    PyErr::warn(gil, &gil.get_type::<PyRuntimeWarning>(), &text, 2)
 }
 
 /// Runs `f` on the state, and then works off what happened meanwhile. `None` where there is no state yet, or somebody is

@@ -12,7 +12,7 @@ import textwrap
 import unittest
 
 import bodies
-from support import AT_ONCE, ProcessTest
+from support import AT_ONCE, HOT, ProcessTest
 
 PR_SET_SECCOMP = 22
 SECCOMP_MODE_FILTER = 2
@@ -68,6 +68,39 @@ class Environment(ProcessTest):
 
     def test_executable_memory_refused(self):
         self.refused(preexec_fn=refuse_executable_memory)
+
+    def test_other_structures_than_in_the_headers(self):
+        # What the interpreter tells debuggers: the words of a frame's `previous`, `executable` and `instr_ptr`.
+        moved = """\
+            import ctypes
+            words = (ctypes.c_uint64 * 100).in_dll(ctypes.pythonapi, "_PyRuntime")
+            words[next(i for i in range(98) if words[i:i + 3] == [8, 0, 56]) + 2] += 8
+        """
+        self.unfit(moved, "`instr_ptr` of `struct _PyInterpreterFrame` is at 64, but the bitcode was built for 56")
+        # `tp_basicsize` stands behind the head of a class and its name.
+        larger = """\
+            import ctypes, types
+            ctypes.c_ssize_t.from_address(id(types.CellType) + 32).value += 8
+        """
+        self.unfit(larger, "`PyCellObject` has 32 bytes, but the bitcode was built for 24")
+
+    def unfit(self, change, message):
+        """Run the hot program in an interpreter that was changed at its start: interpreted, with a warning."""
+        self.write("sitecustomize.py", change)
+        script = self.write("hot.py", HOT)
+        plain = self.run_python([script])
+        for options in (["-m", "martlet"], ["-W", "ignore", "-m", "martlet"]):
+            statistics = os.path.join(self.folder, "statistics.json")
+            env = {"PYTHONPATH": self.folder, "MARTLET_STATS": statistics}
+            ours = self.run_python([*options, script], env=env)
+            self.assertEqual((ours.returncode, ours.stdout), (0, plain.stdout), ours.stderr)
+            self.assertEqual(message in ours.stderr, "-W" not in options, ours.stderr)
+        script = "import martlet; martlet.enable(); print(martlet.stats()['refused'])"
+        ours = self.run_python(["-c", script], env={"PYTHONPATH": self.folder})
+        self.assertIn(message, ours.stdout)
+        refused = self.run_python(["-W", "error", "-c", script], env={"PYTHONPATH": self.folder})
+        self.assertEqual(refused.returncode, 1)
+        self.assertIn("RuntimeWarning: martlet: the helpers were built for CPython 3.13.", refused.stderr)
 
     def test_too_little_address_space(self):
         def limit():

@@ -2,11 +2,13 @@
 //!
 //! - [`layering`]: the arrows between the crates, and who may link LLVM;
 //! - [`sources`]: where `unsafe` may stand, how a file begins, words that must not be left behind;
+//! - [`c`]: clang-format and clang-tidy on the C files;
 //! - [`unused`]: no helper is kept that nobody calls;
 //! - [`twins`]: helpers that are inlined are tested against their native twins;
 //! - [`claims`]: the tests that README names exist;
 //! - [`examples`]: what a crate shows has an example, where its first page promises that.
 
+mod c;
 mod claims;
 mod examples;
 mod layering;
@@ -25,6 +27,7 @@ pub(crate) fn tidy(workspace: &Workspace) -> Result<ExitCode> {
     let mut problems = layering::check(workspace)?;
     let files = sources::Files::read(workspace)?;
     problems.extend(sources::check(&files));
+    problems.extend(c::check(workspace, &files)?);
     problems.extend(unused::check(&files));
     problems.extend(twins::check(workspace, &files)?);
     problems.extend(claims::check(workspace, &files)?);

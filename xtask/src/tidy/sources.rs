@@ -50,6 +50,14 @@ const LANGUAGE_FREE: [&str; 5] = [
     "crates/machine-code/src/",
 ];
 
+/// What lies at another place in each 3.13.x, and the C files that may name it all the same: one reads what the interpreter
+/// publishes at its beginning, the other a member in front of everything that has moved.
+const MOVES: [&str; 4] = ["_PyRuntime", "_Py_ID", "_Py_STR", "_Py_SINGLETON"];
+const READS_RUNTIME: [&str; 2] = [
+    "clang-helpers/runtime/layout.c",
+    "clang-helpers/runtime/launch.c",
+];
+
 /// Where inkwell's values may stand in a struct: `ir` keeps them; lowering has them lent for the
 /// time in which it builds one function, with the module borrowed.
 const HOLDS_VALUES: [&str; 2] = ["crates/frontend/src/lower/", "crates/ir/src/"];
@@ -164,6 +172,14 @@ fn check_file(file: &File) -> Vec<String> {
         }
         if language_free && has_word(line, "Python") {
             report(index + 1, "this crate knows nothing of Python");
+        }
+        if file.path.starts_with("clang-helpers/") && !READS_RUNTIME.contains(&file.path.as_str()) {
+            for name in MOVES.iter().filter(|name| has_word(line, name)) {
+                report(
+                    index + 1,
+                    &format!("`{name}` moves from one 3.13.x to the next"),
+                );
+            }
         }
         if !is_rust {
             continue;

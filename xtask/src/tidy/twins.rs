@@ -1,4 +1,7 @@
-//! A helper that may be inlined has a twin test: a row of `twins.txt`, or a line there that says what it waits for.
+//! A helper that may be inlined has a twin test: a row of `twins.txt`, or a line there that says why it cannot.
+//!
+//! One that is never inlined has none: a jitted call of it reaches the native function itself, so there are no two pieces
+//! of code that could differ. What it does is compared with the interpreter by the differential programs.
 
 use std::collections::BTreeSet;
 

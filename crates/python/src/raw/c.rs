@@ -203,4 +203,5 @@ unsafe extern "C" {
     pub(crate) fn martlet_run_call(callable: *mut PyObject, args: *mut PyObject) -> c_int;
     pub(crate) fn martlet_run_command(source: *const c_char) -> c_int;
     pub(crate) fn martlet_run_stdin() -> c_int;
+    pub(crate) fn martlet_hide_nothing();
 }

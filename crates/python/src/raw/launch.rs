@@ -32,6 +32,12 @@ pub(crate) fn run_call(callable: &Bound<'_, PyAny>, args: &Bound<'_, PyTuple>) -
     unsafe { c::martlet_run_call(callable.as_ptr(), args.as_ptr()) }
 }
 
+/// The launcher leaves the stack of frames as it is: its structures are not where they were expected.
+pub(crate) fn hide_nothing(_gil: Gil<'_>) {
+    // SAFETY: the GIL is held.
+    unsafe { c::martlet_hide_nothing() };
+}
+
 /// Runs a program given as text likewise.
 pub(crate) fn run_command(_gil: Gil<'_>, source: &CStr) -> i32 {
     // SAFETY: a C string.

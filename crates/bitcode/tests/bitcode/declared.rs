@@ -1,7 +1,6 @@
 //! What C declares by the macros of `martlet_bitcode.h`: it arrives in the IR, and what is not so is refused.
 
-mod support;
-
+use crate::support;
 use martlet_bitcode::{Build, Built, Clang, Error};
 use std::fs;
 
