@@ -169,7 +169,9 @@ static bool dies_quietly(O v, struct death *death)
         return true;
     }
     if (type == &PySlice_Type) {
-        return items_go_quietly(&((PySliceObject *)v)->start, 3, death);
+        PySliceObject *slice = (PySliceObject *)v;
+        return goes_quietly(slice->start, death) && goes_quietly(slice->stop, death) &&
+               goes_quietly(slice->step, death);
     }
     if (type == &PyCell_Type) {
         return goes_quietly(((PyCellObject *)v)->ob_ref, death);
