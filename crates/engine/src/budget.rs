@@ -1,0 +1,80 @@
+//! Room for code: the coldest goes when there is too much, and what is not worth its room stays out.
+
+use std::cmp::Reverse;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use crate::lifecycle::Lifecycle;
+use crate::sync::lock;
+use crate::{Reason, Refusal, State, Version, reasons};
+
+/// When something must go, this part of the limit is made free, so that not every install looks for the
+/// coldest.
+const SLACK: u64 = 8;
+
+impl<M: Send + Sync + 'static> Lifecycle<M> {
+    /// Evicts what is no hotter than the newcomer, the coldest first, until that fits.
+    ///
+    /// # Errors
+    /// [`reasons::NO_ROOM`] where that would not be enough; then nothing is evicted.
+    pub(crate) fn make_room_for(&self, newcomer: &Version<M>) -> Result<(), Refusal> {
+        let limit = self.options.code_limit.unwrap_or(u64::MAX);
+        let wanted = self.living_bytes().saturating_add(newcomer.bytes);
+        if wanted <= limit {
+            return Ok(());
+        }
+        // What it would replace makes room by itself, but only later.
+        let heat = newcomer.record.heat();
+        let mut coldest = self.coldest_first();
+        coldest.retain(|it| it.record.heat() <= heat && !is_pinned(it));
+        let all: u64 = coldest.iter().map(|it| it.bytes).sum();
+        if wanted - all.min(wanted) > limit {
+            let detail = format!("{wanted} of {limit} bytes, {all} of them colder");
+            return Err(Refusal::new(reasons::NO_ROOM, detail));
+        }
+        let enough = wanted - (limit - limit / SLACK).min(wanted);
+        let mut made = 0;
+        for version in coldest {
+            if made >= enough {
+                break;
+            }
+            if self.retire(&version, &Reason::from(reasons::EVICTED)) {
+                self.counters.evicted();
+                made += version.bytes;
+            }
+        }
+        for version in lock(&self.graph).living() {
+            version.record.cool();
+        }
+        Ok(())
+    }
+
+    /// Versions whose intermediate code is kept though they can do without, a part of them: the
+    /// coldest.
+    pub(crate) fn release_coldest(&self) -> bool {
+        let mut held = self.coldest_first();
+        // Relaxed: who comes late releases nothing twice.
+        held.retain(|it| !it.is_released.load(Ordering::Relaxed));
+        let n = held.len().div_ceil(SLACK as usize);
+        for version in &held[..n] {
+            self.release_version(version);
+        }
+        n > 0
+    }
+
+    /// What stands aside before what is current.
+    pub(crate) fn coldest_first(&self) -> Vec<Arc<Version<M>>> {
+        let mut living = lock(&self.graph).living();
+        living.sort_by_cached_key(|it| {
+            let is_aside = it.state() == State::Suspended;
+            (Reverse(is_aside), it.record.heat(), it.id())
+        });
+        living
+    }
+}
+
+/// Whether it is to stay where it is.
+pub(crate) fn is_pinned<M: Send + Sync + 'static>(version: &Version<M>) -> bool {
+    let function = version.function();
+    function.is_some_and(|it| it.body().is_pinned(&version.record))
+}
