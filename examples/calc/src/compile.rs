@@ -25,6 +25,7 @@ use martlet_ir::inkwell::{AddressSpace, IntPredicate};
 use martlet_ir::{Bring, Edit, Module, OwnedFunction, PassReport};
 
 use crate::parse::{Definition, Expr, Operator};
+use crate::raw;
 
 /// The word that says whether the bodies in a version are still those of their functions.
 pub(crate) const VALID: &str = "calc.valid";
@@ -195,7 +196,7 @@ impl Compiler for Calc {
 
     fn library_bytes(&self) -> u64 {
         // About what an instruction takes.
-        64 * self.library().module.memory_report().instructions as u64
+        64 * self.library().module.memory_report().instructions
     }
 }
 
@@ -443,11 +444,7 @@ impl<'ctx, 'a> Lowering<'ctx, 'a> {
         no: usize,
     ) -> Result<PointerValue<'ctx>, BuilderError> {
         let no = self.context.i64_type().const_int(no as u64, false);
-        // SAFETY: callers pass as many numbers as they say, and callees look at no others.
-        unsafe {
-            self.builder
-                .build_in_bounds_gep(self.context.f64_type(), array, &[no], "")
-        }
+        raw::element(&self.builder, self.context.f64_type(), array, no)
     }
 
     fn number(&self, number: f64) -> FloatValue<'ctx> {

@@ -10,6 +10,10 @@ use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
 use martlet_engine::machine_code::{DefaultTarget, Entry, Thread};
 
+use martlet_ir::inkwell::builder::{Builder, BuilderError};
+use martlet_ir::inkwell::types::FloatType;
+use martlet_ir::inkwell::values::{IntValue, PointerValue};
+
 use crate::world::World;
 
 type Body = extern "C" fn(*const Frame<'static>, *const Callee, u64, *const f64) -> f64;
@@ -109,4 +113,15 @@ pub(crate) fn address_of(name: &str, stop: &AtomicU8) -> Option<usize> {
         "calc.stop" => Some(stop.as_ptr() as usize),
         _ => None,
     }
+}
+
+/// The place of the number `no` of an array.
+pub(crate) fn element<'ctx>(
+    builder: &Builder<'ctx>,
+    of: FloatType<'ctx>,
+    array: PointerValue<'ctx>,
+    no: IntValue<'ctx>,
+) -> Result<PointerValue<'ctx>, BuilderError> {
+    // SAFETY: callers pass as many numbers as they say, and callees look at no others.
+    unsafe { builder.build_in_bounds_gep(of, array, &[no], "") }
 }

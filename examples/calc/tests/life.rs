@@ -94,7 +94,7 @@ fn inlined_bodies_are_refreshed_also_through_others() {
         await_true(|| {
             world.poll();
             let current = |it: &&str| world.function(it).unwrap().current().is_some();
-            ["a", "b", "c"].iter().all(|it| current(it))
+            ["a", "b", "c"].iter().all(current)
         });
         assert_eq!(value(&world, "c(3)"), 13.0);
     });

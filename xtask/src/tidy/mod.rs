@@ -4,7 +4,7 @@
 //! - [`sources`]: where `unsafe` may stand, how a file begins, words that must not be left behind;
 //! - [`unused`]: no helper is kept that nobody calls;
 //! - [`twins`]: helpers that are inlined are tested against their native twins;
-//! - [`claims`]: the tests that README names exist.
+//! - [`claims`]: the tests that PAGE.md names are where it says.
 
 mod claims;
 mod layering;
