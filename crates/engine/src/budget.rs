@@ -38,7 +38,7 @@ impl<M: Send + Sync + 'static> Lifecycle<M> {
             if made >= enough {
                 break;
             }
-            if self.retire(&version, &Reason::from(reasons::EVICTED)) {
+            if self.evict(&version, &Reason::from(reasons::EVICTED)) {
                 self.counters.evicted();
                 made += version.bytes;
             }

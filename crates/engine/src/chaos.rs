@@ -69,7 +69,7 @@ pub(crate) enum Trouble {
     Failure,
     /// It cannot be published, though it is linked.
     Refusal,
-    /// It is invalidated as soon as it is published.
+    /// It is invalidated by a `collect`.
     Invalidation,
     /// Its entry leads to the default target for a moment.
     Relink,
@@ -98,18 +98,19 @@ impl<M: Send + Sync + 'static> Lifecycle<M> {
         {
             slot.flicker();
         }
-        if self.chaos_strikes(Trouble::Invalidation, version.id()) {
-            self.break_versions([version.id()], &reasons::CHAOS.into());
-        }
     }
 
-    pub(crate) fn evict_by_chaos(&self) {
+    /// What may come over a version later.
+    pub(crate) fn unsettle_all(&self) {
         if self.options.chaos.is_none() {
             return;
         }
         for version in self.coldest_first() {
+            if self.chaos_strikes(Trouble::Invalidation, version.id()) {
+                self.break_versions([version.id()], &reasons::CHAOS.into());
+            }
             let strikes = self.chaos_strikes(Trouble::Eviction, version.id());
-            if strikes && !is_pinned(&version) && self.retire(&version, &reasons::EVICTED.into()) {
+            if strikes && !is_pinned(&version) && self.evict(&version, &reasons::EVICTED.into()) {
                 self.counters.evicted();
             }
         }

@@ -156,6 +156,13 @@ impl<C: Compiler> Engine<C> {
         self.shared.lifecycle.on_revive.set(Box::new(hook)).is_ok()
     }
 
+    /// `hook` is called for every version that left its door with nothing in its place though it is not
+    /// wrong: it was evicted, or left too often. Answers false if there is a hook already: the first one
+    /// stays.
+    pub fn on_evict(&self, hook: impl Fn(&Version<C::Meta>) + Send + Sync + 'static) -> bool {
+        self.shared.lifecycle.on_evict.set(Box::new(hook)).is_ok()
+    }
+
     /// `hook` is asked by [`Engine::refresh`] for what to compile in the place of a version that has
     /// fallen: for its function and, whatever the work says, its door. Answers false if there is a hook
     /// already: the first one stays.
@@ -316,7 +323,7 @@ impl<C: Compiler> Engine<C> {
                 reason
             }
         };
-        lifecycle.retire(version, &reason);
+        lifecycle.evict(version, &reason);
         verdict
     }
 

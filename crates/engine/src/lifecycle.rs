@@ -38,6 +38,7 @@ pub(crate) struct Lifecycle<M> {
     pub(crate) graph: Mutex<Graph<M>>,
     pub(crate) on_invalidate: OnceLock<InvalidateHook<M>>,
     pub(crate) on_revive: OnceLock<InvalidateHook<M>>,
+    pub(crate) on_evict: OnceLock<InvalidateHook<M>>,
     pub(crate) options: Options,
     /// Bytes of the versions that entries lead to or may lead to again.
     living_bytes: AtomicU64,
@@ -84,6 +85,7 @@ impl<M: Send + Sync + 'static> Lifecycle<M> {
             graph: Mutex::new(Graph::new()),
             on_invalidate: OnceLock::new(),
             on_revive: OnceLock::new(),
+            on_evict: OnceLock::new(),
             options,
             living_bytes: AtomicU64::new(0),
             graveyard: unbounded(),
@@ -261,6 +263,16 @@ impl<M: Send + Sync + 'static> Lifecycle<M> {
         taken_out
     }
 
+    /// Takes a version that harms nobody out of its slot with nothing in its place, and tells the
+    /// embedder.
+    pub(crate) fn evict(&self, version: &Arc<Version<M>>, reason: &Reason) -> bool {
+        let evicted = self.retire(version, reason);
+        if evicted && let Some(hook) = self.on_evict.get() {
+            hook(version);
+        }
+        evicted
+    }
+
     /// Ends a version that no entry has led to. Nobody could ever come in, so `machine-code` frees it
     /// at once.
     pub(crate) fn discard(&self, version: &Version<M>, reason: &Reason) {
@@ -288,7 +300,7 @@ impl<M: Send + Sync + 'static> Lifecycle<M> {
     /// Buries dead functions and frees what nobody is inside of.
     pub(crate) fn collect(&self, inside: &dyn Fn(CodeId) -> bool) -> Collected {
         let buried = self.bury();
-        self.evict_by_chaos();
+        self.unsettle_all();
         let swept = self.runtime.collect(inside);
         let freed: Vec<VersionId> = swept.freed.into_iter().map(VersionId::from_code).collect();
         let mut dropped = Vec::new();

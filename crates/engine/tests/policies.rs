@@ -368,6 +368,11 @@ fn the_coldest_is_evicted_and_may_come_back() {
             last.reason == reasons::EVICTED
         };
         let hot = |answer: Source| Work::new(answer).priority(20);
+        let told = Arc::new(AtomicU64::new(0));
+        let n_told = told.clone();
+        engine.on_evict(move |_| {
+            n_told.fetch_add(1, Ordering::Relaxed);
+        });
         let newcomer = function(&engine, "g");
         now_at(&engine, &newcomer, hot(answer(100))).unwrap();
         // An eighth is made free besides.
@@ -377,7 +382,10 @@ fn the_coldest_is_evicted_and_may_come_back() {
             "{gone:?}"
         );
         assert_eq!(call(functions[3].entry()), UNCOMPILED);
-        assert_eq!(engine.stats().evicted, 2);
+        assert_eq!(
+            (engine.stats().evicted, told.load(Ordering::Relaxed)),
+            (2, 2)
+        );
         engine.collect(&nobody);
         assert!(engine.stats().ledger.live.units <= 8);
 
