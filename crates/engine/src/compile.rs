@@ -158,11 +158,11 @@ impl<M: Send + Sync + 'static> Lifecycle<M> {
     fn is_no_storm(&self, unit: &Unit<M>) -> Result<(), Refusal> {
         let record = &unit.finished.record;
         let body = unit.function.body();
-        let storm = body.exits_at(record.point(), |exits| {
+        let storm = body.known_exits(record.point(), |exits| {
             let limits = self.options.exit_limits();
             exits.came_again(limits, self.log.now(), unit.finished.translation)
         });
-        let Some((place, backoff)) = storm else {
+        let Some((place, backoff)) = storm.flatten() else {
             return Ok(());
         };
         self.counters.storm();

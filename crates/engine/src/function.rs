@@ -165,7 +165,8 @@ impl<M: Send + Sync + 'static> Function<M> {
     /// Where code was left for this door, and how often, over all its versions since the function was
     /// last redefined: what the next translation should be ready for.
     pub fn learned(&self, point: EntryPoint) -> Vec<(Place, u64)> {
-        self.0.body.exits_at(point, |exits| exits.learned())
+        let learned = self.0.body.known_exits(point, |exits| exits.learned());
+        learned.unwrap_or_default()
     }
 
     pub(crate) fn forget_exits(&self) {
@@ -196,8 +197,18 @@ impl<M> Body<M> {
         &self.name
     }
 
+    /// The exits of a door, made with the first.
     pub(crate) fn exits_at<R>(&self, point: EntryPoint, f: impl FnOnce(&mut Exits) -> R) -> R {
         f(lock(&self.exits).entry(point).or_default())
+    }
+
+    /// The exits of a door, if there were any.
+    pub(crate) fn known_exits<R>(
+        &self,
+        point: EntryPoint,
+        f: impl FnOnce(&mut Exits) -> R,
+    ) -> Option<R> {
+        lock(&self.exits).get_mut(&point).map(f)
     }
 
     /// Nobody waits for what is under way.

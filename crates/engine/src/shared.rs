@@ -197,7 +197,7 @@ impl<C: Compiler> Shared<C> {
 
     fn storm_at(&self, function: &Function<C::Meta>, point: EntryPoint) -> Option<Duration> {
         let now = self.lifecycle.log.now();
-        function.body().exits_at(point, |it| it.quiet(now))
+        function.body().known_exits(point, |it| it.quiet(now))?
     }
 
     /// Takes back what was asked for.
