@@ -132,10 +132,6 @@ impl<M: Send + Sync + 'static> Lifecycle<M> {
         let Some(function) = function else {
             return Err(self.give_up(&finished, None, Refusal::new(reasons::FUNCTION_DIED, "")));
         };
-        if finished.record.is_unwanted() {
-            let refusal = Refusal::new(reasons::CANCELLED, "");
-            return Err(self.give_up(&finished, Some(&function), refusal));
-        }
         let mut relies_on = vec![Dependency::Function(function.id())];
         relies_on.extend(compiled.assumptions.iter().copied().map(Dependency::Key));
         for &(callee, number) in &compiled.inlined {
@@ -181,10 +177,12 @@ impl<M: Send + Sync + 'static> Lifecycle<M> {
 
     fn still_holds(&self, unit: &Unit<M>) -> Result<(), Refusal> {
         let broken = lock(&self.graph).broken_since(&unit.finished.ticket, &unit.relies_on);
-        match broken {
-            None => Ok(()),
-            Some(broken) => Err(self.give_up(&unit.finished, Some(&unit.function), broke(&broken))),
-        }
+        let refusal = match broken {
+            Some(broken) => broke(&broken),
+            None if unit.finished.record.is_unwanted() => Refusal::new(reasons::CANCELLED, ""),
+            None => return Ok(()),
+        };
+        Err(self.give_up(&unit.finished, Some(&unit.function), refusal))
     }
 
     fn link(

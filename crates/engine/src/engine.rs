@@ -267,7 +267,7 @@ impl<C: Compiler> Engine<C> {
     ) -> usize {
         let (cause, reason) = (cause.into(), reason.into());
         if let Cause::Definition(function) = &cause {
-            function.forget_exits();
+            function.redefined();
         }
         let lifecycle = &self.shared.lifecycle;
         let fallen = lifecycle.break_dependency(cause.dependency(), &reason);

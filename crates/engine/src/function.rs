@@ -14,7 +14,7 @@ use crate::graph::Dependency;
 use crate::lifecycle::Lifecycle;
 use crate::slot::Slot;
 use crate::sync::lock;
-use crate::{EntryPoint, Error, FunctionId, Place, Reason, Record, Refusal, Version};
+use crate::{EntryPoint, Error, FunctionId, Place, Reason, Record, Refusal, State, Version};
 
 /// So many of the latest records are kept with the function.
 const MAX_RECORDS: usize = 32;
@@ -155,7 +155,7 @@ impl<M: Send + Sync + 'static> Function<M> {
     /// fall, and all that contain its body. Answers how many fell. Translations under way will be
     /// refused. The entries lead to their default targets when this returns.
     pub fn invalidate(&self, reason: impl Into<Reason>) -> usize {
-        self.forget_exits();
+        self.redefined();
         self.0
             .lifecycle
             .break_dependency(Dependency::Function(self.id()), &reason.into())
@@ -169,10 +169,14 @@ impl<M: Send + Sync + 'static> Function<M> {
         learned.unwrap_or_default()
     }
 
-    pub(crate) fn forget_exits(&self) {
-        lock(&self.0.body.exits)
-            .values_mut()
-            .for_each(Exits::forget);
+    /// What was learned is worth nothing now, and what is being compiled is of no use.
+    pub(crate) fn redefined(&self) {
+        let body = &self.0.body;
+        lock(&body.exits).values_mut().for_each(Exits::forget);
+        // What waits is left: a newer source may still be merged into it.
+        let asked = lock(&body.asked);
+        let compiled = asked.values().filter(|it| it.state() != State::Queued);
+        compiled.for_each(|it| it.unwant());
     }
 
     pub(crate) fn downgrade(&self) -> WeakFunction<M> {

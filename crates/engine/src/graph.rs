@@ -199,8 +199,8 @@ impl<M> Graph<M> {
 
     /// Every version that entries lead to or may lead to again.
     pub(crate) fn living(&self) -> Vec<Arc<Version<M>>> {
-        let living = |it: &Node<M>| it.version.upgrade().filter(|_| it.retired.is_none());
-        self.nodes.values().filter_map(living).collect()
+        let living = self.nodes.values().filter(|it| it.retired.is_none());
+        living.filter_map(|it| it.version.upgrade()).collect()
     }
 
     /// Notes that no entry leads to `id` any more.

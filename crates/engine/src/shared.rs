@@ -89,6 +89,7 @@ impl<C: Compiler> Shared<C> {
         let mut asked = lock(&body.asked);
         if let Some(before) = asked.get(&work.point)
             && before.state().is_under_way()
+            && !before.is_unwanted()
         {
             let key = (function.id(), work.point);
             let ticket = lock(&self.lifecycle.graph).ticket();

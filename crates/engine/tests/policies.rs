@@ -270,11 +270,16 @@ fn what_waits_or_runs_can_be_cancelled() {
     assert!(engine.cancel(&g, GENERIC));
     assert!(!engine.cancel(&g, GENERIC));
     assert!(engine.cancel(&f, GENERIC));
+    // It may be asked for again while the compiler is still at the old one.
+    let again = engine.request(&f, Work::new(answer(5))).unwrap();
+    assert_eq!(again, Requested::Queued);
     gate.open();
     let refusal = install(&engine, await_finished(&engine)).unwrap_err();
     assert_eq!(refusal.reason, reasons::CANCELLED);
     assert_eq!(engine.stats().refused[reasons::CANCELLED], 2);
-    assert_eq!(fake.order.lock().unwrap().len(), 1);
+    install(&engine, await_finished(&engine)).unwrap();
+    assert_eq!(call(f.entry()), 5);
+    assert_eq!(fake.order.lock().unwrap().len(), 2);
     // A compiler that looks may stop at once; also when the function is gone.
     for is_dropped in [false, true] {
         let endless = function(&engine, "endless");
