@@ -13,7 +13,7 @@ use crate::{Reason, Refusal, State, Version, reasons};
 const SLACK: u64 = 8;
 
 impl<M: Send + Sync + 'static> Lifecycle<M> {
-    /// Evicts what is no hotter than the newcomer, the coldest first, until that fits.
+    /// Evicts what is no hotter than the newcomer is urgent, the coldest first, until that fits.
     ///
     /// # Errors
     /// [`reasons::NO_ROOM`] where that would not be enough; then nothing is evicted.
@@ -24,9 +24,9 @@ impl<M: Send + Sync + 'static> Lifecycle<M> {
             return Ok(());
         }
         // What it would replace makes room by itself, but only later.
-        let heat = newcomer.record.heat();
+        let urgency = u64::from(newcomer.record.priority());
         let mut coldest = self.coldest_first();
-        coldest.retain(|it| it.record.heat() <= heat && !is_pinned(it));
+        coldest.retain(|it| it.record.heat() <= urgency && !is_pinned(it));
         let all: u64 = coldest.iter().map(|it| it.bytes).sum();
         if wanted - all.min(wanted) > limit {
             let detail = format!("{wanted} of {limit} bytes, {all} of them colder");

@@ -14,8 +14,8 @@ use crate::exits::Limits;
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct Options {
-    /// At most so many compile threads. Default: one less than the processors this process may use,
-    /// at least one and at most two: compiling must not take the program's own processors away.
+    /// At most so many compile threads. Default: one less than the processors this process may use
+    /// (by its affinity and its control group's share), at least one and at most two: compiling must not take the program's own processors away.
     pub max_threads: usize,
     /// Stack of a compile thread, in bytes. Default 64 MiB, of which only what is used is paid for;
     /// instruction selection recurses deeply.
@@ -37,8 +37,8 @@ pub struct Options {
     /// [`Engine::function_with`](crate::Engine::function_with) says otherwise. Default: the indirect cell.
     pub strategy: Strategy,
     /// At most so many bytes of machine code and tables that entries lead to or may lead to again.
-    /// Where a new version does not fit, the coldest that are no hotter than it are evicted; if that
-    /// is not enough, it is refused. Code that is retired does not count: give the
+    /// Where a new version does not fit, the coldest are evicted, as far as their
+    /// [heat](crate::Record::heat) is not above its priority; if that is not enough, it is refused. Code that is retired does not count: give the
     /// arena a limit (`machine_code::Builder::limit`) that leaves room for it. `None`, the default: only
     /// the arena's limit.
     pub code_limit: Option<u64>,

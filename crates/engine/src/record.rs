@@ -12,7 +12,7 @@
 //! ```
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -99,6 +99,7 @@ pub struct Record {
     state: AtomicU8,
     history: Mutex<Vec<Transition>>,
     heat: AtomicU64,
+    priority: AtomicU32,
     unwanted: AtomicBool,
 }
 
@@ -118,6 +119,7 @@ impl Record {
             state: AtomicU8::new(first.state as u8),
             history: Mutex::new(vec![first]),
             heat: AtomicU64::new(0),
+            priority: AtomicU32::new(0),
             unwanted: AtomicBool::new(false),
         }
     }
@@ -154,12 +156,20 @@ impl Record {
         lock(&self.history).clone()
     }
 
-    /// How much it is used, in the embedder's own measure: the request's priority, and what
-    /// [`Version::warm`](crate::Version::warm) added since. The coldest go first where a budget is
-    /// used up; then all heat is halved.
+    /// How much it is used, in the embedder's own measure: what [`Version::warm`](crate::Version::warm)
+    /// has added. The coldest go first where a budget is used up; then all heat is halved.
     pub fn heat(&self) -> u64 {
         // Relaxed, here and below: an estimate that orders nothing.
         self.heat.load(Ordering::Relaxed)
+    }
+
+    /// How urgent the request was: the highest of those that were merged.
+    pub fn priority(&self) -> u32 {
+        self.priority.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn raise_priority(&self, priority: u32) {
+        self.priority.fetch_max(priority, Ordering::Relaxed);
     }
 
     pub(crate) fn warm(&self, amount: u64) {

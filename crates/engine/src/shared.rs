@@ -94,7 +94,7 @@ impl<C: Compiler> Shared<C> {
             let key = (function.id(), work.point);
             let ticket = lock(&self.lifecycle.graph).ticket();
             let merged = pool.with(|it| it.queue.merge(key, work.source, ticket, work.priority));
-            before.warm(work.priority.into());
+            before.raise_priority(work.priority);
             drop(asked);
             // Either way a source is dropped here, with no lock held.
             return Ok(match merged {
@@ -165,7 +165,7 @@ impl<C: Compiler> Shared<C> {
         let record = self
             .lifecycle
             .open_record(id, function.name(), work.point, work.tier);
-        record.warm(work.priority.into());
+        record.raise_priority(work.priority);
         body.remember(record.clone());
         Job {
             function: function.downgrade(),

@@ -37,7 +37,7 @@ pub struct Source {
     pub definition: Arc<Definition>,
     /// Which functions are meant by the names in it, and which of their versions may be inlined.
     pub callees: Callees,
-    /// The version's word [`VALID`].
+    /// The version's word `calc.valid`, 1 at first.
     pub valid: Arc<AtomicU64>,
 }
 
