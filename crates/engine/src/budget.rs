@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use crate::lifecycle::Lifecycle;
 use crate::sync::lock;
@@ -11,6 +12,35 @@ use crate::{Reason, Refusal, State, Version, reasons};
 /// When something must go, this part of the limit is made free, so that not every install looks for the
 /// coldest.
 const SLACK: u64 = 8;
+
+/// How often versions of a door were evicted. What comes back once is welcome; two that evict each other
+/// for ever would do nothing but compile.
+#[derive(Default)]
+pub(crate) struct Evictions {
+    times: u32,
+    rests_until: Duration,
+}
+
+impl Evictions {
+    /// From the second time on the door rests, each time twice as long.
+    fn count(&mut self, now: Duration, backoff: Duration) {
+        self.times += 1;
+        if let Some(doublings) = self.times.checked_sub(2) {
+            let rest = backoff.saturating_mul(1 << doublings.min(20));
+            self.rests_until = now.saturating_add(rest);
+        }
+    }
+
+    /// Why a request is refused, if the door rests.
+    pub(crate) fn refusal(&self, now: Duration) -> Option<Refusal> {
+        let left = self
+            .rests_until
+            .checked_sub(now)
+            .filter(|it| !it.is_zero())?;
+        let detail = format!("evicted {} times: for {left:?} more", self.times);
+        Some(Refusal::new(reasons::NO_ROOM, detail))
+    }
+}
 
 impl<M: Send + Sync + 'static> Lifecycle<M> {
     /// Evicts what is no hotter than the newcomer is urgent, the coldest first, until that fits.
@@ -39,6 +69,7 @@ impl<M: Send + Sync + 'static> Lifecycle<M> {
                 break;
             }
             if self.evict(&version, &Reason::from(reasons::EVICTED)) {
+                self.let_rest(&version);
                 self.counters.evicted();
                 made += version.bytes;
             }
@@ -47,6 +78,15 @@ impl<M: Send + Sync + 'static> Lifecycle<M> {
             version.record.cool();
         }
         Ok(())
+    }
+
+    fn let_rest(&self, version: &Version<M>) {
+        if let Some(function) = version.function() {
+            let (now, backoff) = (self.log.now(), self.options.exit_backoff);
+            let mut evictions = lock(&function.body().evictions);
+            let its = evictions.entry(version.point()).or_default();
+            its.count(now, backoff);
+        }
     }
 
     /// Versions whose intermediate code is kept though they can do without, a part of them: the

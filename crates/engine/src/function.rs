@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, Weak};
 use arc_swap::ArcSwapOption;
 use martlet_machine_code::{DefaultTarget, Entry, Strategy};
 
+use crate::budget::Evictions;
 use crate::controls::Controls;
 use crate::exits::Exits;
 use crate::graph::Dependency;
@@ -49,6 +50,7 @@ pub(crate) struct Body<M> {
     records: Mutex<VecDeque<Arc<Record>>>,
     pub(crate) controls: Mutex<Controls>,
     exits: Mutex<BTreeMap<EntryPoint, Exits>>,
+    pub(crate) evictions: Mutex<BTreeMap<EntryPoint, Evictions>>,
 }
 
 impl<M: Send + Sync + 'static> Function<M> {
@@ -73,6 +75,7 @@ impl<M: Send + Sync + 'static> Function<M> {
             records: Mutex::default(),
             controls: Mutex::default(),
             exits: Mutex::default(),
+            evictions: Mutex::default(),
         });
         Ok(Function(Arc::new(Handle {
             body,

@@ -53,7 +53,8 @@ pub struct Options {
     pub exit_limit: u64,
     /// So many versions may fall for one place; then it is a storm. Default 3.
     pub exit_strikes: u32,
-    /// How long the first storm of a door is waited out. Each further one doubles it. Default 1 s.
+    /// How long the first storm of a door is waited out, and how long a door rests whose version is
+    /// evicted for the second time. Each further time doubles it. Default 1 s.
     pub exit_backoff: Duration,
     /// Things go wrong on purpose. Embedders read it from `MARTLET_CHAOS`. Default: no.
     pub chaos: Option<Chaos>,

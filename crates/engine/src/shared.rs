@@ -186,6 +186,8 @@ impl<C: Compiler> Shared<C> {
             out_of_fuel(&self.options)
         } else if let Some(closed) = function.body().is_closed_at(point) {
             closed
+        } else if let Some(rests) = self.rest_at(function, point) {
+            rests
         } else if let Some(quiet) = self.storm_at(function, point) {
             Refusal::new(reasons::STORM, format!("for {quiet:?} more"))
         } else {
@@ -194,6 +196,12 @@ impl<C: Compiler> Shared<C> {
         self.lifecycle.counters.refused(&refusal.reason);
         function.body().set_refusal(Some(refusal.clone()));
         Err(refusal)
+    }
+
+    fn rest_at(&self, function: &Function<C::Meta>, point: EntryPoint) -> Option<Refusal> {
+        let now = self.lifecycle.log.now();
+        let evictions = lock(&function.body().evictions);
+        evictions.get(&point)?.refusal(now)
     }
 
     fn storm_at(&self, function: &Function<C::Meta>, point: EntryPoint) -> Option<Duration> {

@@ -400,6 +400,32 @@ fn the_coldest_is_evicted_and_may_come_back() {
 }
 
 #[test]
+fn doors_that_evict_each_other_again_and_again_come_to_rest() {
+    let bytes = unit_bytes();
+    let backoff = Duration::from_millis(200);
+    let engine = house_with_revival(|it| {
+        it.code_limit = Some(bytes);
+        it.exit_backoff = backoff;
+    });
+    let [f, g] = ["f", "g"].map(|it| function(&engine, it));
+    let mut n_compiled = 0;
+    for _ in 0..20 {
+        for it in [&f, &g] {
+            match now(&engine, it, answer(1)) {
+                Ok(_) => n_compiled += 1,
+                Err(refusal) => assert_eq!(refusal.reason, reasons::NO_ROOM),
+            }
+        }
+    }
+    // Each comes back once, and is then at rest when it was evicted again.
+    assert!((3..=5).contains(&n_compiled), "{n_compiled}");
+    assert!([&f, &g].iter().any(|it| call(it.entry()) == 1));
+    std::thread::sleep(backoff);
+    let resting = [&f, &g].into_iter().find(|it| it.current().is_none());
+    now(&engine, resting.unwrap(), answer(2)).unwrap();
+}
+
+#[test]
 fn what_is_colder_than_all_others_or_larger_than_everything_stays_out() {
     let bytes = unit_bytes();
     let engine = house_with_revival(|it| it.code_limit = Some(2 * bytes));
