@@ -11,7 +11,7 @@ use crate::workspace::Workspace;
 const HEAVY: [&str; 4] = ["llvm-sys", "inkwell", "pyo3-ffi", "bindgen"];
 
 /// The projects that are built with nothing but Rust.
-pub(crate) const WITH_RUST_ALONE: [&str; 1] = ["machine-code"];
+pub(crate) const WITH_RUST_ALONE: [&str; 2] = ["machine-code", "engine"];
 
 /// Builds and runs one of those, in an environment in which nothing leads to LLVM or to CPython.
 pub(crate) fn run(workspace: &Workspace, name: &str) -> Result<()> {

@@ -4,8 +4,11 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
+use crate::package;
 use crate::process;
 use crate::protocols;
+use crate::python::Python;
+use crate::tools::Toolchain;
 use crate::workspace::Workspace;
 
 /// Arguments of `stress`.
@@ -23,6 +26,15 @@ enum What {
         #[arg(long, default_value_t = 10_000_000)]
         relinks: u64,
     },
+    /// Functions that come and go, and random programs of the example language against a plain model (needs LLVM)
+    Engine {
+        /// How many cycles of define, compile, call, inline and drop
+        #[arg(long, default_value_t = 1_000_000)]
+        cycles: u64,
+        /// For how long programs are tried
+        #[arg(long, default_value_t = 600)]
+        seconds: u64,
+    },
     /// The protocols of machine-code under loom and ThreadSanitizer, as continuous integration runs them
     Protocols,
 }
@@ -31,6 +43,7 @@ enum What {
 pub(crate) fn stress(workspace: &Workspace, args: &Args) -> Result<ExitCode> {
     let relinks = match args.what {
         What::MachineCode { relinks } => relinks,
+        What::Engine { cycles, seconds } => return engine(workspace, cycles, seconds),
         What::Protocols => {
             protocols::loom(workspace)?;
             protocols::sanitize(workspace)?;
@@ -43,5 +56,19 @@ pub(crate) fn stress(workspace: &Workspace, args: &Args) -> Result<ExitCode> {
         .args(["--test", "stress", "--", "--nocapture"])
         .env("MARTLET_STRESS_RELINKS", relinks.to_string());
     process::run(&mut command)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn engine(workspace: &Workspace, cycles: u64, seconds: u64) -> Result<ExitCode> {
+    let (python, toolchain) = (Python::find()?, Toolchain::find_or_install()?);
+    for (package, test) in [("martlet-engine", "flat"), ("martlet-calc", "model")] {
+        let mut command = package::cargo(workspace, &toolchain, &python);
+        command
+            .args(["test", "--release", "-p", package])
+            .args(["--test", test, "--", "--nocapture"])
+            .env("MARTLET_STRESS_CYCLES", cycles.to_string())
+            .env("MARTLET_STRESS_SECONDS", seconds.to_string());
+        process::run(&mut command)?;
+    }
     Ok(ExitCode::SUCCESS)
 }

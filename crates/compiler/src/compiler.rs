@@ -4,8 +4,8 @@ use crate::dumps::Dumps;
 use crate::pipeline;
 use crate::raw::Compiling;
 use crate::refused::Refused;
-use martlet_codegen::{Emitter, Target};
-use martlet_ir::{BitcodeLibrary, Context, Module, OwnedFunction};
+use martlet_codegen::{Emitter, OptLevel, Target};
+use martlet_ir::{BitcodeLibrary, Context, Fate, Module, OwnedFunction};
 use martlet_snapshot::{DecodeError, EntryPoint, Reply, Request, decode, encode};
 use std::any::Any;
 use std::collections::HashMap;
@@ -16,6 +16,29 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 /// Bitcode of units that a context reads before it is given up, in bytes: types, constants and metadata stay in it
 /// for ever, and take up to three times as much.
 const BYTES_A_CONTEXT: u64 = 8 << 20;
+
+/// What [`Compiler::maintain`] runs over the library.
+const MAINTENANCE: &str = "globaldce,mergefunc,deadargelim,cgscc(argpromotion),default<O2>";
+
+/// What [`Compiler::maintain`] did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct Maintenance {
+    /// Translations erased since the compiler was made, because nobody held them any more.
+    pub erased: u64,
+    /// Held translations in whose place the passes put another of the same meaning.
+    pub replaced: u64,
+    /// Held translations that the passes changed.
+    pub changed: u64,
+    /// Held translations that are gone all the same. Always 0, or something is wrong.
+    pub deleted: u64,
+    /// Held translations that can be looked at afterwards.
+    pub held: u64,
+    /// Instructions in the library before.
+    pub instructions_before: u64,
+    /// And after.
+    pub instructions_after: u64,
+}
 
 /// Compiles functions, one at a time, for any number of threads.
 #[derive(Debug, Default)]
@@ -37,6 +60,8 @@ pub(crate) struct Workshop {
     pub(crate) contexts: Contexts,
     /// Shares in what the library module holds: for each function, the last translation for each way in.
     functions: HashMap<u64, HashMap<EntryPoint, OwnedFunction>>,
+    /// Translations that were erased so far.
+    erased: u64,
 }
 
 /// A context that waits for the next unit, so that the helpers are opened once and not for each.
@@ -77,7 +102,7 @@ impl Compiler {
             return false;
         };
         let held = workshop.functions.remove(&function).is_some();
-        workshop.library.collect();
+        workshop.erased += workshop.library.collect().erased.len() as u64;
         held
     }
 
@@ -87,6 +112,43 @@ impl Compiler {
         place
             .as_ref()
             .map_or(0, |workshop| workshop.functions.len() as u64)
+    }
+
+    /// Runs passes over the whole library: functions that are not used go, those with equal bodies become one, the rest
+    /// gets smaller. Machine code that was made before is not touched.
+    ///
+    /// # Errors
+    /// When LLVM fails, or leaves a library that is not well-formed.
+    pub fn maintain(&self) -> Result<Maintenance, String> {
+        let maintained = self.run(|workshop| {
+            let library = &mut workshop.library;
+            let mut maintenance = Maintenance {
+                instructions_before: library.memory_report().instructions,
+                ..Maintenance::default()
+            };
+            let report =
+                library.run_passes(MAINTENANCE, workshop.emitter.machine(OptLevel::Default)?)?;
+            workshop.erased += library.collect().erased.len() as u64;
+            library.verify()?;
+            for (_, fate) in &report.functions {
+                match fate {
+                    Fate::Replaced(_) => maintenance.replaced += 1,
+                    Fate::BodyChanged { .. } | Fate::InterfaceChanged { .. } => {
+                        maintenance.changed += 1;
+                    }
+                    Fate::Deleted(_) => maintenance.deleted += 1,
+                    _ => (),
+                }
+            }
+            maintenance.erased = workshop.erased;
+            maintenance.instructions_after = library.memory_report().instructions;
+            let held = || workshop.functions.values().flat_map(HashMap::values);
+            maintenance.held = held()
+                .filter(|it| it.get(&workshop.library).is_ok())
+                .count() as u64;
+            Ok(maintenance)
+        });
+        maintained.map_err(|refused| refused.to_string())
     }
 
     /// Works in the workshop. After a panic nobody knows in which state LLVM's objects are: they are neither used again
@@ -126,6 +188,7 @@ impl Workshop {
             emitter: Emitter::new(Target::host())?,
             contexts: Contexts::default(),
             functions: HashMap::new(),
+            erased: 0,
         })
     }
 

@@ -14,4 +14,4 @@ mod pipeline;
 pub mod raw;
 mod refused;
 
-pub use compiler::Compiler;
+pub use compiler::{Compiler, Maintenance};

@@ -5,12 +5,14 @@
 //! embedder finds the unit in the mailbox (stage 3) and goes on with [`Engine::install`].
 
 use std::borrow::Cow;
+use std::sync::atomic::{AtomicBool, AtomicU32};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use martlet_machine_code::{Code, Object, Source, Table};
 
-use crate::graph::Dependency;
+use crate::chaos::Trouble;
+use crate::graph::{Dependency, Graph};
 use crate::lifecycle::Lifecycle;
 use crate::mailbox::Finished;
 use crate::sync::lock;
@@ -73,11 +75,13 @@ impl<C: Compiler> Engine<C> {
         // 4. Still wanted? A dead function or a broken assumption is cheaper to find before linking.
         let mut unit = lifecycle.open(finished)?;
         lifecycle.still_holds(&unit)?;
+        lifecycle.is_no_storm(&unit)?;
 
         // 5. Linked: the bytes are in executable memory, and no entry leads there. The machine code
-        //    is frozen; the object may go.
+        //    is frozen; the object may go. Others are evicted for it if need be.
         let start = Instant::now();
         let version = lifecycle.link(&mut unit, hooks.resolve)?;
+        lifecycle.find_room(&unit, &version)?;
 
         // 6. Filled: addresses of objects and cells go into the tables. The embedder may change the
         //    tables later; the engine never looks at them.
@@ -85,16 +89,19 @@ impl<C: Compiler> Engine<C> {
         unit.timings.link_ns = start.elapsed().as_nanos() as u64;
 
         // 7. Published, unless something broke since stage 4. From here on callers come in.
-        let old = lifecycle.publish(&unit, &version)?;
+        let retired = lifecycle.publish(&unit, &version)?;
 
-        // 8. The version before is retired; whoever is inside of it finishes there. When nobody is,
-        //    `Engine::collect` frees it.
-        if let Some(old) = old {
-            lifecycle.retire(&old, &Cow::Borrowed(reasons::REPLACED));
+        // 8. The version before is retired (or stands aside, if it may be rolled back to); whoever is
+        //    inside of it finishes there. When nobody is, `Engine::collect` frees it.
+        for old in retired {
+            lifecycle.lay_down(&old, &Cow::Borrowed(reasons::REPLACED));
         }
+        lifecycle.unsettle(&version);
         Ok(version)
     }
 }
+
+type Versions<M> = Vec<Arc<Version<M>>>;
 
 /// A unit between the mailbox and its entry.
 struct Unit<M: Send + Sync + 'static> {
@@ -143,12 +150,39 @@ impl<M: Send + Sync + 'static> Lifecycle<M> {
         })
     }
 
+    /// A translation that fell for its exits before would fall for them again.
+    fn is_no_storm(&self, unit: &Unit<M>) -> Result<(), Refusal> {
+        let record = &unit.finished.record;
+        let body = unit.function.body();
+        let storm = body.known_exits(record.point(), |exits| {
+            let limits = self.options.exit_limits();
+            exits.came_again(limits, self.log.now(), unit.finished.translation)
+        });
+        let Some((place, backoff)) = storm.flatten() else {
+            return Ok(());
+        };
+        self.counters.storm();
+        let what = crate::What::Storm(record.id(), place);
+        self.log
+            .push(what, record.name(), &Cow::Borrowed(reasons::STORM));
+        let detail = format!("the same translation fell before; quiet for {backoff:?}");
+        let refusal = Refusal::new(reasons::STORM, detail);
+        Err(self.give_up(&unit.finished, Some(&unit.function), refusal))
+    }
+
+    fn find_room(&self, unit: &Unit<M>, version: &Arc<Version<M>>) -> Result<(), Refusal> {
+        self.make_room_for(version)
+            .map_err(|refusal| self.give_up_linked(unit, version, refusal))
+    }
+
     fn still_holds(&self, unit: &Unit<M>) -> Result<(), Refusal> {
         let broken = lock(&self.graph).broken_since(&unit.finished.ticket, &unit.relies_on);
-        match broken {
-            None => Ok(()),
-            Some(broken) => Err(self.give_up(&unit.finished, Some(&unit.function), broke(&broken))),
-        }
+        let refusal = match broken {
+            Some(broken) => broke(&broken),
+            None if unit.finished.record.is_unwanted() => Refusal::new(reasons::CANCELLED, ""),
+            None => return Ok(()),
+        };
+        Err(self.give_up(&unit.finished, Some(&unit.function), refusal))
     }
 
     fn link(
@@ -182,14 +216,28 @@ impl<M: Send + Sync + 'static> Lifecycle<M> {
         let (code, slot) = match (code, slot) {
             (Ok(code), Ok(slot)) => (code, slot),
             (Err(error), _) | (_, Err(crate::Error::MachineCode(error))) => {
-                let refusal = Refusal::new(reasons::NOT_LINKED, error.to_string());
+                use martlet_machine_code::Error::{ArenaFull, NoExecMemory};
+                let reason = match error {
+                    ArenaFull { .. } | NoExecMemory { .. } => reasons::NO_ROOM,
+                    _ => reasons::NOT_LINKED,
+                };
+                let refusal = Refusal::new(reason, error.to_string());
                 return Err(self.give_up(&unit.finished, Some(&unit.function), refusal));
             }
         };
+        let size = code.size();
+        let bytes = (size.text + size.data) as u64;
+        self.log.add_bytes(bytes);
         Ok(Arc::new(Version {
             record: record.clone(),
             code: Mutex::new(Some(Arc::new(code))),
             meta: compiled.meta,
+            function: unit.finished.function.clone(),
+            translation: unit.finished.translation,
+            bytes,
+            doubts: AtomicU32::new(0),
+            is_to_return: AtomicBool::new(false),
+            is_released: AtomicBool::new(false),
             slot: Arc::downgrade(slot.slot()),
             assumptions: compiled.assumptions,
             inlined: compiled.inlined,
@@ -204,19 +252,19 @@ impl<M: Send + Sync + 'static> Lifecycle<M> {
         hooks: &mut InstallHooks<'_, M>,
     ) -> Result<(), Refusal> {
         let filled = version.with_code(|code| (hooks.fill)(version, code));
-        let Some(Err(refusal)) = filled else {
-            return Ok(());
+        let refusal = match filled {
+            Some(Err(refusal)) => refusal,
+            _ if self.chaos_strikes(Trouble::Refusal, version.id()) => {
+                Refusal::new(reasons::CHAOS, "not published")
+            }
+            _ => return Ok(()),
         };
         Err(self.give_up_linked(unit, version, refusal))
     }
 
     /// The one moment that decides: under the graph's lock, so that a break comes either before, and
     /// is seen here, or after, and finds the version in the graph.
-    fn publish(
-        &self,
-        unit: &Unit<M>,
-        version: &Arc<Version<M>>,
-    ) -> Result<Option<Arc<Version<M>>>, Refusal> {
+    fn publish(&self, unit: &Unit<M>, version: &Arc<Version<M>>) -> Result<Versions<M>, Refusal> {
         let installed = Cow::Borrowed(reasons::INSTALLED);
         let mut graph = lock(&self.graph);
         if let Some(broken) = graph.broken_since(&unit.finished.ticket, &unit.relies_on) {
@@ -225,17 +273,55 @@ impl<M: Send + Sync + 'static> Lifecycle<M> {
             self.tell_invalid(version, &broken.1);
             return Err(self.give_up_linked(unit, version, refusal));
         }
+        if let Some(refusal) = unit.function.body().is_closed_at(version.point()) {
+            drop(graph);
+            return Err(self.give_up_linked(unit, version, refusal));
+        }
         // It relies on its own function by being a version of it: an edge would be one too many.
         graph.insert(version, unit.relies_on[1..].to_vec());
         self.counters.published(unit.function.name(), &unit.timings);
         version
             .record
             .advance(self.step(State::Published, &installed));
-        let old = version.publish();
+        self.count_published(version);
+        let (suspended, retired) = self.take_place(&mut graph, version);
         drop(graph);
+        let replaced = Cow::Borrowed(reasons::REPLACED);
+        for old in suspended {
+            self.note(&old.record, State::Suspended, &replaced);
+        }
         self.note(&version.record, State::Published, &installed);
         unit.function.body().set_refusal(None);
-        Ok(old)
+        Ok(retired)
+    }
+
+    /// Puts it into its slot, over the version before, which stands aside if such are kept. Answers
+    /// what stands aside now and what is retired.
+    fn take_place(
+        &self,
+        graph: &mut Graph<M>,
+        version: &Arc<Version<M>>,
+    ) -> (Versions<M>, Versions<M>) {
+        let Some(slot) = version.slot.upgrade() else {
+            unreachable!("{version:?} is published while its function is held");
+        };
+        let replaced = Cow::Borrowed(reasons::REPLACED);
+        let n_kept = self.options.keep_replaced;
+        let old = slot.publish(version, n_kept > 0);
+        if n_kept == 0 {
+            if let Some(old) = &old {
+                self.close(graph, old, &replaced);
+            }
+            return (Vec::new(), old.into_iter().collect());
+        }
+        if let Some(old) = &old {
+            self.suspend(old, &replaced);
+        }
+        let surplus = slot.take_surplus(n_kept);
+        for it in &surplus {
+            self.close(graph, it, &replaced);
+        }
+        (old.into_iter().collect(), surplus)
     }
 
     /// Refuses a unit that is linked, and that no entry has led to.
@@ -246,7 +332,7 @@ impl<M: Send + Sync + 'static> Lifecycle<M> {
         refusal: Refusal,
     ) -> Refusal {
         self.counters.refused(&refusal.reason);
-        self.retire(version, &refusal.reason);
+        self.discard(version, &refusal.reason);
         unit.function.body().set_refusal(Some(refusal.clone()));
         refusal
     }

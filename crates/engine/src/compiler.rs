@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use crate::{AssumptionKey, EntryPoint, FunctionId, Refusal, Tier, VersionId};
+use crate::{AssumptionKey, EntryPoint, FunctionId, Record, Refusal, Tier, VersionId};
 
 /// Makes machine code out of sources. One compiler serves all compile threads of an engine.
 pub trait Compiler: Send + Sync + 'static {
@@ -30,6 +30,12 @@ pub trait Compiler: Send + Sync + 'static {
     fn release(&self, released: &[Released]) {
         let _ = released;
     }
+
+    /// Bytes of the intermediate code that is kept, for [`Options::library_limit`](crate::Options::library_limit).
+    /// An estimate will do.
+    fn library_bytes(&self) -> u64 {
+        0
+    }
 }
 
 /// One order to the compiler.
@@ -45,6 +51,15 @@ pub struct Request<S> {
     pub tier: Tier,
     /// What to translate.
     pub source: S,
+    pub(crate) record: Arc<Record>,
+}
+
+impl<S> Request<S> {
+    /// Whether somebody still waits for the answer: the request is not cancelled and the function not
+    /// buried. Long compiles may look now and then, and answer any refusal when not.
+    pub fn is_wanted(&self) -> bool {
+        !self.record.is_unwanted()
+    }
 }
 
 /// What a compiler made of a request. It is frozen: the engine links it, and never changes it.
@@ -105,7 +120,8 @@ impl Timings {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Released {
-    /// This version is retired, or was never published. Its machine code may live a while longer.
+    /// This version is retired, or was never published, or its intermediate code must go for want of
+    /// room. Its machine code may live on.
     Version(VersionId),
     /// Nobody holds this function any more; its id will never be asked for again.
     Function(FunctionId),

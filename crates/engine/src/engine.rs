@@ -3,15 +3,15 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-use martlet_machine_code::{CodeId, DefaultTarget, Runtime};
+use martlet_machine_code::{CodeId, DefaultTarget, Runtime, Strategy};
 
 use crate::graph::Dependency;
 use crate::lifecycle::Collected;
 use crate::mailbox::Finished;
 use crate::shared::Shared;
 use crate::{
-    AssumptionKey, Compiler, EntryPoint, Error, Event, Function, FunctionId, Options, Reason,
-    Refusal, Stats, Tier, Version,
+    AssumptionKey, Compiler, Doubt, EntryPoint, Error, Event, Function, FunctionId, Options, Place,
+    Reason, Refusal, State, Stats, Tier, Verdict, Version, What, reasons,
 };
 
 /// What is to be compiled, for which door, and how urgently.
@@ -54,6 +54,35 @@ impl<S> Work<S> {
     pub fn priority(mut self, priority: u32) -> Self {
         self.priority = priority;
         self
+    }
+}
+
+/// What versions rely on, and may break.
+pub enum Cause<'a, M: Send + Sync + 'static> {
+    /// What this key stands for.
+    Key(AssumptionKey),
+    /// The definition of this function.
+    Definition(&'a Function<M>),
+}
+
+impl<M: Send + Sync + 'static> Cause<'_, M> {
+    fn dependency(&self) -> Dependency {
+        match self {
+            Cause::Key(key) => Dependency::Key(*key),
+            Cause::Definition(function) => Dependency::Function(function.id()),
+        }
+    }
+}
+
+impl<M: Send + Sync + 'static> From<AssumptionKey> for Cause<'_, M> {
+    fn from(key: AssumptionKey) -> Self {
+        Cause::Key(key)
+    }
+}
+
+impl<'a, M: Send + Sync + 'static> From<&'a Function<M>> for Cause<'a, M> {
+    fn from(function: &'a Function<M>) -> Self {
+        Cause::Definition(function)
     }
 }
 
@@ -120,6 +149,30 @@ impl<C: Compiler> Engine<C> {
             .is_ok()
     }
 
+    /// `hook` is called for every version that was in doubt and may be relied on again, so that it sets
+    /// the version's `valid` byte; before any entry leads there. Answers false if there is a hook
+    /// already: the first one stays.
+    pub fn on_revive(&self, hook: impl Fn(&Version<C::Meta>) + Send + Sync + 'static) -> bool {
+        self.shared.lifecycle.on_revive.set(Box::new(hook)).is_ok()
+    }
+
+    /// `hook` is called for every version that left its door with nothing in its place though it is not
+    /// wrong: it was evicted, or left too often. Answers false if there is a hook already: the first one
+    /// stays.
+    pub fn on_evict(&self, hook: impl Fn(&Version<C::Meta>) + Send + Sync + 'static) -> bool {
+        self.shared.lifecycle.on_evict.set(Box::new(hook)).is_ok()
+    }
+
+    /// `hook` is asked by [`Engine::refresh`] for what to compile in the place of a version that has
+    /// fallen: for its function and, whatever the work says, its door. Answers false if there is a hook
+    /// already: the first one stays.
+    pub fn on_refresh(
+        &self,
+        hook: impl Fn(&Version<C::Meta>, &Reason) -> Option<Work<C::Source>> + Send + Sync + 'static,
+    ) -> bool {
+        self.shared.on_refresh.set(Box::new(hook)).is_ok()
+    }
+
     /// `hook` is called on the compile thread after a unit was put into the mailbox. It must not
     /// wait for the embedder's lock. Answers false if there is a hook already: the first one stays.
     pub fn on_finished(&self, hook: impl Fn() + Send + Sync + 'static) -> bool {
@@ -136,9 +189,22 @@ impl<C: Compiler> Engine<C> {
         name: impl Into<Arc<str>>,
         default: DefaultTarget,
     ) -> Result<Function<C::Meta>, Error> {
+        self.function_with(name, default, self.shared.options.strategy)
+    }
+
+    /// The same, with a strategy of its own for all its entries.
+    ///
+    /// # Errors
+    /// Where no memory for the entry can be had, or the system lacks what the strategy needs.
+    pub fn function_with(
+        &self,
+        name: impl Into<Arc<str>>,
+        default: DefaultTarget,
+        strategy: Strategy,
+    ) -> Result<Function<C::Meta>, Error> {
         // Relaxed: only uniqueness matters.
         let id = FunctionId(self.latest_function.fetch_add(1, Ordering::Relaxed) + 1);
-        let function = Function::new(&self.shared.lifecycle, id, name.into(), default)?;
+        let function = Function::new(&self.shared.lifecycle, id, name.into(), default, strategy)?;
         self.shared.lifecycle.counters.function_made();
         Ok(function)
     }
@@ -153,6 +219,12 @@ impl<C: Compiler> Engine<C> {
         work: Work<C::Source>,
     ) -> Result<Requested, Refusal> {
         self.shared.request(function, work)
+    }
+
+    /// Takes back what was requested for a door: a request that waits is gone; what is being compiled
+    /// or waits to be installed is refused by the install. Answers whether there was anything.
+    pub fn cancel(&self, function: &Function<C::Meta>, point: EntryPoint) -> bool {
+        self.shared.cancel(function, point)
     }
 
     /// Whether [`Engine::take_finished`] should be called: one load, for loops to poll. May say yes
@@ -182,6 +254,77 @@ impl<C: Compiler> Engine<C> {
         self.shared
             .lifecycle
             .break_dependency(Dependency::Key(key), &reason.into())
+            .len()
+    }
+
+    /// Like [`Engine::break_assumption`] or [`Function::invalidate`]; and for everything that falls
+    /// from behind a door, the hook of [`Engine::on_refresh`] is asked for a source, which is compiled
+    /// in the background. Answers how many fell.
+    pub fn refresh<'a>(
+        &self,
+        cause: impl Into<Cause<'a, C::Meta>>,
+        reason: impl Into<Reason>,
+    ) -> usize {
+        let (cause, reason) = (cause.into(), reason.into());
+        if let Cause::Definition(function) = &cause {
+            function.redefined();
+        }
+        let lifecycle = &self.shared.lifecycle;
+        let fallen = lifecycle.break_dependency(cause.dependency(), &reason);
+        let Some(hook) = self.shared.on_refresh.get() else {
+            return fallen.len();
+        };
+        for (version, _) in fallen.iter().filter(|it| it.1) {
+            if let Some(function) = version.function()
+                && let Some(work) = hook(version, &reason)
+            {
+                // A refusal is counted, and stays with the function.
+                let _ = self.request(&function, work.at(version.point()));
+            }
+        }
+        fallen.len()
+    }
+
+    /// Takes everything that relies on `cause` out of use until it is known whether it still holds; see
+    /// [`Doubt`]. What is under way is refused as if it broke.
+    pub fn doubt<'a>(
+        &self,
+        cause: impl Into<Cause<'a, C::Meta>>,
+        reason: impl Into<Reason>,
+    ) -> Doubt<C::Meta> {
+        let dependency = cause.into().dependency();
+        self.shared.lifecycle.doubt(dependency, &reason.into())
+    }
+
+    /// Counts that the code of `version` was left `times` times at `place`, and says what comes of it.
+    /// A version that is left too often falls: its `valid` byte stays as it is, for it is not wrong.
+    pub fn exited(&self, version: &Arc<Version<C::Meta>>, place: Place, times: u64) -> Verdict {
+        let lifecycle = &self.shared.lifecycle;
+        lifecycle.counters.exited(times);
+        let Some(function) = version.function() else {
+            return Verdict::Tolerated;
+        };
+        if version.state() != State::Published {
+            // Those inside one that was replaced will be gone soon.
+            return Verdict::Tolerated;
+        }
+        let (limits, now) = (self.shared.options.exit_limits(), lifecycle.log.now());
+        let verdict = function.body().exits_at(version.point(), |exits| {
+            exits.count(limits, now, version.translation(), place, times)
+        });
+        let reason = match verdict {
+            Verdict::Tolerated => return verdict,
+            Verdict::Recompile => Reason::from(reasons::EXITS),
+            Verdict::Storm(_) => {
+                lifecycle.counters.storm();
+                let reason = Reason::from(reasons::STORM);
+                let what = What::Storm(version.id(), place);
+                lifecycle.log.push(what, function.name(), &reason);
+                reason
+            }
+        };
+        lifecycle.evict(version, &reason);
+        verdict
     }
 
     /// Buries the functions that nobody holds any more, and frees the machine code of retired
@@ -231,6 +374,18 @@ impl<C: Compiler> Engine<C> {
     /// What was done so far, and what there is.
     pub fn stats(&self) -> Stats {
         self.shared.stats()
+    }
+
+    /// What of a function is among the latest events, oldest first; also of one that is gone. What
+    /// happened to its versions [`Function::records`] tells for longer.
+    pub fn history(&self, function: FunctionId) -> Vec<Event> {
+        self.shared.lifecycle.log.of(function)
+    }
+
+    /// Has every event from now on written to `file`, too, at once and as one line of JSON: what
+    /// `serde_json` makes of an [`Event`]. The file before, if any, is dropped.
+    pub fn write_events_to(&self, file: impl std::io::Write + Send + 'static) {
+        self.shared.lifecycle.log.write_to(Box::new(file));
     }
 
     /// The latest events, oldest first.

@@ -6,13 +6,16 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 
 use arc_swap::ArcSwapOption;
-use martlet_machine_code::{DefaultTarget, Entry};
+use martlet_machine_code::{DefaultTarget, Entry, Strategy};
 
+use crate::budget::Evictions;
+use crate::controls::Controls;
+use crate::exits::Exits;
 use crate::graph::Dependency;
 use crate::lifecycle::Lifecycle;
 use crate::slot::Slot;
 use crate::sync::lock;
-use crate::{EntryPoint, Error, FunctionId, Reason, Record, Refusal, Version};
+use crate::{EntryPoint, Error, FunctionId, Place, Reason, Record, Refusal, State, Version};
 
 /// So many of the latest records are kept with the function.
 const MAX_RECORDS: usize = 32;
@@ -37,6 +40,7 @@ pub(crate) struct Body<M> {
     pub(crate) id: FunctionId,
     name: Arc<str>,
     default: DefaultTarget,
+    strategy: Strategy,
     generic: Arc<Slot<M>>,
     others: Mutex<BTreeMap<EntryPoint, Arc<Slot<M>>>>,
     latest_number: AtomicU32,
@@ -44,6 +48,9 @@ pub(crate) struct Body<M> {
     pub(crate) asked: Mutex<BTreeMap<EntryPoint, Arc<Record>>>,
     refusal: ArcSwapOption<Refusal>,
     records: Mutex<VecDeque<Arc<Record>>>,
+    pub(crate) controls: Mutex<Controls>,
+    exits: Mutex<BTreeMap<EntryPoint, Exits>>,
+    pub(crate) evictions: Mutex<BTreeMap<EntryPoint, Evictions>>,
 }
 
 impl<M: Send + Sync + 'static> Function<M> {
@@ -52,18 +59,23 @@ impl<M: Send + Sync + 'static> Function<M> {
         id: FunctionId,
         name: Arc<str>,
         default: DefaultTarget,
+        strategy: Strategy,
     ) -> Result<Self, Error> {
-        let generic = lifecycle.slot(id, EntryPoint::GENERIC, default)?;
+        let generic = lifecycle.slot(id, EntryPoint::GENERIC, default, strategy)?;
         let body = Arc::new(Body {
             id,
             name,
             default,
+            strategy,
             generic,
             others: Mutex::default(),
             latest_number: AtomicU32::new(0),
             asked: Mutex::default(),
             refusal: ArcSwapOption::const_empty(),
             records: Mutex::default(),
+            controls: Mutex::default(),
+            exits: Mutex::default(),
+            evictions: Mutex::default(),
         });
         Ok(Function(Arc::new(Handle {
             body,
@@ -113,7 +125,10 @@ impl<M: Send + Sync + 'static> Function<M> {
         if let Some(slot) = others.get(&point) {
             return Ok(Door(slot.clone()));
         }
-        let slot = self.0.lifecycle.slot(body.id, point, default)?;
+        let slot = self
+            .0
+            .lifecycle
+            .slot(body.id, point, default, body.strategy)?;
         others.insert(point, slot.clone());
         Ok(Door(slot))
     }
@@ -143,9 +158,28 @@ impl<M: Send + Sync + 'static> Function<M> {
     /// fall, and all that contain its body. Answers how many fell. Translations under way will be
     /// refused. The entries lead to their default targets when this returns.
     pub fn invalidate(&self, reason: impl Into<Reason>) -> usize {
+        self.redefined();
         self.0
             .lifecycle
             .break_dependency(Dependency::Function(self.id()), &reason.into())
+            .len()
+    }
+
+    /// Where code was left for this door, and how often, over all its versions since the function was
+    /// last redefined: what the next translation should be ready for.
+    pub fn learned(&self, point: EntryPoint) -> Vec<(Place, u64)> {
+        let learned = self.0.body.known_exits(point, |exits| exits.learned());
+        learned.unwrap_or_default()
+    }
+
+    /// What was learned is worth nothing now, and what is being compiled is of no use.
+    pub(crate) fn redefined(&self) {
+        let body = &self.0.body;
+        lock(&body.exits).values_mut().for_each(Exits::forget);
+        // What waits is left: a newer source may still be merged into it.
+        let asked = lock(&body.asked);
+        let compiled = asked.values().filter(|it| it.state() != State::Queued);
+        compiled.for_each(|it| it.unwant());
     }
 
     pub(crate) fn downgrade(&self) -> WeakFunction<M> {
@@ -156,12 +190,39 @@ impl<M: Send + Sync + 'static> Function<M> {
         &self.0.body
     }
 
+    pub(crate) fn lifecycle(&self) -> &Arc<Lifecycle<M>> {
+        &self.0.lifecycle
+    }
+
     pub(crate) fn belongs_to(&self, lifecycle: &Arc<Lifecycle<M>>) -> bool {
         Arc::ptr_eq(&self.0.lifecycle, lifecycle)
     }
 }
 
 impl<M> Body<M> {
+    pub(crate) fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    /// The exits of a door, made with the first.
+    pub(crate) fn exits_at<R>(&self, point: EntryPoint, f: impl FnOnce(&mut Exits) -> R) -> R {
+        f(lock(&self.exits).entry(point).or_default())
+    }
+
+    /// The exits of a door, if there were any.
+    pub(crate) fn known_exits<R>(
+        &self,
+        point: EntryPoint,
+        f: impl FnOnce(&mut Exits) -> R,
+    ) -> Option<R> {
+        lock(&self.exits).get_mut(&point).map(f)
+    }
+
+    /// Nobody waits for what is under way.
+    pub(crate) fn unwant_requests(&self) {
+        lock(&self.asked).values().for_each(|it| it.unwant());
+    }
+
     /// The number of the next translation.
     pub(crate) fn next_number(&self) -> u32 {
         // Relaxed: only uniqueness matters.

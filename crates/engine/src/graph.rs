@@ -115,27 +115,92 @@ impl<M> Graph<M> {
         cause: Dependency,
         reason: &Reason,
     ) -> Vec<Arc<Version<M>>> {
+        self.tick();
+        let mut fallen = Vec::new();
+        self.spread(vec![cause], reason, &mut fallen);
+        fallen
+    }
+
+    /// Breaks these versions themselves, and what contains them; answers like
+    /// [`Graph::break_dependency`].
+    pub(crate) fn break_versions(
+        &mut self,
+        ids: impl IntoIterator<Item = VersionId>,
+        reason: &Reason,
+    ) -> Vec<Arc<Version<M>>> {
+        self.tick();
+        let mut fallen = Vec::new();
+        for id in ids {
+            let work = self.fell(id, &mut fallen);
+            self.spread(work.into_iter().collect(), reason, &mut fallen);
+        }
+        fallen
+    }
+
+    fn tick(&mut self) {
         self.clock += 1;
         self.forget_breaks_nobody_asks_for();
-        let mut fallen = Vec::new();
-        let mut work = vec![cause];
+    }
+
+    fn spread(
+        &mut self,
+        mut work: Vec<Dependency>,
+        reason: &Reason,
+        fallen: &mut Vec<Arc<Version<M>>>,
+    ) {
         while let Some(dependency) = work.pop() {
             self.remember_break(dependency, reason);
             let mut hit = self.dependents.remove(&dependency).unwrap_or_default();
             if let Dependency::Function(function) = dependency {
                 hit.extend(self.versions_of.get(&function).into_iter().flatten());
             }
-            for id in hit {
-                // A version may be reached over two edges; the first one took it.
-                let Some(node) = self.remove(id) else {
+            work.extend(hit.into_iter().filter_map(|id| self.fell(id, fallen)));
+        }
+    }
+
+    /// A version may be reached over two edges; the first one takes it.
+    fn fell(&mut self, id: VersionId, fallen: &mut Vec<Arc<Version<M>>>) -> Option<Dependency> {
+        let node = self.remove(id)?;
+        self.retired.remove(&id);
+        fallen.extend(node.version.upgrade());
+        Some(Dependency::Version(id))
+    }
+
+    /// All that rely on `cause` now, each after what it relied on; they stay in the graph. For those
+    /// under way it is a break.
+    pub(crate) fn doubt(&mut self, cause: Dependency, reason: &Reason) -> Vec<Arc<Version<M>>> {
+        self.tick();
+        let mut seen = BTreeSet::new();
+        let mut found = Vec::new();
+        let mut work = vec![cause];
+        while let Some(dependency) = work.pop() {
+            self.remember_break(dependency, reason);
+            let direct = self.dependents.get(&dependency).into_iter();
+            let own = match dependency {
+                Dependency::Function(function) => self.versions_of.get(&function),
+                _ => None,
+            };
+            for &id in direct.chain(own).flatten() {
+                if !seen.insert(id) {
                     continue;
-                };
-                self.retired.remove(&id);
-                fallen.extend(node.version.upgrade());
+                }
+                let version = self.nodes.get(&id).and_then(|it| it.version.upgrade());
+                found.extend(version);
                 work.push(Dependency::Version(id));
             }
         }
-        fallen
+        found
+    }
+
+    /// Whether nothing that this version relies on has broken since it was published.
+    pub(crate) fn holds(&self, id: VersionId) -> bool {
+        self.nodes.contains_key(&id)
+    }
+
+    /// Every version that entries lead to or may lead to again.
+    pub(crate) fn living(&self) -> Vec<Arc<Version<M>>> {
+        let living = self.nodes.values().filter(|it| it.retired.is_none());
+        living.filter_map(|it| it.version.upgrade()).collect()
     }
 
     /// Notes that no entry leads to `id` any more.

@@ -3,17 +3,18 @@
 use std::fmt;
 
 use martlet_machine_code::CodeId;
+use serde::{Deserialize, Serialize};
 
 /// The identity of one function, given out by [`Engine::function`](crate::Engine::function).
 ///
 /// It is never used again for another function, not even after the function is gone.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct FunctionId(pub u64);
 
 /// Which door of a function is meant: [`EntryPoint::GENERIC`] is its beginning with the general
 /// calling convention; other numbers are the embedder's own (another signature, or the loop header
 /// where a running activation is entered in the middle).
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 pub struct EntryPoint(pub u32);
 
 impl EntryPoint {
@@ -22,7 +23,7 @@ impl EntryPoint {
 }
 
 /// One translation of a function. Numbers start at 1 and grow over all entry points of a function.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct VersionId {
     /// The function that was translated.
     pub function: FunctionId,
@@ -54,7 +55,9 @@ impl VersionId {
 pub struct AssumptionKey(pub u64);
 
 /// How much work a version is worth.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
 #[non_exhaustive]
 pub enum Tier {
     /// A short pipeline: code soon.

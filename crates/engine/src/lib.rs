@@ -1,11 +1,16 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+mod budget;
+mod chaos;
 mod compile;
 mod compiler;
+mod controls;
+mod doubt;
 mod engine;
 mod error;
 mod events;
+mod exits;
 mod function;
 mod graph;
 mod ids;
@@ -21,14 +26,18 @@ mod shared;
 mod slot;
 mod stats;
 mod sync;
+mod timeline;
 mod version;
 mod worker;
 
+pub use chaos::Chaos;
 pub use compile::{Fill, InstallHooks};
 pub use compiler::{Compiled, Compiler, Released, Request, TableSpec, Timings};
-pub use engine::{Engine, ForkReadiness, Requested, Work};
+pub use doubt::Doubt;
+pub use engine::{Cause, Engine, ForkReadiness, Requested, Work};
 pub use error::Error;
 pub use events::{Event, What};
+pub use exits::{Place, Verdict};
 pub use function::{Door, Function};
 pub use ids::{AssumptionKey, EntryPoint, FunctionId, Tier, VersionId};
 pub use lifecycle::Collected;
@@ -38,4 +47,5 @@ pub use options::Options;
 pub use record::{Record, State, Transition};
 pub use refusal::{Reason, Refusal, reasons};
 pub use stats::{Stats, VersionCounts};
+pub use timeline::timeline;
 pub use version::Version;

@@ -1,9 +1,13 @@
 //! The part of the engine that knows no compiler: versions come, are broken, retire and are freed.
 //!
-//! Lock order: a slot's writer is taken inside the graph's lock; every other lock is taken alone.
-//! No code of the embedder (hooks, `Drop` of its data) runs under a lock.
+//! Versions come to their doors and leave them, and say so in their records, under the graph's lock;
+//! so whoever holds it knows where each stands.
+//!
+//! Lock order: a slot's lock and a function's controls are taken inside the graph's lock; every other
+//! lock is taken alone. No code of the embedder (hooks, `Drop` of its data) runs under a lock.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
@@ -17,8 +21,8 @@ use crate::slot::Slot;
 use crate::stats::Counters;
 use crate::sync::lock;
 use crate::{
-    EntryPoint, Error, FunctionId, Reason, Record, Refusal, Released, State, Version, VersionId,
-    reasons,
+    EntryPoint, Error, FunctionId, Options, Reason, Record, Refusal, Released, State, Tier,
+    Version, VersionId, reasons,
 };
 
 /// Tells the embedder that a version must not be relied on any more.
@@ -33,7 +37,11 @@ pub(crate) struct Lifecycle<M> {
     pub(crate) log: EventLog,
     pub(crate) graph: Mutex<Graph<M>>,
     pub(crate) on_invalidate: OnceLock<InvalidateHook<M>>,
-    strategy: Strategy,
+    pub(crate) on_revive: OnceLock<InvalidateHook<M>>,
+    pub(crate) on_evict: OnceLock<InvalidateHook<M>>,
+    pub(crate) options: Options,
+    /// Bytes of the versions that entries lead to or may lead to again.
+    living_bytes: AtomicU64,
     /// Bodies whose last handle was dropped. Channels because pushing must not block.
     graveyard: Line<Arc<Body<M>>>,
     /// What the compiler has yet to hear of.
@@ -69,14 +77,17 @@ impl<M> Lifecycle<M> {
 }
 
 impl<M: Send + Sync + 'static> Lifecycle<M> {
-    pub(crate) fn new(runtime: Runtime, strategy: Strategy, n_events: usize) -> Self {
+    pub(crate) fn new(runtime: Runtime, options: Options) -> Self {
         Lifecycle {
             runtime,
             counters: Counters::default(),
-            log: EventLog::new(n_events),
+            log: EventLog::new(options.events),
             graph: Mutex::new(Graph::new()),
             on_invalidate: OnceLock::new(),
-            strategy,
+            on_revive: OnceLock::new(),
+            on_evict: OnceLock::new(),
+            options,
+            living_bytes: AtomicU64::new(0),
             graveyard: unbounded(),
             released: unbounded(),
             retired: Mutex::new(Retired {
@@ -91,12 +102,13 @@ impl<M: Send + Sync + 'static> Lifecycle<M> {
         function: FunctionId,
         point: EntryPoint,
         default: DefaultTarget,
+        strategy: Strategy,
     ) -> Result<Arc<Slot<M>>, Error> {
         let key = EntryKey {
             identity: function.0,
             signature: point.0,
         };
-        let entry = self.runtime.entry(key, self.strategy, default)?;
+        let entry = self.runtime.entry(key, strategy, default)?;
         Ok(Arc::new(Slot::new(entry)))
     }
 
@@ -104,11 +116,12 @@ impl<M: Send + Sync + 'static> Lifecycle<M> {
     pub(crate) fn open_record(
         &self,
         id: VersionId,
+        name: &Arc<str>,
         point: EntryPoint,
-        tier: crate::Tier,
+        tier: Tier,
     ) -> Arc<Record> {
         let first = self.step(State::Queued, &reasons::REQUESTED.into());
-        let record = Arc::new(Record::new(id, point, tier, first));
+        let record = Arc::new(Record::new(id, name.clone(), point, tier, first));
         self.note(&record, State::Queued, &reasons::REQUESTED.into());
         record
     }
@@ -144,21 +157,43 @@ impl<M: Send + Sync + 'static> Lifecycle<M> {
     }
 
     /// All that relied on `cause` falls: its entry leads to the default target, the embedder is
-    /// told, it is retired. Answers how many fell.
-    pub(crate) fn break_dependency(&self, cause: Dependency, reason: &Reason) -> usize {
+    /// told, it is retired. Answers what fell, and whether it was behind its door until now.
+    pub(crate) fn break_dependency(
+        &self,
+        cause: Dependency,
+        reason: &Reason,
+    ) -> Vec<(Arc<Version<M>>, bool)> {
         let fallen = lock(&self.graph).break_dependency(cause, reason);
+        self.fall(fallen, reason)
+    }
+
+    /// The same for versions that are wrong themselves, and what contains them.
+    pub(crate) fn break_versions(
+        &self,
+        ids: impl IntoIterator<Item = VersionId>,
+        reason: &Reason,
+    ) -> Vec<(Arc<Version<M>>, bool)> {
+        let fallen = lock(&self.graph).break_versions(ids, reason);
+        self.fall(fallen, reason)
+    }
+
+    fn fall(&self, fallen: Vec<Arc<Version<M>>>, reason: &Reason) -> Vec<(Arc<Version<M>>, bool)> {
         // First the doors, so that no new activation relies on what those inside are about to lose.
-        let taken_out: Vec<bool> = fallen.iter().map(|it| it.retract()).collect();
-        for version in &fallen {
+        let with_doors = fallen.into_iter().map(|version| {
+            let taken_out = self.take_out(&version, reason);
+            (version, taken_out)
+        });
+        let fallen: Vec<_> = with_doors.collect();
+        for (version, _) in &fallen {
             self.tell_invalid(version, reason);
         }
-        for (version, taken_out) in fallen.iter().zip(taken_out) {
+        for (version, taken_out) in &fallen {
             // Otherwise it had been replaced before, and was retired then.
-            if taken_out {
-                self.retire(version, reason);
+            if *taken_out {
+                self.lay_down(version, reason);
             }
         }
-        fallen.len()
+        fallen
     }
 
     /// Clears `valid`, by the embedder's hook; counted.
@@ -167,40 +202,105 @@ impl<M: Send + Sync + 'static> Lifecycle<M> {
             return;
         }
         self.counters.invalidated(reason);
-        self.log.push(What::Invalidated(version.id()), reason);
+        self.log.push(
+            What::Invalidated(version.id()),
+            version.record.name(),
+            reason,
+        );
         if let Some(hook) = self.on_invalidate.get() {
             hook(version);
         }
     }
 
-    /// No entry leads to `version` any more (and none ever will again): who took it out of its slot
-    /// calls this, once.
-    pub(crate) fn retire(&self, version: &Arc<Version<M>>, reason: &Reason) {
-        let id = version.id();
-        let was_published = version.state() == State::Published;
-        self.counters.retired(was_published);
+    /// A linked unit comes behind its door: the machine code counts from now on.
+    pub(crate) fn count_published(&self, version: &Version<M>) {
+        // Relaxed, here and below: changed under the graph's lock.
+        self.living_bytes
+            .fetch_add(version.bytes, Ordering::Relaxed);
+    }
+
+    /// Bytes of the versions that entries lead to or may lead to again.
+    pub(crate) fn living_bytes(&self) -> u64 {
+        self.living_bytes.load(Ordering::Relaxed)
+    }
+
+    /// Retires a version, if it is behind its door or stands aside; [`Lifecycle::lay_down`] is to
+    /// follow then.
+    fn take_out(&self, version: &Arc<Version<M>>, reason: &Reason) -> bool {
+        let mut graph = lock(&self.graph);
+        let taken_out = version.retract();
+        if taken_out {
+            self.close(&mut graph, version, reason);
+        }
+        taken_out
+    }
+
+    /// Retires a version that was just taken out of its slot.
+    pub(crate) fn close(&self, graph: &mut Graph<M>, version: &Version<M>, reason: &Reason) {
+        self.counters.retired(version.state());
+        self.living_bytes
+            .fetch_sub(version.bytes, Ordering::Relaxed);
+        version.record.advance(self.step(State::Retired, reason));
+        graph.retire(version.id());
+    }
+
+    /// The machine code of a version that was closed goes when nobody is inside.
+    pub(crate) fn lay_down(&self, version: &Arc<Version<M>>, reason: &Reason) {
+        self.note(&version.record, State::Retired, reason);
+        self.release_version(version);
+        lock(&self.retired)
+            .versions
+            .insert(version.id(), version.clone());
+        version.give_up_code();
+    }
+
+    /// Takes a version that harms nobody out of its slot for good; false if it was not there.
+    pub(crate) fn retire(&self, version: &Arc<Version<M>>, reason: &Reason) -> bool {
+        let taken_out = self.take_out(version, reason);
+        if taken_out {
+            self.lay_down(version, reason);
+        }
+        taken_out
+    }
+
+    /// Takes a version that harms nobody out of its slot with nothing in its place, and tells the
+    /// embedder.
+    pub(crate) fn evict(&self, version: &Arc<Version<M>>, reason: &Reason) -> bool {
+        let evicted = self.retire(version, reason);
+        if evicted && let Some(hook) = self.on_evict.get() {
+            hook(version);
+        }
+        evicted
+    }
+
+    /// Ends a version that no entry has led to. Nobody could ever come in, so `machine-code` frees it
+    /// at once.
+    pub(crate) fn discard(&self, version: &Version<M>, reason: &Reason) {
+        self.counters.retired(version.state());
         self.advance(&version.record, State::Retired, reason);
-        self.release(Released::Version(id));
-        if was_published {
-            lock(&self.graph).retire(id);
-            lock(&self.retired).versions.insert(id, version.clone());
-            version.give_up_code();
-        } else {
-            // Nobody could ever come in, so `machine-code` frees it at once.
-            version.give_up_code();
-            self.note_freed(version);
-            version.let_go();
+        self.release_version(version);
+        version.give_up_code();
+        self.note_freed(version);
+        version.let_go();
+    }
+
+    /// The intermediate code of a version may go.
+    pub(crate) fn release_version(&self, version: &Version<M>) {
+        if version.take_release() {
+            self.release(Released::Version(version.id()));
         }
     }
 
     fn note_freed(&self, version: &Version<M>) {
         self.counters.freed();
+        self.log.remove_bytes(version.bytes);
         self.advance(&version.record, State::Freed, &reasons::QUIESCENT.into());
     }
 
     /// Buries dead functions and frees what nobody is inside of.
     pub(crate) fn collect(&self, inside: &dyn Fn(CodeId) -> bool) -> Collected {
         let buried = self.bury();
+        self.unsettle_all();
         let swept = self.runtime.collect(inside);
         let freed: Vec<VersionId> = swept.freed.into_iter().map(VersionId::from_code).collect();
         let mut dropped = Vec::new();
@@ -230,12 +330,13 @@ impl<M: Send + Sync + 'static> Lifecycle<M> {
         let mut buried = Vec::new();
         let reason = Reason::from(reasons::FUNCTION_DIED);
         for body in self.graveyard.1.try_iter() {
-            self.log.push(What::FunctionDropped(body.id), &reason);
+            self.log
+                .push(What::FunctionDropped(body.id), body.name(), &reason);
             self.counters.function_buried();
+            body.unwant_requests();
             for slot in body.slots() {
-                if let Some(version) = slot.current()
-                    && slot.retract(version.id())
-                {
+                // Nobody can publish any more: that takes a handle.
+                for version in slot.current().into_iter().chain(slot.aside()) {
                     self.retire(&version, &reason);
                 }
             }
@@ -277,7 +378,7 @@ impl<M: Send + Sync + 'static> Lifecycle<M> {
     }
 
     pub(crate) fn note(&self, record: &Record, state: State, reason: &Reason) {
-        self.log
-            .push(What::Version(record.id(), record.point(), state), reason);
+        let what = What::Version(record.id(), record.point(), record.tier(), state);
+        self.log.push(what, record.name(), reason);
     }
 }

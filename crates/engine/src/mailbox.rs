@@ -20,6 +20,8 @@ pub struct Finished<M: Send + Sync + 'static> {
     pub(crate) function: WeakFunction<M>,
     pub(crate) record: Arc<Record>,
     pub(crate) ticket: Ticket,
+    /// A hash of what the compiler answered; 0 if that is no code.
+    pub(crate) translation: u64,
     /// `None` once it was taken by the install.
     pub(crate) outcome: Option<Result<Compiled<M>, Refusal>>,
 }

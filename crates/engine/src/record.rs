@@ -5,20 +5,27 @@
 //!
 //! ```text
 //!  Queued -> Compiling -> Compiled -> Published -> Retired -> Freed
-//!     \          \            \  \__________________/ (broken while it was linked)
-//!      `----------`------------`-> Refused
+//!     \          \            \  \     ^      \____^
+//!      \          \            \  \    v           | (broken while it was linked)
+//!       \          \            \  Suspended ------'
+//!        `----------`------------`-> Refused
 //! ```
 
 use std::fmt;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
 
 use crate::sync::lock;
 use crate::{EntryPoint, Reason, Tier, VersionId};
 
+/// A version that is suspended and put back again and again keeps its request and so many later steps.
+const MAX_STEPS: usize = 64;
+
 /// How far a version has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[repr(u8)]
 pub enum State {
     /// Waits for a compile thread.
@@ -29,6 +36,9 @@ pub enum State {
     Compiled,
     /// Its entry leads to it.
     Published,
+    /// No entry leads to it, but it may be published again: what it relies on is in doubt, or it is
+    /// kept so that its function can be rolled back. There may be activations inside.
+    Suspended,
     /// No entry leads to it any more; there may be activations inside.
     Retired,
     /// Its machine code is gone.
@@ -37,11 +47,12 @@ pub enum State {
     Refused,
 }
 
-const STATES: [State; 7] = [
+const STATES: [State; 8] = [
     State::Queued,
     State::Compiling,
     State::Compiled,
     State::Published,
+    State::Suspended,
     State::Retired,
     State::Freed,
     State::Refused,
@@ -60,7 +71,8 @@ impl State {
             (Queued, Compiling)
                 | (Compiling, Compiled)
                 | (Compiled, Published | Retired)
-                | (Published, Retired)
+                | (Published, Suspended | Retired)
+                | (Suspended, Published | Retired)
                 | (Retired, Freed)
                 | (Queued | Compiling | Compiled, Refused)
         )
@@ -81,26 +93,45 @@ pub struct Transition {
 /// The life of one version.
 pub struct Record {
     id: VersionId,
+    name: Arc<str>,
     point: EntryPoint,
     tier: Tier,
     state: AtomicU8,
     history: Mutex<Vec<Transition>>,
+    heat: AtomicU64,
+    priority: AtomicU32,
+    unwanted: AtomicBool,
 }
 
 impl Record {
-    pub(crate) fn new(id: VersionId, point: EntryPoint, tier: Tier, first: Transition) -> Self {
+    pub(crate) fn new(
+        id: VersionId,
+        name: Arc<str>,
+        point: EntryPoint,
+        tier: Tier,
+        first: Transition,
+    ) -> Self {
         Record {
             id,
+            name,
             point,
             tier,
             state: AtomicU8::new(first.state as u8),
             history: Mutex::new(vec![first]),
+            heat: AtomicU64::new(0),
+            priority: AtomicU32::new(0),
+            unwanted: AtomicBool::new(false),
         }
     }
 
     /// Which version this is.
     pub fn id(&self) -> VersionId {
         self.id
+    }
+
+    /// The name of its function: for people, never a key.
+    pub fn name(&self) -> &Arc<str> {
+        &self.name
     }
 
     /// The door of the function that it was made for.
@@ -120,9 +151,43 @@ impl Record {
         STATES[usize::from(self.state.load(Ordering::Acquire))]
     }
 
-    /// Every step so far, with its reason; oldest first. At most seven.
+    /// The steps so far, each with its reason; oldest first. Of many the first and the latest.
     pub fn history(&self) -> Vec<Transition> {
         lock(&self.history).clone()
+    }
+
+    /// How much it is used, in the embedder's own measure: what [`Version::warm`](crate::Version::warm)
+    /// has added. The coldest go first where a budget is used up; then all heat is halved.
+    pub fn heat(&self) -> u64 {
+        // Relaxed, here and below: an estimate that orders nothing.
+        self.heat.load(Ordering::Relaxed)
+    }
+
+    /// How urgent the request was: the highest of those that were merged.
+    pub fn priority(&self) -> u32 {
+        self.priority.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn raise_priority(&self, priority: u32) {
+        self.priority.fetch_max(priority, Ordering::Relaxed);
+    }
+
+    pub(crate) fn warm(&self, amount: u64) {
+        self.heat.fetch_add(amount, Ordering::Relaxed);
+    }
+
+    pub(crate) fn cool(&self) {
+        self.heat.store(self.heat() / 2, Ordering::Relaxed);
+    }
+
+    /// Whether nobody waits for it any more, so that a compiler may as well stop.
+    pub(crate) fn is_unwanted(&self) -> bool {
+        // Relaxed: who misses it does work that is thrown away later.
+        self.unwanted.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn unwant(&self) {
+        self.unwanted.store(true, Ordering::Relaxed);
     }
 
     /// Moves on. A step that the picture above does not have is a bug of this crate.
@@ -137,6 +202,9 @@ impl Record {
             step.reason,
         );
         self.state.store(step.state as u8, Ordering::Release);
+        if history.len() == MAX_STEPS {
+            history.remove(1);
+        }
         history.push(step);
     }
 }

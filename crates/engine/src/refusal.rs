@@ -50,6 +50,30 @@ pub mod reasons {
     pub const FORKED_WHILE_COMPILING: &str = "forked while compiling";
     /// The same was compiled on a caller's thread before its turn came.
     pub const OVERTAKEN: &str = "overtaken";
+    /// Nobody wants it any more.
+    pub const CANCELLED: &str = "cancelled";
+    /// The function was redefined before the request's turn came.
+    pub const CHANGED: &str = "redefined while it waited";
+    /// The embedder does not want this function compiled.
+    pub const FORBIDDEN: &str = "forbidden";
+    /// The version of the door is to stay.
+    pub const PINNED: &str = "pinned";
+    /// There is no room for it within [`Options::code_limit`](crate::Options::code_limit) or in the arena.
+    pub const NO_ROOM: &str = "no room for code";
+    /// It was the coldest when room was needed.
+    pub const EVICTED: &str = "evicted";
+    /// It was left too often at one place.
+    pub const EXITS: &str = "too many exits";
+    /// Whatever is made of the function is left too often.
+    pub const STORM: &str = "exit storm";
+    /// The version before was put back.
+    pub const ROLLED_BACK: &str = "rolled back";
+    /// What it relies on turned out unchanged.
+    pub const UNCHANGED: &str = "unchanged";
+    /// What it relies on turned out changed.
+    pub const DOUBT_CONFIRMED: &str = "changed";
+    /// [`Options::chaos`](crate::Options::chaos) had it so.
+    pub const CHAOS: &str = "chaos";
     /// The engine was shut down.
     pub const SHUT_DOWN: &str = "engine shut down";
     /// A newer version took the place of this one.

@@ -1,6 +1,7 @@
 //! The part of the engine that compile threads share with its callers: the way from a request to
 //! the mailbox.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -9,7 +10,9 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use martlet_machine_code::Runtime;
 
+use crate::chaos::Trouble;
 use crate::engine::{ForkReadiness, Requested, Work};
+use crate::graph::Dependency;
 use crate::lifecycle::Lifecycle;
 use crate::mailbox::Finished;
 use crate::pool::{Next, Pool};
@@ -17,11 +20,17 @@ use crate::queue::Job;
 use crate::sync::lock;
 use crate::worker;
 use crate::{
-    Compiled, Compiler, Function, Options, Reason, Refusal, Released, Request, State, Stats,
-    VersionId, reasons,
+    Compiled, Compiler, EntryPoint, Function, Options, Reason, Refusal, Released, Request, State,
+    Stats, Version, VersionId, reasons,
 };
 
 type MakeCompiler<C> = Box<dyn Fn() -> Result<Arc<C>, Refusal> + Send + Sync>;
+/// What to compile anew for a version that has fallen, if anything.
+pub(crate) type RefreshHook<C> = Box<
+    dyn Fn(&Version<<C as Compiler>::Meta>, &Reason) -> Option<Work<<C as Compiler>::Source>>
+        + Send
+        + Sync,
+>;
 type PoolOf<C> = Pool<<C as Compiler>::Source, <C as Compiler>::Meta>;
 type JobOf<C> = Job<<C as Compiler>::Source, <C as Compiler>::Meta>;
 
@@ -29,6 +38,7 @@ pub(crate) struct Shared<C: Compiler> {
     pub(crate) lifecycle: Arc<Lifecycle<C::Meta>>,
     pub(crate) options: Options,
     pub(crate) on_finished: OnceLock<Box<dyn Fn() + Send + Sync>>,
+    pub(crate) on_refresh: OnceLock<RefreshHook<C>>,
     make_compiler: MakeCompiler<C>,
     compiler: OnceLock<Result<Arc<C>, Refusal>>,
     /// Why nothing will be compiled any more, if so.
@@ -46,9 +56,10 @@ impl<C: Compiler> Shared<C> {
     pub(crate) fn new(runtime: Runtime, options: Options, make_compiler: MakeCompiler<C>) -> Self {
         let waiting = Arc::new(AtomicUsize::new(0));
         Shared {
-            lifecycle: Arc::new(Lifecycle::new(runtime, options.strategy, options.events)),
+            lifecycle: Arc::new(Lifecycle::new(runtime, options.clone())),
             options,
             on_finished: OnceLock::new(),
+            on_refresh: OnceLock::new(),
             make_compiler,
             compiler: OnceLock::new(),
             off: OnceLock::new(),
@@ -70,7 +81,7 @@ impl<C: Compiler> Shared<C> {
         function: &Function<C::Meta>,
         work: Work<C::Source>,
     ) -> Result<Requested, Refusal> {
-        self.may_compile(function)?;
+        self.may_compile(function, work.point)?;
         let pool = self.pool.load_full();
         let priority = work.priority;
         let body = function.body();
@@ -78,10 +89,12 @@ impl<C: Compiler> Shared<C> {
         let mut asked = lock(&body.asked);
         if let Some(before) = asked.get(&work.point)
             && before.state().is_under_way()
+            && !before.is_unwanted()
         {
             let key = (function.id(), work.point);
             let ticket = lock(&self.lifecycle.graph).ticket();
             let merged = pool.with(|it| it.queue.merge(key, work.source, ticket, work.priority));
+            before.raise_priority(work.priority);
             drop(asked);
             // Either way a source is dropped here, with no lock held.
             return Ok(match merged {
@@ -96,13 +109,16 @@ impl<C: Compiler> Shared<C> {
         let record = job.record.clone();
         asked.insert(record.point(), record.clone());
         let limit = self.options.queue_limit;
-        let pushed = pool.with(|it| match it.queue.len() < limit && !it.closed {
-            true => {
-                it.queue.push(job, priority);
-                Ok(())
-            }
-            false => Err((job, it.closed)),
-        });
+        let n_finished = pool.mailbox.len();
+        let pushed = pool.with(
+            |it| match it.queue.len() + n_finished < limit && !it.closed {
+                true => {
+                    it.queue.push(job, priority);
+                    Ok(())
+                }
+                false => Err((job, it.closed)),
+            },
+        );
         drop(asked);
         if let Err((job, closed)) = pushed {
             let reason = if closed {
@@ -122,7 +138,7 @@ impl<C: Compiler> Shared<C> {
         function: &Function<C::Meta>,
         work: Work<C::Source>,
     ) -> Result<JobOf<C>, Refusal> {
-        self.may_compile(function)?;
+        self.may_compile(function, work.point)?;
         let body = function.body();
         let mut asked = lock(&body.asked);
         let key = (function.id(), work.point);
@@ -146,7 +162,10 @@ impl<C: Compiler> Shared<C> {
             function: function.id(),
             number: body.next_number(),
         };
-        let record = self.lifecycle.open_record(id, work.point, work.tier);
+        let record = self
+            .lifecycle
+            .open_record(id, function.name(), work.point, work.tier);
+        record.raise_priority(work.priority);
         body.remember(record.clone());
         Job {
             function: function.downgrade(),
@@ -158,19 +177,53 @@ impl<C: Compiler> Shared<C> {
     }
 
     /// Refuses what cannot come to a compiler, before anything is queued.
-    fn may_compile(&self, function: &Function<C::Meta>) -> Result<(), Refusal> {
+    fn may_compile(&self, function: &Function<C::Meta>, point: EntryPoint) -> Result<(), Refusal> {
         let refusal = if let Some(off) = self.off.get() {
             off.clone()
         } else if let Some(Err(refusal)) = self.compiler.get() {
             refusal.clone()
         } else if self.fuel_is_used_up() {
             out_of_fuel(&self.options)
+        } else if let Some(closed) = function.body().is_closed_at(point) {
+            closed
+        } else if let Some(rests) = self.rest_at(function, point) {
+            rests
+        } else if let Some(quiet) = self.storm_at(function, point) {
+            Refusal::new(reasons::STORM, format!("for {quiet:?} more"))
         } else {
             return Ok(());
         };
         self.lifecycle.counters.refused(&refusal.reason);
         function.body().set_refusal(Some(refusal.clone()));
         Err(refusal)
+    }
+
+    fn rest_at(&self, function: &Function<C::Meta>, point: EntryPoint) -> Option<Refusal> {
+        let now = self.lifecycle.log.now();
+        let evictions = lock(&function.body().evictions);
+        evictions.get(&point)?.refusal(now)
+    }
+
+    fn storm_at(&self, function: &Function<C::Meta>, point: EntryPoint) -> Option<Duration> {
+        let now = self.lifecycle.log.now();
+        function.body().known_exits(point, |it| it.quiet(now))?
+    }
+
+    /// Takes back what was asked for.
+    pub(crate) fn cancel(&self, function: &Function<C::Meta>, point: EntryPoint) -> bool {
+        let asked = lock(&function.body().asked);
+        let Some(record) = asked.get(&point).filter(|it| it.state().is_under_way()) else {
+            return false;
+        };
+        record.unwant();
+        let job = self
+            .pool()
+            .with(|it| it.queue.remove((function.id(), point)));
+        drop(asked);
+        if let Some(job) = job {
+            self.refuse_job(job, Refusal::new(reasons::CANCELLED, ""));
+        }
+        true
     }
 
     fn refuse_job(&self, job: JobOf<C>, refusal: Refusal) -> Refusal {
@@ -201,7 +254,11 @@ impl<C: Compiler> Shared<C> {
                     self.refuse_job(job, Refusal::new(reasons::FUNCTION_DIED, ""));
                 }
                 Next::Translate(job) => {
-                    pool.mailbox.put(self.translate(job));
+                    let finished = match self.has_changed(&job) {
+                        Some(refusal) => self.finish(job, Err(refusal)),
+                        None => self.translate(job),
+                    };
+                    pool.mailbox.put(finished);
                     if let Some(hook) = self.on_finished.get() {
                         // A hook that panics costs nothing but its own effect.
                         let _ = catch_unwind(AssertUnwindSafe(hook));
@@ -212,6 +269,14 @@ impl<C: Compiler> Shared<C> {
                 }
             }
         }
+    }
+
+    /// Whether a job's function was redefined after its source was taken: nobody can use what would be
+    /// made of it.
+    fn has_changed(&self, job: &JobOf<C>) -> Option<Refusal> {
+        let definition = [Dependency::Function(job.record.id().function)];
+        let broken = lock(&self.lifecycle.graph).broken_since(&job.ticket, &definition);
+        broken.map(|(_, why)| Refusal::new(reasons::CHANGED, why))
     }
 
     pub(crate) fn translate_on_large_stack(&self, job: JobOf<C>) -> Finished<C::Meta> {
@@ -245,15 +310,22 @@ impl<C: Compiler> Shared<C> {
         }
         self.lifecycle.counters.compile_started();
         self.tell_released(&compiler);
+        let version = job.record.id();
+        let chaos = self.options.chaos;
+        std::thread::sleep(chaos.map_or(Duration::ZERO, |it| it.delay_of(version)));
         let request = Request {
-            version: job.record.id(),
+            version,
+            record: job.record.clone(),
             name: job.name,
             point: job.record.point(),
             tier: job.record.tier(),
             source: job.source,
         };
         let outcome = catch_unwind(AssertUnwindSafe(|| {
-            let outcome = compiler.compile(&request);
+            let outcome = match self.lifecycle.chaos_strikes(Trouble::Failure, version) {
+                true => Err(Refusal::new(reasons::CHAOS, "not compiled")),
+                false => compiler.compile(&request),
+            };
             // Dropping the source is the embedder's code as well.
             drop(request);
             outcome
@@ -262,14 +334,29 @@ impl<C: Compiler> Shared<C> {
         if outcome.is_err() {
             self.lifecycle.release(Released::Version(job.record.id()));
         }
+        self.bound_library(&compiler);
         let finished = Finished {
             lifecycle: self.lifecycle.clone(),
             function: job.function,
             record: job.record,
             ticket: job.ticket,
+            translation: 0,
             outcome: None,
         };
         self.answer(finished, outcome)
+    }
+
+    /// Releases intermediate code of the coldest until the compiler's library is small enough, or there
+    /// is none left that can go.
+    fn bound_library(&self, compiler: &Arc<C>) {
+        let limit = self.options.library_limit.unwrap_or(u64::MAX);
+        // Asked only where it matters: it may take the compiler's lock.
+        while limit < u64::MAX && library_bytes(&**compiler) > limit {
+            if !self.lifecycle.release_coldest() {
+                return;
+            }
+            self.tell_released(compiler);
+        }
     }
 
     fn finish(&self, job: JobOf<C>, outcome: Outcome<C>) -> Finished<C::Meta> {
@@ -278,6 +365,7 @@ impl<C: Compiler> Shared<C> {
             function: job.function,
             record: job.record,
             ticket: job.ticket,
+            translation: 0,
             outcome: None,
         };
         self.answer(finished, outcome)
@@ -285,7 +373,8 @@ impl<C: Compiler> Shared<C> {
 
     fn answer(&self, mut finished: Finished<C::Meta>, outcome: Outcome<C>) -> Finished<C::Meta> {
         match &outcome {
-            Ok(_) => {
+            Ok(compiled) => {
+                finished.translation = hash(compiled);
                 let reason = Reason::from(reasons::TRANSLATED);
                 self.lifecycle
                     .advance(&finished.record, State::Compiled, &reason);
@@ -429,6 +518,18 @@ impl<C: Compiler> Shared<C> {
 }
 
 type Outcome<C> = Result<Compiled<<C as Compiler>::Meta>, Refusal>;
+
+/// A hash of the object and of what it relies on.
+fn hash<M>(compiled: &Compiled<M>) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (&compiled.object, &compiled.assumptions, &compiled.inlined).hash(&mut hasher);
+    hasher.finish()
+}
+
+/// A compiler that panics over its own accounts is taken to hold nothing.
+fn library_bytes<C: Compiler>(compiler: &C) -> u64 {
+    catch_unwind(AssertUnwindSafe(|| compiler.library_bytes())).unwrap_or(0)
+}
 
 fn out_of_fuel(options: &Options) -> Refusal {
     let fuel = options.fuel.unwrap_or(0);

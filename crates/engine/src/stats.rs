@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use martlet_machine_code::Ledger;
 
 use crate::sync::lock;
-use crate::{Reason, Timings};
+use crate::{Reason, State, Timings};
 
 /// At most so many names are remembered; further ones are only counted.
 const MAX_NAMES: usize = 10_000;
@@ -40,6 +40,12 @@ pub struct Stats {
     pub threads: usize,
     /// Units in the mailbox.
     pub finished: usize,
+    /// Versions that were evicted for want of room, or by chaos.
+    pub evicted: u64,
+    /// Exits that the embedder reported.
+    pub exits: u64,
+    /// Doors that were given up for a while because whatever was made for them was left too often.
+    pub storms: u64,
     /// Code bytes and relinks, from `machine-code`.
     pub ledger: Ledger,
 }
@@ -49,6 +55,8 @@ pub struct Stats {
 pub struct VersionCounts {
     /// Published: an entry leads to them.
     pub live: u64,
+    /// In doubt, or kept to be rolled back to: no entry leads to them, but one may again.
+    pub suspended: u64,
     /// No entry leads to them; activations may be inside.
     pub retired: u64,
     /// Gone, since the engine was made.
@@ -65,6 +73,9 @@ struct Inner {
     versions: VersionCounts,
     timings: Timings,
     functions: u64,
+    evicted: u64,
+    exits: u64,
+    storms: u64,
 }
 
 /// The counters behind [`Stats`]. One lock: nothing here is counted on a hot path.
@@ -105,10 +116,39 @@ impl Counters {
         inner.versions.live += 1;
     }
 
-    pub(crate) fn retired(&self, was_published: bool) {
+    /// A version retires that was `before`.
+    pub(crate) fn retired(&self, before: State) {
         let mut inner = lock(&self.0);
-        inner.versions.live -= u64::from(was_published);
+        match before {
+            State::Published => inner.versions.live -= 1,
+            State::Suspended => inner.versions.suspended -= 1,
+            _ => (),
+        }
         inner.versions.retired += 1;
+    }
+
+    pub(crate) fn suspended(&self) {
+        let mut inner = lock(&self.0);
+        inner.versions.live -= 1;
+        inner.versions.suspended += 1;
+    }
+
+    pub(crate) fn resumed(&self) {
+        let mut inner = lock(&self.0);
+        inner.versions.suspended -= 1;
+        inner.versions.live += 1;
+    }
+
+    pub(crate) fn evicted(&self) {
+        lock(&self.0).evicted += 1;
+    }
+
+    pub(crate) fn exited(&self, times: u64) {
+        lock(&self.0).exits += times;
+    }
+
+    pub(crate) fn storm(&self) {
+        lock(&self.0).storms += 1;
     }
 
     pub(crate) fn freed(&self) {
@@ -128,6 +168,9 @@ impl Counters {
             versions: inner.versions,
             timings: inner.timings,
             functions: inner.functions,
+            evicted: inner.evicted,
+            exits: inner.exits,
+            storms: inner.storms,
             ledger,
             ..Stats::default()
         }

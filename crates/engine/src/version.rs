@@ -2,13 +2,15 @@
 
 use std::any::Any;
 use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 
 use martlet_machine_code::Code;
 
+use crate::function::WeakFunction;
 use crate::slot::Slot;
 use crate::sync::lock;
-use crate::{AssumptionKey, EntryPoint, FunctionId, Record, State, Tier, VersionId};
+use crate::{AssumptionKey, EntryPoint, Function, FunctionId, Record, State, Tier, VersionId};
 
 /// A version that has (or had) machine code. Its meaning never changes: other assumptions make
 /// another version.
@@ -21,11 +23,22 @@ pub struct Version<M> {
     /// look at it.
     pub(crate) code: Mutex<Option<Arc<Code>>>,
     pub(crate) meta: M,
+    pub(crate) function: WeakFunction<M>,
     /// Weak, for the slot owns the version.
     pub(crate) slot: Weak<Slot<M>>,
     pub(crate) assumptions: Vec<AssumptionKey>,
     pub(crate) inlined: Vec<(FunctionId, u32)>,
     pub(crate) held: Mutex<Vec<Box<dyn Any + Send>>>,
+    /// A hash of the object and of what it relies on.
+    pub(crate) translation: u64,
+    /// Bytes of machine code and tables.
+    pub(crate) bytes: u64,
+    /// Open doubts about what it relies on.
+    pub(crate) doubts: AtomicU32,
+    /// It was current when the first of them came.
+    pub(crate) is_to_return: AtomicBool,
+    /// Its intermediate code was released.
+    pub(crate) is_released: AtomicBool,
 }
 
 impl<M> Version<M> {
@@ -76,20 +89,47 @@ impl<M> Version<M> {
         &self.inlined
     }
 
+    /// A hash of the translation: the object, what it relies on and contains. Two versions of a function
+    /// with the same hash are one and the same code.
+    pub fn translation(&self) -> u64 {
+        self.translation
+    }
+
+    /// Bytes of its machine code and tables.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// The function, if somebody holds it.
+    pub fn function(&self) -> Option<Function<M>> {
+        self.function.upgrade()
+    }
+
+    /// Notes that it was used; see [`Record::heat`].
+    pub fn warm(&self, amount: u64) {
+        self.record.warm(amount);
+    }
+
     /// Keeps `thing` until the machine code is gone: what the code names by address, such as the
     /// entries of the functions that it calls.
     pub fn hold(&self, thing: impl Any + Send) {
         lock(&self.held).push(Box::new(thing));
     }
 
-    /// Makes this the current version of its slot; answers the one before.
-    pub(crate) fn publish(self: &Arc<Self>) -> Option<Arc<Self>> {
-        self.slot.upgrade()?.publish(self)
-    }
-
-    /// Takes this out of its slot; false if it is not there (any more).
+    /// Takes this out of its slot for good; false if it is not there (any more).
     pub(crate) fn retract(&self) -> bool {
         self.slot.upgrade().is_some_and(|it| it.retract(self.id()))
+    }
+
+    /// Whether its intermediate code has yet to be released; afterwards it has not.
+    pub(crate) fn take_release(&self) -> bool {
+        // Relaxed: only one may see the change, and nothing else is ordered by it.
+        !self.is_released.swap(true, Ordering::Relaxed)
+    }
+
+    pub(crate) fn is_doubted(&self) -> bool {
+        // Relaxed: changed under the graph's lock.
+        self.doubts.load(Ordering::Relaxed) > 0
     }
 
     /// Hands the machine code to reclamation.

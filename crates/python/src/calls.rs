@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use martlet_engine::{InstallHooks, Refusal, Work};
+use martlet_engine::{InstallHooks, Refusal, Tier, Work};
 use martlet_snapshot::{Effort, EntryPoint, Mode, Seen};
 use pyo3::prelude::*;
 
@@ -396,14 +396,14 @@ fn try_ask(
     let point = point_at(scene.entry);
     // What is small comes first: a large function would keep many small ones waiting. What runs in machine code already
     // comes last.
-    let most = match scene.mode.effort {
-        Effort::Best => u32::MAX / 2,
-        _ => u32::MAX,
+    let (most, tier) = match scene.mode.effort {
+        Effort::Best => (u32::MAX / 2, Tier::Best),
+        _ => (u32::MAX, Tier::Quick),
     };
     let priority = most - code.view().n_units;
     let source = snapshot::take(gil, state, addr, function.id().0, scene).map_err(internal)?;
     tools::listen(gil, state);
-    let work = Work::new(source).at(point).priority(priority);
+    let work = Work::new(source).at(point).tier(tier).priority(priority);
     let engine = state.engine.clone();
     if now || state.options.sync {
         let version = engine.compile_now(

@@ -3,7 +3,7 @@
 //! What goes in is a snapshot, what comes out plain data; both are encoded, so that the same could be asked of another
 //! process.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -170,6 +170,28 @@ impl Remote {
             let _turn = it.turn.lock().unwrap_or_else(PoisonError::into_inner);
             it.opened().map_or(0, Library::live_functions)
         })
+    }
+
+    /// Runs passes over all intermediate code; answers what they did, by name. Wants a large stack.
+    ///
+    /// # Errors
+    /// Where there is no compiler yet, or a pass failed.
+    pub(crate) fn maintain() -> Result<BTreeMap<&'static str, u64>, String> {
+        const NAMES: [&str; 7] = [
+            "erased",
+            "replaced",
+            "changed",
+            "deleted",
+            "held",
+            "instructions_before",
+            "instructions_after",
+        ];
+        let remote = COMPILER.get().ok_or("there is no compiler yet")?;
+        let _turn = remote.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let library = remote.opened().ok_or("there is no compiler yet")?;
+        let done = library.maintain();
+        let done = done.map_err(|code| format!("passes failed with code {code}"))?;
+        Ok(NAMES.into_iter().zip(done).collect())
     }
 
     /// Asks for texts alone. Wants a large stack.

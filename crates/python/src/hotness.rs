@@ -392,6 +392,7 @@ fn heat_version(
         .store(all.saturating_add(spent), Ordering::Relaxed);
     let heat = meta.heat.load(Ordering::Relaxed).saturating_add(spent);
     meta.heat.store(heat, Ordering::Relaxed);
+    version.warm(spent.into());
     let point = version.point();
     let entry = header_of(point).map_or(EntryPoint::Start, EntryPoint::Loop);
     // What does much in the general way is first made as quickly again, with what it has noted.

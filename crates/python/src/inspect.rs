@@ -65,7 +65,7 @@ impl Inspection {
         self.text(gil, Stage::Asm)
     }
 
-    /// The versions so far, oldest first, each with what became of it.
+    /// The latest versions, oldest first, each with its tier, what it is now, and every step to there with its reason.
     fn versions(&self, gil: Python<'_>) -> Vec<String> {
         let code = self.code(gil);
         with(gil, |state| {
@@ -78,7 +78,21 @@ impl Inspection {
                             None => String::from("start"),
                             Some(header) => format!("loop at {header}"),
                         };
-                        format!("{} ({point}): {:?}", record.id(), record.state())
+                        let steps: Vec<_> = record
+                            .history()
+                            .iter()
+                            .map(|it| {
+                                let at = it.at.as_secs_f64();
+                                format!("{:?} at {at:.6} s ({})", it.state, it.reason)
+                            })
+                            .collect();
+                        format!(
+                            "{} ({point}), {:?}: {:?}; {}",
+                            record.id(),
+                            record.tier(),
+                            record.state(),
+                            steps.join(", ")
+                        )
                     })
                     .collect()
             })

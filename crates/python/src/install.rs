@@ -94,7 +94,10 @@ pub(crate) fn give_back(
 
 /// Whether a refusal speaks of what happened meanwhile, not of the code.
 fn is_of_the_moment(reason: &str) -> bool {
-    matches!(reason, reasons::BROKEN_WHILE_COMPILING | "tools" | DIED)
+    matches!(
+        reason,
+        reasons::BROKEN_WHILE_COMPILING | reasons::NO_ROOM | reasons::CHAOS | "tools" | DIED
+    )
 }
 
 /// What a version names has died before it was published.

@@ -1,12 +1,15 @@
 //! The module `martlet._martlet`: what the Python files of the package call.
 
+use std::collections::BTreeMap;
 use std::ffi::CString;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
+use crate::compiler::Remote;
 use crate::inspect::{Inspection, function_behind};
 use crate::raw::{Addr, functions, launch};
 use crate::state::{self, with};
@@ -130,6 +133,22 @@ fn report_to(gil: Python<'_>, target: String) -> PyResult<()> {
     Ok(())
 }
 
+/// Runs passes over all intermediate code that is kept, on a thread with a large stack, and says what they did: the
+/// tests of the library.
+#[pyfunction]
+fn maintain(gil: Python<'_>) -> PyResult<BTreeMap<&'static str, u64>> {
+    let work = || {
+        std::thread::Builder::new()
+            .name("martlet-maintain".to_owned())
+            .stack_size(64 << 20)
+            .spawn(Remote::maintain)
+            .map_err(|it| it.to_string())?
+            .join()
+            .unwrap_or_else(|_| Err("a panic".to_owned()))
+    };
+    gil.detach(work).map_err(PyRuntimeError::new_err)
+}
+
 /// The end of the program, by `atexit`.
 #[pyfunction]
 fn finish(gil: Python<'_>) {
@@ -202,6 +221,7 @@ fn _martlet(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(report::account, module)?)?;
     module.add_function(wrap_pyfunction!(report::lines, module)?)?;
     module.add_function(wrap_pyfunction!(made::install_made, module)?)?;
+    module.add_function(wrap_pyfunction!(maintain, module)?)?;
     module.add_function(wrap_pyfunction!(run_file, module)?)?;
     module.add_function(wrap_pyfunction!(run_call, module)?)?;
     module.add_function(wrap_pyfunction!(run_command, module)?)?;

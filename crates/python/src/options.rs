@@ -41,6 +41,13 @@ pub(crate) struct Options {
     pub(crate) max_units: u32,
     /// `MARTLET_COMPILER=path`: the compiler's shared object; by default it lies beside this extension.
     pub(crate) compiler: Option<PathBuf>,
+    /// `MARTLET_CHAOS=seed`: machine code is refused, delayed, invalidated and evicted at random.
+    pub(crate) chaos: Option<u64>,
+    /// `MARTLET_CODE_LIMIT=bytes`: where there is more machine code, the coldest goes.
+    pub(crate) code_limit: Option<u64>,
+    /// `MARTLET_EVENTS=path`: what becomes of functions and versions: as lines of JSON; or at the end, if it ends in
+    /// `.html`, the latest as a page.
+    pub(crate) events: Option<String>,
     /// `MARTLET_CACHE=folder`: what the compiler answered is kept there, and taken from there.
     pub(crate) cache: Option<PathBuf>,
 }
@@ -99,6 +106,9 @@ impl Options {
             perf_map: text("MARTLET_PERF").is_some_and(|it| it == "map"),
             max_units: number("MARTLET_MAX_UNITS").unwrap_or(0) as u32,
             compiler: text("MARTLET_COMPILER").map(PathBuf::from),
+            chaos: number("MARTLET_CHAOS"),
+            code_limit: number("MARTLET_CODE_LIMIT"),
+            events: text("MARTLET_EVENTS"),
             cache: text("MARTLET_CACHE").map(PathBuf::from),
         }
     }

@@ -135,6 +135,11 @@ pub(crate) fn initialise(gil: Gil<'_>) -> PyResult<()> {
     functions::initialise(gil)?;
     let mut engine_options = martlet_engine::Options::default();
     engine_options.fuel = options.fuel;
+    engine_options.chaos = options.chaos.map(martlet_engine::Chaos::new);
+    engine_options.code_limit = options.code_limit;
+    if options.events.is_some() {
+        engine_options.events = 100_000;
+    }
     engine_options.on_thread_start = Some(Arc::new(crate::raw::dl::block_signals));
     let for_compiler = options.clone();
     let engine = Engine::new(runtime, engine_options, move || {
@@ -145,6 +150,8 @@ pub(crate) fn initialise(gil: Gil<'_>) -> PyResult<()> {
         version.meta().header.invalidate();
         lock(&FALLEN).push(version.id().function);
     });
+    engine.on_evict(|version| lock(&FALLEN).push(version.id().function));
+    crate::stats::write_events(&options, &engine);
     engine.on_finished(move || {
         crate::hotness::wake(interpreter);
     });

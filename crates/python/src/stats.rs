@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::fs::File;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use martlet_engine::{Engine, timeline};
 use serde_json::{Value, json};
 
 use crate::compiler::{Meta, Remote};
@@ -116,6 +118,7 @@ fn nothing_but(reason: Option<String>) -> Value {
     let none = json!({});
     let refused: BTreeMap<String, u64> = reason.into_iter().map(|it| (it, 1)).collect();
     let tally = json!({"live": 0, "retired": 0, "freed": 0});
+    let versions = json!({"live": 0, "suspended": 0, "retired": 0, "freed": 0});
     json!({
         "compiled": [],
         "compiles": 0,
@@ -124,11 +127,13 @@ fn nothing_but(reason: Option<String>) -> Value {
         "invalidated": none,
         "exits": none,
         "exit_places": [],
-        "versions": tally,
+        "versions": versions,
         "code_bytes": tally,
         "data_bytes": 0,
         "exit_table_words": 0,
         "functions": 0,
+        "evicted": 0,
+        "merged": 0,
         "ir_functions_live": 0,
         "machine_share": 0.0,
         "samples": 0,
@@ -171,6 +176,7 @@ fn gather(gil: Gil<'_>, state: &mut State) -> Value {
         "exit_places": exit_places,
         "versions": {
             "live": stats.versions.live,
+            "suspended": stats.versions.suspended,
             "retired": stats.versions.retired,
             "freed": stats.versions.freed,
         },
@@ -182,6 +188,8 @@ fn gather(gil: Gil<'_>, state: &mut State) -> Value {
         "data_bytes": ledger.data_bytes,
         "exit_table_words": exit_words,
         "functions": stats.functions,
+        "evicted": stats.evicted,
+        "merged": stats.merged,
         "ir_functions_live": Remote::live_functions(),
         "machine_share": share,
         "samples": all,
@@ -265,6 +273,7 @@ pub(crate) fn report(gil: Gil<'_>) {
         let wanted = with(gil, |state| state.options.stats.clone());
         wanted.unwrap_or_else(|| Options::from_env().stats)
     };
+    write_timeline(gil);
     let Some(target) = asked.or_else(optional) else {
         return;
     };
@@ -276,5 +285,34 @@ pub(crate) fn report(gil: Gil<'_>) {
         }
     } else {
         eprint!("{}", table(&stats));
+    }
+}
+
+/// Where events go, if the options want them.
+fn events_path(options: &Options) -> Option<String> {
+    let path = options.events.as_ref()?;
+    Some(path.replace("%p", &std::process::id().to_string()))
+}
+
+/// From now on events are written as lines of JSON, unless a page is wanted.
+pub(crate) fn write_events(options: &Options, engine: &Engine<Remote>) {
+    let Some(path) = events_path(options).filter(|it| !it.ends_with(".html")) else {
+        return;
+    };
+    match File::options().create(true).append(true).open(&path) {
+        Ok(file) => engine.write_events_to(file),
+        Err(error) => eprintln!("martlet: {path}: {error}"),
+    }
+}
+
+/// At the end of the program: the page of events.
+fn write_timeline(gil: Gil<'_>) {
+    let path = with(gil, |state| events_path(&state.options)).flatten();
+    let Some(path) = path.filter(|it| it.ends_with(".html")) else {
+        return;
+    };
+    let events = with(gil, |state| state.engine.events()).unwrap_or_default();
+    if let Err(error) = std::fs::write(&path, timeline(&events)) {
+        eprintln!("martlet: {path}: {error}");
     }
 }

@@ -17,7 +17,9 @@ SCHEMA = {
     "relinks": COUNT,
     "invalidated": REASONS,
     "exits": REASONS,
-    "versions": SHARES,
+    "versions": SHARES | {"suspended": int},
+    "evicted": COUNT,
+    "merged": COUNT,
     "code_bytes": SHARES,
     "ir_functions_live": COUNT,
     "machine_share": float,
@@ -225,6 +227,9 @@ class Statistics(ProcessTest):
             assert martlet.compile(f)
             assert f(10) == 45
             assert seen.compiled() and len(seen.versions()) == 1, seen.versions()
+            told = seen.versions()[0]
+            for step in "(start), Best: Published; Queued at ", " s (requested), Compiling at ", "(installed)":
+                assert step in told, told
             assert "FOR_ITER" in seen.bytecode()
             assert "bb0" in seen.hir()
             assert "define" in seen.ir() and "define" in seen.ir(optimised=True)

@@ -1,34 +1,54 @@
-//! README's table of claims names tests; they must exist.
+//! PAGE.md names tests, each with a link to its file; they must be there.
 //!
-//! In the section "The page, claim by claim" every row's last column holds the names of the tests
-//! that show the claim, in backquotes, or a dash where there is none yet.
+//! In every row of its table the last column holds links like `[`name`](path)`, at least one.
 
 use anyhow::{Context, Result};
 
 use super::sources::Files;
 use crate::workspace::Workspace;
 
-const SECTION: &str = "## The page, claim by claim";
+const PAGE: &str = "PAGE.md";
 
-/// Returns the names that stand in the table and nowhere else.
+/// Returns the rows without a test, and the tests that are not where their links lead.
 pub(super) fn check(workspace: &Workspace, files: &Files) -> Result<Vec<String>> {
-    let readme = std::fs::read_to_string(workspace.root().join("README.md"))
-        .context("cannot read README.md")?;
-    Ok(claimed_tests(&readme)
-        .into_iter()
-        .filter(|name| !files.iter().any(|file| defines(&file.text, name)))
-        .map(|name| format!("README.md claims a test `{name}` that does not exist"))
-        .collect())
+    let page = std::fs::read_to_string(workspace.root().join(PAGE))
+        .with_context(|| format!("cannot read {PAGE}"))?;
+    let mut problems = Vec::new();
+    for row in rows(&page) {
+        let tests: Vec<_> = links(row).collect();
+        if tests.is_empty() {
+            problems.push(format!("{PAGE} has a row without a test: {row}"));
+        }
+        for (name, path) in tests {
+            let file = files.iter().find(|file| file.path == path);
+            if !file.is_some_and(|file| defines(&file.text, name)) {
+                problems.push(format!(
+                    "{PAGE} names a test `{name}` that is not in {path}"
+                ));
+            }
+        }
+    }
+    Ok(problems)
 }
 
-fn claimed_tests(readme: &str) -> Vec<&str> {
-    let section = readme.split_once(SECTION).map_or("", |(_, rest)| rest);
-    section
-        .lines()
-        .take_while(|line| !line.starts_with("## "))
-        .filter_map(|line| line.trim_end().strip_suffix('|')?.rsplit('|').next())
-        .flat_map(|cell| cell.split('`').skip(1).step_by(2))
-        .collect()
+/// The rows that begin with a number.
+fn rows(page: &str) -> impl Iterator<Item = &str> {
+    let numbered = |line: &&str| {
+        let cell = line.trim_start_matches('|').split('|').next();
+        cell.is_some_and(|it| it.trim().parse::<u32>().is_ok())
+    };
+    page.lines().filter(numbered)
+}
+
+/// Names and paths in the last column.
+fn links(row: &str) -> impl Iterator<Item = (&str, &str)> {
+    let row = row.trim_end();
+    let cell = row.strip_suffix('|').unwrap_or(row).rsplit('|').next();
+    let parts = cell.unwrap_or_default().split("[`").skip(1);
+    parts.filter_map(|part| {
+        let (name, rest) = part.split_once("`](")?;
+        Some((name, rest.split_once(')')?.0))
+    })
 }
 
 fn defines(text: &str, name: &str) -> bool {
@@ -46,12 +66,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_read_from_the_last_column_of_that_section_only() {
-        let readme = format!(
-            "| `other` |\n{SECTION}\n| 1 | `code` | `first`, `second` (ir) |\n| 2 | x | - |\n\
-             ## Licence\n| `later` |\n"
+    fn links_are_read_from_the_last_column_of_numbered_rows() {
+        let page =
+            "| # | tests |\n|---|---|\n| 1 | [`no`](x) | [`a`](p/q.rs), [`b`](r.py) |\n| 2 | - |\n";
+        let rows: Vec<_> = rows(page).collect();
+        assert_eq!(rows.len(), 2);
+        assert_eq!(
+            links(rows[0]).collect::<Vec<_>>(),
+            [("a", "p/q.rs"), ("b", "r.py")]
         );
-        assert_eq!(claimed_tests(&readme), ["first", "second"]);
+        assert_eq!(links(rows[1]).count(), 0);
     }
 
     #[test]

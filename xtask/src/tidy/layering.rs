@@ -12,7 +12,7 @@ use crate::process;
 use crate::workspace::Workspace;
 
 /// A crate and the crates of the workspace that it may name in its manifest.
-const ARROWS: [(&str, &[&str]); 12] = [
+const ARROWS: [(&str, &[&str]); 13] = [
     ("martlet-snapshot", &[]),
     ("martlet-ir", &[]),
     ("martlet-machine-code", &[]),
@@ -52,7 +52,16 @@ const ARROWS: [(&str, &[&str]); 12] = [
     ),
     (
         "martlet-benches",
-        &["martlet-engine", "martlet-ir", "martlet-machine-code"],
+        &[
+            "martlet-calc",
+            "martlet-engine",
+            "martlet-ir",
+            "martlet-machine-code",
+        ],
+    ),
+    (
+        "martlet-calc",
+        &["martlet-codegen", "martlet-engine", "martlet-ir"],
     ),
     ("xtask", &["martlet-bitcode"]),
 ];

@@ -5,7 +5,7 @@
 //! - [`c`]: clang-format and clang-tidy on the C files;
 //! - [`unused`]: no helper is kept that nobody calls;
 //! - [`twins`]: helpers that are inlined are tested against their native twins;
-//! - [`claims`]: the tests that README names exist;
+//! - [`claims`]: the tests that PAGE.md names are where it says;
 //! - [`examples`]: what a crate shows has an example, where its first page promises that.
 
 mod c;

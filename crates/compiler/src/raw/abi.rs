@@ -1,7 +1,7 @@
 //! The functions that the shared object exports. All of them may be called from any thread, at the same time.
 
 use super::fatal;
-use crate::Compiler;
+use crate::{Compiler, Maintenance};
 use martlet_helpers::SEAL;
 use martlet_snapshot::interface;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -101,6 +101,28 @@ pub unsafe extern "C" fn martlet_compiler_release(compiler: *const Compiler, fun
     match catch_unwind(AssertUnwindSafe(|| compiler.release(function))) {
         Ok(true) => OK,
         Ok(false) => NOTHING_HELD,
+        Err(_) => PANICKED,
+    }
+}
+
+/// Runs passes over all that the compiler holds, and writes what they did. 0; -1 if they failed, or -2 (a bug).
+///
+/// # Safety
+/// The compiler lives; `out` can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn martlet_compiler_maintain(
+    compiler: *const Compiler,
+    out: *mut Maintenance,
+) -> i32 {
+    // SAFETY: the caller's promise.
+    let compiler = unsafe { &*compiler };
+    match catch_unwind(AssertUnwindSafe(|| compiler.maintain())) {
+        Ok(Ok(maintenance)) => {
+            // SAFETY: the caller's promise.
+            unsafe { out.write(maintenance) };
+            OK
+        }
+        Ok(Err(_)) => MALFORMED,
         Err(_) => PANICKED,
     }
 }

@@ -42,6 +42,8 @@ pub enum How {
     Panic,
     /// An object that the linker cannot take.
     Garbage,
+    /// Takes until nobody wants it.
+    Endless,
 }
 
 pub fn answer(answer: u64) -> Source {
@@ -127,6 +129,9 @@ pub struct Fake {
     pub order: Mutex<Vec<VersionId>>,
 }
 
+/// What the "intermediate code" of a version is said to take.
+pub const IR_BYTES: u64 = 1_000;
+
 impl Compiler for Fake {
     type Source = Source;
     type Meta = Meta;
@@ -142,6 +147,10 @@ impl Compiler for Fake {
             How::Fine => unit(),
             How::Garbage => b"not an object".to_vec(),
             How::Refuse => return Err(Refusal::new("too odd", request.name.to_string())),
+            How::Endless => {
+                await_true(|| !request.is_wanted());
+                return Err(Refusal::new("gave up", ""));
+            }
             How::Panic => panic!("the fake panics over {}", request.name),
         };
         Ok(Compiled {
@@ -162,6 +171,10 @@ impl Compiler for Fake {
                 ..Timings::default()
             },
         })
+    }
+
+    fn library_bytes(&self) -> u64 {
+        self.ir.lock().unwrap().len() as u64 * IR_BYTES
     }
 
     fn release(&self, released: &[Released]) {
@@ -287,6 +300,19 @@ pub fn strategies() -> Vec<Strategy> {
     found
 }
 
+thread_local! {
+    static STRATEGY: std::cell::Cell<Strategy> = const { std::cell::Cell::new(Strategy::IndirectCell) };
+}
+
+/// Runs a test with engines of either strategy.
+pub fn by_both(test: impl Fn()) {
+    for strategy in strategies() {
+        STRATEGY.set(strategy);
+        test();
+    }
+    STRATEGY.set(Strategy::IndirectCell);
+}
+
 pub fn house() -> (House, Arc<Fake>) {
     house_with(|_| ())
 }
@@ -297,6 +323,7 @@ pub fn engine_with(
 ) -> House {
     let mut options = Options::default();
     options.max_threads = 2;
+    options.strategy = STRATEGY.get();
     change(&mut options);
     let engine = Engine::new(runtime(), options, make);
     engine.on_invalidate(|version| version.meta().valid.store(false, Ordering::Relaxed));

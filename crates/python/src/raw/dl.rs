@@ -18,6 +18,7 @@ type CompileFn =
 type BufferFreeFn = unsafe extern "C" fn(*mut u8, usize);
 type ReleaseFn = unsafe extern "C" fn(*mut c_void, u64) -> i32;
 type LiveFn = unsafe extern "C" fn(*mut c_void) -> u64;
+type MaintainFn = unsafe extern "C" fn(*mut c_void, *mut [u64; 7]) -> i32;
 
 /// The compiler's shared object, and one compiler made by it. Never unloaded.
 pub(crate) struct Library {
@@ -26,6 +27,7 @@ pub(crate) struct Library {
     buffer_free: BufferFreeFn,
     release: ReleaseFn,
     live: LiveFn,
+    maintain: MaintainFn,
 }
 
 // SAFETY: the compiler's interface says that its functions may be called from any thread; `Compiler` in `compiler.rs`
@@ -84,6 +86,12 @@ impl Library {
                     c"martlet_compiler_live_functions",
                 )?)
             },
+            // SAFETY: as above; what it writes is seven words.
+            maintain: unsafe {
+                std::mem::transmute::<*mut c_void, MaintainFn>(symbol(
+                    c"martlet_compiler_maintain",
+                )?)
+            },
             // SAFETY: no condition.
             compiler: unsafe { new() },
         };
@@ -123,6 +131,19 @@ impl Library {
     pub(crate) fn release(&self, function: u64) {
         // SAFETY: a live compiler.
         unsafe { (self.release)(self.compiler, function) };
+    }
+
+    /// Runs passes over all that the compiler holds; answers what they did, in the order of its `Maintenance`.
+    ///
+    /// # Errors
+    /// The code by which they failed.
+    pub(crate) fn maintain(&self) -> Result<[u64; 7], i32> {
+        let mut maintenance = [0; 7];
+        // SAFETY: a live compiler, room for the answer.
+        match unsafe { (self.maintain)(self.compiler, &mut maintenance) } {
+            0 => Ok(maintenance),
+            code => Err(code),
+        }
     }
 
     /// How many functions the compiler holds intermediate code of.
