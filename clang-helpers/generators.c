@@ -54,6 +54,25 @@ MARTLET_CALL int martlet_send(TS ts, O receiver, O value, O *out)
     return _PyGen_FetchStopIterationValue(&out[1]);
 }
 
+/* Whether callable(*args), or callable(self, *args) if self is not NULL, with n arguments, is the call of a coroutine's
+ * function that runs without the coroutine if that is awaited at once. */
+MARTLET_CALL bool martlet_can_await_call(TS ts, O callable, O self, int64_t n)
+{
+    return martlet_awaits_call(ts, callable, (size_t)n + (self != NULL));
+}
+
+/* Calls what martlet_can_await_call allows, and awaits what that gives; steals callable, self and the arguments. args[-1] is
+ * room that the helper may write. As martlet_send; where something was yielded, out[2] is the coroutine, new.
+ * Source: CALL, GET_AWAITABLE, SEND. */
+MARTLET_CALL int martlet_call_awaited(TS ts, O callable, O self, O *args, int64_t n, O *out)
+{
+    if (self == NULL) {
+        return martlet_await_call(ts, callable, args, (size_t)n, out);
+    }
+    args[-1] = self;
+    return martlet_await_call(ts, callable, args - 1, (size_t)n + 1, out);
+}
+
 /* The iterator that `yield from v` delegates to; new. Source: GET_YIELD_FROM_ITER. */
 MARTLET_CALL O martlet_get_yield_from_iter(F frame, O v)
 {

@@ -616,6 +616,7 @@ fn helper_effects(helper: HelperId) -> Effects {
         | HelperId::HasClass
         | HelperId::SameGlobals
         | HelperId::ProbeDefault
+        | HelperId::CanAwaitCall
         | HelperId::ProbeMethodLazyDict
         | HelperId::QuickDictGet
         | HelperId::QuickDictItem

@@ -105,6 +105,7 @@ impl Builder<'_> {
         }
         let mut items = vec![callable, bound];
         items.extend(args);
+        self.call_awaited(instr, &mut items)?;
         self.generic_of(instr, &items, HelperId::Call)
     }
 

@@ -7,7 +7,7 @@ use super::{Builder, Flow, Result};
 use crate::build::Refusal;
 use crate::build::frame::{Frame, Item, Local};
 use crate::build::info::{CELL, FREE, n_arguments};
-use crate::bytecode::{Instr, Opcode};
+use crate::bytecode::{Code, Instr, Opcode};
 use crate::hir::{Block, Cond, HelperId, Kind, Op, Term, Type, Value};
 use martlet_snapshot::EntryPoint;
 use std::collections::HashSet;
@@ -205,6 +205,70 @@ impl Builder<'_> {
         Ok(Flow::Ended)
     }
 
+    /// A call whose result is awaited at once, of a coroutine's function: in a block of its own the coroutine runs, without
+    /// being made unless it is suspended. The items are the callable, what it is bound to or NULL, and the arguments; any
+    /// other call is left to do.
+    pub(super) fn call_awaited(
+        &mut self,
+        instr: &Instr,
+        items: &mut [Item],
+    ) -> std::result::Result<(), Refusal> {
+        let infos = self.infos.clone();
+        let code = &infos[self.frame().code].code;
+        let Some((send, behind)) = await_behind(code, instr) else {
+            return Ok(());
+        };
+        if self.is_inlined() || self.request.entry != EntryPoint::Resume {
+            return Ok(());
+        }
+        self.before_run();
+        let mut args = Vec::new();
+        for item in items.iter_mut() {
+            let value = self.obj(item)?;
+            *item = Item::Val(value);
+            args.push(value);
+        }
+        let n = self.int(args.len() as i64 - 2);
+        let may = self.helper(HelperId::CanAwaitCall, vec![args[0], args[1], n]);
+        let other = self.branch_on(may, None);
+        let (start, offset) = (self.start, self.offset);
+        let (frames, boxes) = (self.frames.clone(), self.boxes.clone());
+        let before = self.before.clone();
+        self.begin(send.start, send.offset);
+        self.before_run();
+        let op = Op::Call {
+            helper: HelperId::CallAwaited,
+            outputs: 3,
+        };
+        let all = self
+            .emit_raising(op, args, Type::ANY)
+            .expect("what was yielded, what was returned and the coroutine");
+        let [yielded, returned, coroutine] =
+            [0, 1, 2].map(|k| self.emit(Op::Extract(k), vec![all], Type::of(Kind::all())));
+        let has_ended = self.emit(Op::IsNull, vec![yielded], Type::of(Kind::BOOL));
+        let goes_on = self.branch_on(has_ended, None);
+        self.returns.insert((self.frame().code, send.end));
+        self.returns.insert((self.frame().code, behind));
+        let ended = self.frames.clone();
+        self.push_value(returned);
+        self.after_run(behind);
+        self.jump(behind)?;
+        self.frames = ended;
+        self.block = goes_on;
+        self.boxes.clear();
+        self.begin(send.start, send.offset);
+        self.push_value(coroutine);
+        self.push_value(yielded);
+        self.after_run(send.end);
+        self.jump(send.end)?;
+        self.block = other;
+        (self.frames, self.boxes) = (frames, boxes);
+        (self.start, self.offset) = (start, offset);
+        self.before = before;
+        self.before_state = None;
+        Ok(())
+    }
+
     /// Sends a value to what is waited for: goes on with what that yields, or at the target with what it returns.
     fn send(&mut self, instr: &Instr) -> Result {
         let target = instr
@@ -249,4 +313,17 @@ impl Builder<'_> {
         self.after_run(instr.end);
         Ok(Flow::Next)
     }
+}
+
+/// The SEND of the `await` of what a call gives, and the offset behind it.
+fn await_behind<'a>(code: &'a Code, call: &Instr) -> Option<(&'a Instr, u32)> {
+    let awaits = code.at(call.end)?;
+    let loads = code.at(awaits.end)?;
+    let send = code.at(loads.end)?;
+    let ends = code.at(send.jump_target()?)?;
+    let is_await = awaits.opcode == Opcode::GetAwaitable
+        && loads.opcode == Opcode::LoadConst
+        && send.opcode == Opcode::Send
+        && ends.opcode == Opcode::EndSend;
+    is_await.then_some((send, ends.end))
 }
