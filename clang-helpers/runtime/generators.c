@@ -478,15 +478,21 @@ martlet_await_call(TS ts, O callable, O *args, size_t n, O *out)
     return value == NULL ? -1 : 0;
 }
 
+/* Resumes a generator, coroutine or asynchronous generator, whatever its state. Source: PyGen_am_send. */
+MARTLET_RUNTIME PySendResult
+martlet_resume_generator(TS ts, PyGenObject *generator, O sent, O *result)
+{
+    if (!is_ours(ts, generator, sent)) {
+        return plain_send((O)generator, sent, result);
+    }
+    return resume_any(ts, generator, sent, result);
+}
+
 /* The slot am_send of both classes. */
 static PySendResult
 send(O self, O sent, O *result)
 {
-    TS ts = _PyThreadState_GET();
-    if (!is_ours(ts, (PyGenObject *)self, sent)) {
-        return plain_send(self, sent, result);
-    }
-    return resume_any(ts, (PyGenObject *)self, sent, result);
+    return martlet_resume_generator(_PyThreadState_GET(), (PyGenObject *)self, sent, result);
 }
 
 /* The next item of a generator, whatever its state; new, or NULL with an exception set or not. Source: gen_iternext. */
@@ -531,8 +537,8 @@ send_method(O self, O sent)
 }
 
 /* The definition of a class's method `send`, or NULL. */
-static PyMethodDef *
-send_method_of(PyTypeObject *type)
+MARTLET_RUNTIME PyMethodDef *
+martlet_send_method_of(PyTypeObject *type)
 {
     O method = _PyType_Lookup(type, &_Py_ID(send));
     return method != NULL && Py_IS_TYPE(method, &PyMethodDescr_Type) ? ((PyMethodDescrObject *)method)->d_method : NULL;
@@ -550,8 +556,9 @@ martlet_enter_generators(void)
         PyGen_Type.tp_iternext = next;
         PyGen_Type.tp_as_async->am_send = send;
         PyCoro_Type.tp_as_async->am_send = send;
-        send_methods[0].method = send_method_of(&PyGen_Type);
-        send_methods[1].method = send_method_of(&PyCoro_Type);
+        martlet_enter_async();
+        send_methods[0].method = martlet_send_method_of(&PyGen_Type);
+        send_methods[1].method = martlet_send_method_of(&PyCoro_Type);
         for (int i = 0; i < 2; i++) {
             if (send_methods[i].method != NULL) {
                 send_methods[i].plain = send_methods[i].method->ml_meth;
@@ -570,6 +577,7 @@ martlet_leave_generators(void)
         PyGen_Type.tp_iternext = plain_next;
         PyGen_Type.tp_as_async->am_send = plain_send;
         PyCoro_Type.tp_as_async->am_send = plain_send;
+        martlet_leave_async();
         for (int i = 0; i < 2; i++) {
             if (send_methods[i].method != NULL) {
                 send_methods[i].method->ml_meth = send_methods[i].plain;

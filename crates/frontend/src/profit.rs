@@ -8,8 +8,8 @@ use martlet_snapshot::NO_GAIN;
 /// How many calls there are, off cold paths, of helpers that do in the general way what the interpreter does as well.
 /// What lets a generator go on is none: that may be in machine code.
 pub fn general_calls(func: &Func) -> u32 {
-    use HelperId::{CallAwaited, GeneratorNext, Send};
-    let resumes = |helper| matches!(helper, GeneratorNext | Send | CallAwaited);
+    use HelperId::{CallAwaited, GeneratorNext, NextAwaited, Send};
+    let resumes = |helper| matches!(helper, GeneratorNext | Send | CallAwaited | NextAwaited);
     count(func, |helper| helper.row().may_run && !resumes(helper))
 }
 

@@ -273,7 +273,7 @@ fn look_at(gil: Gil<'_>, state: &mut State, sight: &Sight, innermost: bool, spen
         profile.note(gil, sight, spent);
     }
     let code = Code::new(gil, addr);
-    if code.is_async_generator() || sight.is_resumed_in_place() {
+    if sight.is_resumed_in_place() {
         return;
     }
     let inside = version_in(state, sight);

@@ -617,6 +617,7 @@ fn helper_effects(helper: HelperId) -> Effects {
         | HelperId::SameGlobals
         | HelperId::ProbeDefault
         | HelperId::CanAwaitCall
+        | HelperId::CanAwaitNext
         | HelperId::ProbeMethodLazyDict
         | HelperId::QuickDictGet
         | HelperId::QuickDictItem

@@ -7,6 +7,9 @@ use crate::bytecode::{Instr, Opcode};
 use crate::hir::{HelperId, Kind, Op, Type, Value};
 use martlet_snapshot::{FunctionInfo, ObjId, Object, VirtualKind};
 
+/// CALL_INTRINSIC_1's argument where an asynchronous generator yields.
+const ASYNC_GEN_WRAP: u32 = 4;
+
 /// Where the value of a parameter comes from.
 pub(super) enum Source {
     /// An argument of the call.
@@ -84,6 +87,9 @@ impl Builder<'_> {
             Opcode::CallIntrinsic1 => {
                 let item = self.pop()?;
                 let value = self.obj(&item)?;
+                if instr.arg == ASYNC_GEN_WRAP {
+                    return self.generic(instr, HelperId::AsyncItem, vec![value]);
+                }
                 let which = self.number(instr.arg);
                 self.generic(instr, HelperId::Intrinsic1, vec![which, value])
             }

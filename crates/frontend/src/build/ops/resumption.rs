@@ -10,7 +10,7 @@ use crate::build::info::{CELL, FREE, n_arguments};
 use crate::bytecode::{Code, Instr, Opcode};
 use crate::hir::{Block, Cond, HelperId, Kind, Op, Term, Type, Value};
 use martlet_snapshot::EntryPoint;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 /// The chain of tests that leads to where the frame goes on.
 pub(in crate::build) struct Resumption {
@@ -145,6 +145,7 @@ impl Builder<'_> {
                 self.generic(instr, HelperId::GetAiter, vec![value])
             }
             Opcode::GetAnext => {
+                self.next_awaited(instr)?;
                 let top = self.stack_index(1)?;
                 let item = self.frame().stack[top].clone();
                 let value = self.obj(&item)?;
@@ -215,7 +216,10 @@ impl Builder<'_> {
     ) -> std::result::Result<(), Refusal> {
         let infos = self.infos.clone();
         let code = &infos[self.frame().code].code;
-        let Some((send, behind)) = await_behind(code, instr) else {
+        let awaits = code
+            .at(instr.end)
+            .filter(|it| it.opcode == Opcode::GetAwaitable);
+        let Some((send, behind)) = awaits.and_then(|it| await_behind(code, it.end)) else {
             return Ok(());
         };
         if self.is_inlined() || self.request.entry != EntryPoint::Resume {
@@ -231,42 +235,107 @@ impl Builder<'_> {
         let n = self.int(args.len() as i64 - 2);
         let may = self.helper(HelperId::CanAwaitCall, vec![args[0], args[1], n]);
         let other = self.branch_on(may, None);
-        let (start, offset) = (self.start, self.offset);
-        let (frames, boxes) = (self.frames.clone(), self.boxes.clone());
-        let before = self.before.clone();
-        self.begin(send.start, send.offset);
-        self.before_run();
-        let op = Op::Call {
-            helper: HelperId::CallAwaited,
-            outputs: 3,
-        };
-        let all = self
-            .emit_raising(op, args, Type::ANY)
-            .expect("what was yielded, what was returned and the coroutine");
-        let [yielded, returned, coroutine] =
-            [0, 1, 2].map(|k| self.emit(Op::Extract(k), vec![all], Type::of(Kind::all())));
+        let here = self.here();
+        let [yielded, returned, coroutine] = self.run_awaited(send, HelperId::CallAwaited, args);
         let has_ended = self.emit(Op::IsNull, vec![yielded], Type::of(Kind::BOOL));
         let goes_on = self.branch_on(has_ended, None);
         self.returns.insert((self.frame().code, send.end));
         self.returns.insert((self.frame().code, behind));
-        let ended = self.frames.clone();
+        let frames = self.frames.clone();
         self.push_value(returned);
         self.after_run(behind);
-        self.jump(behind)?;
-        self.frames = ended;
+        self.leave(behind)?;
+        self.frames = frames;
         self.block = goes_on;
-        self.boxes.clear();
-        self.begin(send.start, send.offset);
         self.push_value(coroutine);
         self.push_value(yielded);
         self.after_run(send.end);
-        self.jump(send.end)?;
-        self.block = other;
-        (self.frames, self.boxes) = (frames, boxes);
-        (self.start, self.offset) = (start, offset);
-        self.before = before;
-        self.before_state = None;
+        self.leave(send.end)?;
+        self.return_to(here, other);
         Ok(())
+    }
+
+    /// The next item of an asynchronous loop's iterator, awaited at once, of a generator: in a block of its own that goes on,
+    /// and what it would be resumed by is made only if it waits itself. Any other iterator is left to ask.
+    fn next_awaited(&mut self, instr: &Instr) -> std::result::Result<(), Refusal> {
+        let infos = self.infos.clone();
+        let code = &infos[self.frame().code].code;
+        let Some((send, behind)) = await_behind(code, instr.end) else {
+            return Ok(());
+        };
+        let handler = code.handler(send.offset);
+        let end = handler.and_then(|it| code.at(it.target));
+        let Some(end) = end.filter(|it| it.opcode == Opcode::EndAsyncFor) else {
+            return Ok(());
+        };
+        if self.is_inlined() || self.request.entry != EntryPoint::Resume {
+            return Ok(());
+        }
+        let top = self.stack_index(1)?;
+        let item = self.frame().stack[top].clone();
+        let iterator = self.obj(&item)?;
+        self.frame_mut().stack[top] = Item::Val(iterator);
+        let may = self.helper(HelperId::CanAwaitNext, vec![iterator]);
+        let other = self.branch_on(may, None);
+        let here = self.here();
+        let [yielded, item, resumer] =
+            self.run_awaited(send, HelperId::NextAwaited, vec![iterator]);
+        let is_there = self.emit(Op::IsNull, vec![item], Type::of(Kind::BOOL));
+        let found = self.branch_on(is_there, Some(false));
+        let ended = self.emit(Op::IsNull, vec![yielded], Type::of(Kind::BOOL));
+        let waits = self.branch_on(ended, None);
+        let frames = self.frames.clone();
+        for offset in [end.end, behind, send.end] {
+            self.returns.insert((self.frame().code, offset));
+        }
+        self.pop()?;
+        self.emit_unit(Op::Drop, vec![iterator]);
+        self.after_run(end.end);
+        self.leave(end.end)?;
+        self.frames.clone_from(&frames);
+        self.block = waits;
+        self.push_value(resumer);
+        self.push_value(yielded);
+        self.after_run(send.end);
+        self.leave(send.end)?;
+        self.frames = frames;
+        self.block = found;
+        self.push_value(item);
+        self.after_run(behind);
+        self.leave(behind)?;
+        self.return_to(here, other);
+        Ok(())
+    }
+
+    /// Does in place of a SEND what gives three values.
+    fn run_awaited(&mut self, send: &Instr, helper: HelperId, args: Vec<Value>) -> [Value; 3] {
+        self.begin(send.start, send.offset);
+        self.before_run();
+        let op = Op::Call { helper, outputs: 3 };
+        let all = self
+            .emit_raising(op, args, Type::ANY)
+            .expect("three values");
+        [0, 1, 2].map(|k| self.emit(Op::Extract(k), vec![all], Type::of(Kind::all())))
+    }
+
+    /// What is known at the bytecode at hand.
+    fn here(&self) -> Here {
+        Here {
+            at: (self.start, self.offset),
+            frames: self.frames.clone(),
+            before: self.before.clone(),
+            boxes: self.boxes.clone(),
+        }
+    }
+
+    /// Goes on in a block with what was known at a bytecode.
+    fn return_to(&mut self, here: Here, block: Block) {
+        self.block = block;
+        (self.start, self.offset) = here.at;
+        self.frames = here.frames;
+        self.before = here.before;
+        self.before_state = None;
+        self.boxes = here.boxes;
     }
 
     /// Sends a value to what is waited for: goes on with what that yields, or at the target with what it returns.
@@ -315,14 +384,20 @@ impl Builder<'_> {
     }
 }
 
-/// The SEND of the `await` of what a call gives, and the offset behind it.
-fn await_behind<'a>(code: &'a Code, call: &Instr) -> Option<(&'a Instr, u32)> {
-    let awaits = code.at(call.end)?;
-    let loads = code.at(awaits.end)?;
+/// What is known at a bytecode.
+struct Here {
+    at: (u32, u32),
+    frames: Vec<Frame>,
+    before: Vec<Frame>,
+    boxes: HashMap<Value, Value>,
+}
+
+/// The SEND of the `await` that begins at `offset`, with what is waited for on the stack, and the offset behind it.
+fn await_behind(code: &Code, offset: u32) -> Option<(&Instr, u32)> {
+    let loads = code.at(offset)?;
     let send = code.at(loads.end)?;
     let ends = code.at(send.jump_target()?)?;
-    let is_await = awaits.opcode == Opcode::GetAwaitable
-        && loads.opcode == Opcode::LoadConst
+    let is_await = loads.opcode == Opcode::LoadConst
         && send.opcode == Opcode::Send
         && ends.opcode == Opcode::EndSend;
     is_await.then_some((send, ends.end))
