@@ -7,6 +7,7 @@
 #include <internal/pycore_dict.h>
 #include <internal/pycore_list.h>
 #include <internal/pycore_range.h>
+#include <internal/pycore_setobject.h>
 
 /* Destroys v, whose last reference is gone. An int's block goes to the helpers' own freelist, so that generic code
  * feeds it too. Source: _Py_Dealloc. */
@@ -98,6 +99,23 @@ static bool entries_go_quietly(O dict, struct death *death)
     return true;
 }
 
+/* Of a set or frozenset to which there is no weak reference. */
+static bool members_go_quietly(O set, struct death *death)
+{
+    Py_ssize_t at = 0;
+    O key;
+    Py_hash_t hash;
+    if (((PySetObject *)set)->weakreflist != NULL) {
+        return false;
+    }
+    while (_PySet_NextEntry(set, &at, &key, &hash)) {
+        if (!goes_quietly(key, death)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* Of an object, what one of its classes keeps in slots. Source: clear_slots. */
 static bool slots_go_quietly(O v, PyTypeObject *cls, struct death *death)
 {
@@ -150,11 +168,14 @@ static bool dies_quietly(O v, struct death *death)
     if (PyDict_CheckExact(v)) {
         return entries_go_quietly(v, death);
     }
+    if (PyAnySet_CheckExact(v)) {
+        return members_go_quietly(v, death);
+    }
     return instance_dies_quietly(v, death);
 }
 
-/* Whether v, of which this is the last reference, dies without running Python: a number or text, an exact tuple, list or
- * dict, or an object that nobody finalises, of things that outlive it or die so, too. */
+/* Whether v, of which this is the last reference, dies without running Python: a number or text, an exact tuple, list, dict,
+ * set or frozenset, or an object that nobody finalises, of things that outlive it or die so, too. */
 MARTLET_LEAF bool martlet_dies_quietly(O v)
 {
     if (martlet_inline_is_quiet(v)) {
