@@ -471,7 +471,7 @@ fn heat_loop(
     spent: u32,
     can_pay: bool,
 ) -> Option<u32> {
-    if !sight.is_enterable() {
+    if !sight.is_enterable() || code.is_resumable() {
         return None;
     }
     let offset = sight.offset();
