@@ -5,6 +5,7 @@
 #include "inline.h"
 
 #include <internal/pycore_genobject.h>
+#include <internal/pycore_intrinsics.h>
 
 /* Where a frame that was suspended, or has not begun, goes on: in code units. */
 MARTLET_HELPER int64_t martlet_resume_offset(F frame)
@@ -52,6 +53,45 @@ MARTLET_CALL int martlet_send(TS ts, O receiver, O value, O *out)
         _PyEval_MonitorRaise(ts, ts->current_frame, ts->current_frame->instr_ptr);
     }
     return _PyGen_FetchStopIterationValue(&out[1]);
+}
+
+/* Whether callable(*args), or callable(self, *args) if self is not NULL, with n arguments, is the call of a coroutine's
+ * function that runs without the coroutine if that is awaited at once. */
+MARTLET_CALL bool martlet_can_await_call(TS ts, O callable, O self, int64_t n)
+{
+    return martlet_awaits_call(ts, callable, (size_t)n + (self != NULL));
+}
+
+/* Calls what martlet_can_await_call allows, and awaits what that gives; steals callable, self and the arguments. args[-1] is
+ * room that the helper may write. As martlet_send; where something was yielded, out[2] is the coroutine, new.
+ * Source: CALL, GET_AWAITABLE, SEND. */
+MARTLET_CALL int martlet_call_awaited(TS ts, O callable, O self, O *args, int64_t n, O *out)
+{
+    if (self == NULL) {
+        return martlet_await_call(ts, callable, args, (size_t)n, out);
+    }
+    args[-1] = self;
+    return martlet_await_call(ts, callable, args - 1, (size_t)n + 1, out);
+}
+
+/* Whether martlet_next_awaited gives the next item of an asynchronous iterator. */
+MARTLET_CALL bool martlet_can_await_next(TS ts, O iterator)
+{
+    return martlet_awaits_next(ts, iterator);
+}
+
+/* Awaits the next item of what martlet_can_await_next allows: out[1], new. out[0] is what the iterator has yielded if it
+ * waits for something itself, new, and out[2] what it is to be resumed by, new. All are NULL where it is exhausted.
+ * Source: GET_ANEXT, SEND, END_ASYNC_FOR. */
+MARTLET_CALL int martlet_next_awaited(TS ts, O iterator, O *out)
+{
+    return martlet_await_next(ts, iterator, out);
+}
+
+/* What an asynchronous generator yields an item in; new. Source: INTRINSIC_ASYNC_GEN_WRAP. */
+MARTLET_CALL O martlet_async_item(TS ts, O v)
+{
+    return _PyIntrinsics_UnaryFunctions[INTRINSIC_ASYNC_GEN_WRAP].func(ts, v);
 }
 
 /* The iterator that `yield from v` delegates to; new. Source: GET_YIELD_FROM_ITER. */

@@ -125,4 +125,12 @@ O martlet_probe_by_name(O v, O name);
  * runtime. */
 O martlet_next_of_generator(TS ts, O generator);
 
+/* Calls of coroutines' functions that are awaited at once. In generators.c of the runtime. */
+bool martlet_awaits_call(TS ts, O callable, size_t n);
+int martlet_await_call(TS ts, O callable, O *args, size_t n, O *out);
+
+/* Items of asynchronous generators that are awaited at once. In async.c of the runtime. */
+bool martlet_awaits_next(TS ts, O iterator);
+int martlet_await_next(TS ts, O iterator, O *out);
+
 #endif /* MARTLET_H */

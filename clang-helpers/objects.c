@@ -7,6 +7,7 @@
 #include <internal/pycore_dict.h>
 #include <internal/pycore_list.h>
 #include <internal/pycore_range.h>
+#include <internal/pycore_setobject.h>
 
 /* Destroys v, whose last reference is gone. An int's block goes to the helpers' own freelist, so that generic code
  * feeds it too. Source: _Py_Dealloc. */
@@ -98,6 +99,23 @@ static bool entries_go_quietly(O dict, struct death *death)
     return true;
 }
 
+/* Of a set or frozenset to which there is no weak reference. */
+static bool members_go_quietly(O set, struct death *death)
+{
+    Py_ssize_t at = 0;
+    O key;
+    Py_hash_t hash;
+    if (((PySetObject *)set)->weakreflist != NULL) {
+        return false;
+    }
+    while (_PySet_NextEntry(set, &at, &key, &hash)) {
+        if (!goes_quietly(key, death)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* Of an object, what one of its classes keeps in slots. Source: clear_slots. */
 static bool slots_go_quietly(O v, PyTypeObject *cls, struct death *death)
 {
@@ -139,17 +157,6 @@ static bool instance_dies_quietly(O v, struct death *death)
     return dict == NULL || (Py_REFCNT(dict) == 1 && entries_go_quietly(dict, death));
 }
 
-/* Of an exact set or frozenset. The hash of what was taken out is -1. Source: set_dealloc. */
-static bool members_go_quietly(PySetObject *set, struct death *death)
-{
-    for (Py_ssize_t i = 0; i <= set->mask; i++) {
-        if (set->table[i].hash != -1 && !goes_quietly(set->table[i].key, death)) {
-            return false;
-        }
-    }
-    return set->weakreflist == NULL;
-}
-
 static bool dies_quietly(O v, struct death *death)
 {
     PyTypeObject *type = Py_TYPE(v);
@@ -163,7 +170,7 @@ static bool dies_quietly(O v, struct death *death)
         return entries_go_quietly(v, death);
     }
     if (type == &PySet_Type || type == &PyFrozenSet_Type) {
-        return members_go_quietly((PySetObject *)v, death);
+        return members_go_quietly(v, death);
     }
     if (type == &PyBytes_Type || type == &PyComplex_Type || type == &PyRangeIter_Type) {
         return true;

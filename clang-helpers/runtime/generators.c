@@ -42,18 +42,63 @@ free_vars_taken(const _Py_CODEUNIT *at)
     return at[0].op.code == COPY_FREE_VARS && at[1].op.code == RETURN_GENERATOR ? at[0].op.arg : -1;
 }
 
+/* How many parameters a function with n positional arguments in a call takes from its default values, if that is all that
+ * is to be done about them and a generator or coroutine is what it begins with; -1 = else. */
+static int
+defaults_taken(PyFunctionObject *func, size_t n)
+{
+    PyCodeObject *code = (PyCodeObject *)func->func_code;
+    if (free_vars_taken(_PyCode_CODE(code)) < 0 || n > (size_t)code->co_argcount || code->co_kwonlyargcount != 0
+        || (code->co_flags & (CO_VARARGS | CO_VARKEYWORDS))) {
+        return -1;
+    }
+    int missing = code->co_argcount - (int)n;
+    Py_ssize_t given = func->func_defaults == NULL ? 0 : PyTuple_GET_SIZE(func->func_defaults);
+    return missing <= given ? missing : -1;
+}
+
+/* Begins the frame of a generator or coroutine behind the instruction that makes it, with n arguments, which it steals as
+ * the reference to the function, and default values behind them. Source: RETURN_GENERATOR. */
+static void
+begin_frame(F frame, PyFunctionObject *func, O *args, int n, int n_defaults)
+{
+    PyCodeObject *code = (PyCodeObject *)func->func_code;
+    _Py_CODEUNIT *first = _PyCode_CODE(code);
+    int n_free = free_vars_taken(first);
+    frame->f_executable = Py_NewRef(code);
+    frame->previous = NULL;
+    frame->f_funcobj = (O)func;
+    frame->f_globals = func->func_globals;
+    frame->f_builtins = func->func_builtins;
+    frame->f_locals = NULL;
+    frame->frame_obj = NULL;
+    frame->instr_ptr = first + (n_free > 0 ? 2 : 1);
+    frame->stacktop = code->co_nlocalsplus;
+    frame->return_offset = 0;
+    int i = 0;
+    for (; i < n; i++) {
+        frame->localsplus[i] = args[i];
+    }
+    for (int k = -n_defaults; k < 0; k++, i++) {
+        O defaults = func->func_defaults;
+        frame->localsplus[i] = Py_NewRef(PyTuple_GET_ITEM(defaults, PyTuple_GET_SIZE(defaults) + k));
+    }
+    for (; i < code->co_nlocalsplus - n_free; i++) {
+        frame->localsplus[i] = NULL;
+    }
+    for (int k = 0; k < n_free; k++) {
+        frame->localsplus[i + k] = Py_NewRef(PyTuple_GET_ITEM(func->func_closure, k));
+    }
+}
+
 /* What calling a generator's or coroutine's function with n positional arguments gives; new; NULL: MemoryError. Steals
- * the arguments, but not where the general way is needed: then the answer is false. Source: RETURN_GENERATOR. */
+ * the arguments, but not where the general way is needed: then the answer is false. */
 bool
 martlet_make_generator(TS ts, PyFunctionObject *func, O *args, size_t n, O *result)
 {
-    PyCodeObject *code = (PyCodeObject *)func->func_code;
-    const _Py_CODEUNIT *first = _PyCode_CODE(code);
-    int n_free = free_vars_taken(first);
-    bool fits = n_free >= 0 && n == (size_t)code->co_argcount && code->co_kwonlyargcount == 0
-                && !(code->co_flags & (CO_VARARGS | CO_VARKEYWORDS));
-    if (!fits || !martlet_enabled || ts->tracing || ts->interp->eval_frame != NULL || ts->py_recursion_remaining <= 1
-        || ts->coroutine_origin_tracking_depth != 0) {
+    int n_defaults = defaults_taken(func, n);
+    if (n_defaults < 0 || !martlet_enabled || ts->tracing || ts->interp->eval_frame != NULL
+        || ts->py_recursion_remaining <= 1 || ts->coroutine_origin_tracking_depth != 0) {
         return false;
     }
     PyGenObject *generator = (PyGenObject *)_Py_MakeCoro(func);
@@ -65,27 +110,8 @@ martlet_make_generator(TS ts, PyFunctionObject *func, O *args, size_t n, O *resu
         return true;
     }
     F frame = (F)generator->gi_iframe;
-    frame->f_executable = Py_NewRef(code);
-    frame->previous = NULL;
-    frame->f_funcobj = Py_NewRef(func);
-    frame->f_globals = func->func_globals;
-    frame->f_builtins = func->func_builtins;
-    frame->f_locals = NULL;
-    frame->frame_obj = NULL;
-    frame->instr_ptr = (_Py_CODEUNIT *)first + (n_free > 0 ? 2 : 1);
-    frame->stacktop = code->co_nlocalsplus;
-    frame->return_offset = 0;
+    begin_frame(frame, (PyFunctionObject *)Py_NewRef(func), args, (int)n, n_defaults);
     frame->owner = FRAME_OWNED_BY_GENERATOR;
-    int i = 0;
-    for (; i < (int)n; i++) {
-        frame->localsplus[i] = args[i];
-    }
-    for (; i < code->co_nlocalsplus - n_free; i++) {
-        frame->localsplus[i] = NULL;
-    }
-    for (int k = 0; k < n_free; k++) {
-        frame->localsplus[i + k] = Py_NewRef(PyTuple_GET_ITEM(func->func_closure, k));
-    }
     generator->gi_frame_state = FRAME_CREATED;
     return true;
 }
@@ -165,28 +191,33 @@ detach(TS ts, PyGenObject *generator)
     ((F)generator->gi_iframe)->previous = NULL;
 }
 
+/* Runs a linked frame in machine code, until it is suspended or at its end or machine code gives up. */
+static inline O
+run_compiled(TS ts, F frame, const struct martlet_record *record)
+{
+    PyCodeObject *code = (PyCodeObject *)frame->f_executable;
+    int depth = frame->stacktop;
+    frame->stacktop = MARTLET_AT_WORK;
+    ts->py_recursion_remaining--;
+    O value = MARTLET_LIKELY(ts->eval_breaker == code->_co_instrumentation_version)
+                  ? (*record->cell)(ts, frame)
+                  : resume_late(ts, frame, record, depth);
+    ts->py_recursion_remaining++;
+    frame->return_offset = 0;
+    if (frame->stacktop < 0) {
+        /* Where it has ended, nothing is on its stack. */
+        frame->stacktop = value == MARTLET_SENTINEL ? depth : code->co_nlocalsplus;
+    }
+    return value;
+}
+
 /* Runs a linked generator until it is suspended or at its end: in machine code, or with NULL for a record in the
  * interpreter. */
 static inline PySendResult
 run_linked(TS ts, PyGenObject *generator, const struct martlet_record *record, O *result)
 {
     F frame = (F)generator->gi_iframe;
-    O value = MARTLET_SENTINEL;
-    if (record != NULL) {
-        PyCodeObject *code = (PyCodeObject *)frame->f_executable;
-        int depth = frame->stacktop;
-        frame->stacktop = MARTLET_AT_WORK;
-        ts->py_recursion_remaining--;
-        value = MARTLET_LIKELY(ts->eval_breaker == code->_co_instrumentation_version)
-                    ? (*record->cell)(ts, frame)
-                    : resume_late(ts, frame, record, depth);
-        ts->py_recursion_remaining++;
-        frame->return_offset = 0;
-        if (frame->stacktop < 0) {
-            /* Where it has ended, nothing is on its stack. */
-            frame->stacktop = value == MARTLET_SENTINEL ? depth : code->co_nlocalsplus;
-        }
-    }
+    O value = record != NULL ? run_compiled(ts, frame, record) : MARTLET_SENTINEL;
     if (value == NULL) {
         martlet_tell_unwind(ts, frame);
     }
@@ -348,15 +379,120 @@ resume_any(TS ts, PyGenObject *generator, O sent, O *result)
     return resume(ts, generator, sent, result);
 }
 
+/* Words in front of a frame in the object that it is part of. */
+#define WORDS_IN_FRONT (offsetof(PyGenObject, gi_iframe) / sizeof(O))
+
+/* Whether a call with n positional arguments whose coroutine is awaited at once runs without one: see martlet_await_call. */
+bool
+martlet_awaits_call(TS ts, O callable, size_t n)
+{
+    if (!PyFunction_Check(callable)) {
+        return false;
+    }
+    PyFunctionObject *func = (PyFunctionObject *)callable;
+    PyCodeObject *code = (PyCodeObject *)func->func_code;
+    bool is_plain = func->vectorcall == martlet_plain_vectorcall || func->vectorcall == martlet_vectorcall;
+    return (code->co_flags & CO_COROUTINE) && is_plain && martlet_may_enter(ts, martlet_record_of(code), code)
+           && defaults_taken(func, n) >= 0 && ts->coroutine_origin_tracking_depth == 0
+           && (Py_ssize_t)WORDS_IN_FRONT + code->co_framesize < ts->datastack_limit - ts->datastack_top;
+}
+
+/* Makes the coroutine of which the frame of `standin` is to be, which has just been suspended. NULL: MemoryError. */
+static PyGenObject *
+make_suspended(PyGenObject *standin)
+{
+    F frame = (F)standin->gi_iframe;
+    PyGenObject *coroutine = (PyGenObject *)_Py_MakeCoro((PyFunctionObject *)frame->f_funcobj);
+    if (coroutine == NULL) {
+        return NULL;
+    }
+    F copy = (F)coroutine->gi_iframe;
+    memcpy(copy, frame, (size_t)((char *)&frame->localsplus[frame->stacktop] - (char *)frame));
+    copy->owner = FRAME_OWNED_BY_GENERATOR;
+    copy->previous = NULL;
+    if (copy->frame_obj != NULL) {
+        copy->frame_obj->f_frame = copy;
+    }
+    Py_SETREF(coroutine->gi_name, Py_NewRef(standin->gi_name));
+    Py_SETREF(coroutine->gi_qualname, Py_NewRef(standin->gi_qualname));
+    coroutine->gi_exc_state = standin->gi_exc_state;
+    coroutine->gi_frame_state = standin->gi_frame_state;
+    return coroutine;
+}
+
+/* Calls a coroutine's function and awaits what that gives; steals the callable and the n arguments. Nobody sees the coroutine
+ * before it is suspended, so it is made only then: until then its frame stands where an ordinary function's does, and in
+ * front of it, where they are in a coroutine, what is handled in it and its state. As martlet_send; where something was
+ * yielded, out[2] is the coroutine, new. */
+int
+martlet_await_call(TS ts, O callable, O *args, size_t n, O *out)
+{
+    PyFunctionObject *func = (PyFunctionObject *)callable;
+    PyCodeObject *code = (PyCodeObject *)func->func_code;
+    PyGenObject *standin = (PyGenObject *)ts->datastack_top;
+    ts->datastack_top += WORDS_IN_FRONT + (size_t)code->co_framesize;
+    standin->gi_name = Py_NewRef(func->func_name);
+    standin->gi_qualname = Py_NewRef(func->func_qualname);
+    standin->gi_exc_state.exc_value = NULL;
+    F frame = (F)standin->gi_iframe;
+    begin_frame(frame, func, args, (int)n, defaults_taken(func, n));
+    frame->owner = FRAME_OWNED_BY_THREAD;
+    frame->localsplus[frame->stacktop++] = Py_None; /* what is sent */
+    attach(ts, standin);
+    O value = run_compiled(ts, frame, martlet_record_of(code));
+    if (MARTLET_UNLIKELY(value == MARTLET_SENTINEL)) {
+        ts->current_frame = frame->previous;
+        value = _PyEval_EvalFrameDefault(ts, frame, 0);
+        if (standin->gi_frame_state == FRAME_EXECUTING) {
+            ts->exc_info = standin->gi_exc_state.previous_item;
+        }
+    }
+    else if (MARTLET_LIKELY(standin->gi_frame_state == FRAME_EXECUTING)) {
+        ts->exc_info = standin->gi_exc_state.previous_item;
+        martlet_frame_pop(ts, frame);
+    }
+    else {
+        ts->current_frame = frame->previous;
+        detach(ts, standin);
+    }
+    out[0] = out[1] = out[2] = NULL;
+    if (MARTLET_UNLIKELY(standin->gi_frame_state != FRAME_EXECUTING)) {
+        PyGenObject *coroutine = make_suspended(standin);
+        if (coroutine == NULL) {
+            Py_CLEAR(value);
+            frame->previous = ts->current_frame;
+            martlet_release_stack(frame, 0);
+            martlet_frame_pop(ts, frame);
+            Py_CLEAR(standin->gi_exc_state.exc_value);
+        }
+        out[0] = value;
+        out[2] = (O)coroutine;
+    }
+    else {
+        out[1] = value;
+        Py_XDECREF(standin->gi_exc_state.exc_value);
+    }
+    Py_DECREF(standin->gi_name);
+    Py_DECREF(standin->gi_qualname);
+    _PyThreadState_PopFrame(ts, (F)standin);
+    return value == NULL ? -1 : 0;
+}
+
+/* Resumes a generator, coroutine or asynchronous generator, whatever its state. Source: PyGen_am_send. */
+MARTLET_RUNTIME PySendResult
+martlet_resume_generator(TS ts, PyGenObject *generator, O sent, O *result)
+{
+    if (!is_ours(ts, generator, sent)) {
+        return plain_send((O)generator, sent, result);
+    }
+    return resume_any(ts, generator, sent, result);
+}
+
 /* The slot am_send of both classes. */
 static PySendResult
 send(O self, O sent, O *result)
 {
-    TS ts = _PyThreadState_GET();
-    if (!is_ours(ts, (PyGenObject *)self, sent)) {
-        return plain_send(self, sent, result);
-    }
-    return resume_any(ts, (PyGenObject *)self, sent, result);
+    return martlet_resume_generator(_PyThreadState_GET(), (PyGenObject *)self, sent, result);
 }
 
 /* The next item of a generator, whatever its state; new, or NULL with an exception set or not. Source: gen_iternext. */
@@ -401,8 +537,8 @@ send_method(O self, O sent)
 }
 
 /* The definition of a class's method `send`, or NULL. */
-static PyMethodDef *
-send_method_of(PyTypeObject *type)
+MARTLET_RUNTIME PyMethodDef *
+martlet_send_method_of(PyTypeObject *type)
 {
     O method = _PyType_Lookup(type, martlet_names.send);
     return method != NULL && Py_IS_TYPE(method, &PyMethodDescr_Type) ? ((PyMethodDescrObject *)method)->d_method : NULL;
@@ -420,8 +556,9 @@ martlet_enter_generators(void)
         PyGen_Type.tp_iternext = next;
         PyGen_Type.tp_as_async->am_send = send;
         PyCoro_Type.tp_as_async->am_send = send;
-        send_methods[0].method = send_method_of(&PyGen_Type);
-        send_methods[1].method = send_method_of(&PyCoro_Type);
+        martlet_enter_async();
+        send_methods[0].method = martlet_send_method_of(&PyGen_Type);
+        send_methods[1].method = martlet_send_method_of(&PyCoro_Type);
         for (int i = 0; i < 2; i++) {
             if (send_methods[i].method != NULL) {
                 send_methods[i].plain = send_methods[i].method->ml_meth;
@@ -440,6 +577,7 @@ martlet_leave_generators(void)
         PyGen_Type.tp_iternext = plain_next;
         PyGen_Type.tp_as_async->am_send = plain_send;
         PyCoro_Type.tp_as_async->am_send = plain_send;
+        martlet_leave_async();
         for (int i = 0; i < 2; i++) {
             if (send_methods[i].method != NULL) {
                 send_methods[i].method->ml_meth = send_methods[i].plain;

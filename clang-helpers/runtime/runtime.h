@@ -126,6 +126,12 @@ martlet_may_enter(TS ts, const struct martlet_record *record, PyCodeObject *code
 
 /* generators.c */
 MARTLET_RUNTIME bool martlet_make_generator(TS ts, PyFunctionObject *func, O *args, size_t n, O *result);
+MARTLET_RUNTIME PySendResult martlet_resume_generator(TS ts, PyGenObject *generator, O sent, O *result);
+MARTLET_RUNTIME PyMethodDef *martlet_send_method_of(PyTypeObject *type);
+
+/* async.c */
+MARTLET_RUNTIME void martlet_enter_async(void);
+MARTLET_RUNTIME void martlet_leave_async(void);
 
 /* loops.c */
 MARTLET_RUNTIME O martlet_stay(TS ts, F frame);

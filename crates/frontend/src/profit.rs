@@ -5,11 +5,17 @@ use crate::build::Refusal;
 use crate::hir::{Cfg, Func, HelperId, Op};
 use martlet_snapshot::NO_GAIN;
 
+/// How many general calls weigh as much as a loop over a generator, which is interpreted wherever the loop is.
+const LOOP_OVER_GENERATOR: u32 = 4;
+
 /// How many calls there are, off cold paths, of helpers that do in the general way what the interpreter does as well.
-/// What lets a generator go on is none: that may be in machine code.
+/// What lets a generator go on is none: that may be in machine code. A loop over one makes up for some of them.
 pub fn general_calls(func: &Func) -> u32 {
-    let resumes = |helper| matches!(helper, HelperId::GeneratorNext | HelperId::Send);
-    count(func, |helper| helper.row().may_run && !resumes(helper))
+    use HelperId::{CallAwaited, GeneratorNext, NextAwaited, Send};
+    let resumes = |helper| matches!(helper, GeneratorNext | Send | CallAwaited | NextAwaited);
+    let general = count(func, |helper| helper.row().may_run && !resumes(helper));
+    let loops = count(func, |helper| helper == GeneratorNext);
+    general.saturating_sub(LOOP_OVER_GENERATOR * loops)
 }
 
 /// How many of these are operators. The interpreter has its fast ways for operands of one kind only, too, and is not faster
@@ -33,7 +39,7 @@ fn count(func: &Func, is_meant: impl Fn(HelperId) -> bool) -> u32 {
 /// The reason `general`.
 pub(crate) fn check(func: &Func) -> Result<(), Refusal> {
     let (general, all) = (
-        general_calls(func) - general_operators(func),
+        general_calls(func).saturating_sub(general_operators(func)),
         func.bytecodes,
     );
     if general * 100 < all * NO_GAIN {

@@ -364,8 +364,6 @@ fn refused_early(
         Some("switched off")
     } else if tools::are_at_work(gil, state) {
         Some("tools")
-    } else if code.is_async_generator() {
-        Some("asynchronous generator")
     } else if code.is_resumable() && entry != EntryPoint::Start {
         Some("loop of a generator")
     } else if entry == EntryPoint::Start && !code.is_function() {

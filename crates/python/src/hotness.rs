@@ -273,7 +273,7 @@ fn look_at(gil: Gil<'_>, state: &mut State, sight: &Sight, innermost: bool, spen
         profile.note(gil, sight, spent);
     }
     let code = Code::new(gil, addr);
-    if code.is_async_generator() || sight.is_resumed_in_place() {
+    if sight.is_resumed_in_place() {
         return;
     }
     let inside = version_in(state, sight);
@@ -472,7 +472,7 @@ fn heat_loop(
     spent: u32,
     can_pay: bool,
 ) -> Option<u32> {
-    if !sight.is_enterable() {
+    if !sight.is_enterable() || code.is_resumable() {
         return None;
     }
     let offset = sight.offset();

@@ -99,7 +99,6 @@ fn gather(gil: Gil<'_>, state: &mut State, addr: Addr) -> Value {
     json!({
         "name": code.qualname(gil),
         "resumable": code.is_resumable(),
-        "async_generator": code.is_async_generator(),
         "refusal": refusal,
         "versions": versions,
         "exits": exits,

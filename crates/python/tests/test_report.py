@@ -37,6 +37,8 @@ async def ticks(n):
     for i in range(n):
         yield i
 
+exec("def large(n):\\n" + "    n = n + 1\\n" * 5000)
+
 def idle():
     return "<idle> & more"
 
@@ -138,8 +140,12 @@ class OneFunction(ProcessTest):
         self.assertTrue(any(it.startswith("call: calls an unknown callable") for it in remarks), remarks)
 
     def test_refused(self):
-        text = self.told("assert not martlet.compile(ticks)\nprint(martlet.inspect(ticks).report())")
-        self.assertIn("not compiled: asynchronous generator", text)
+        text = self.told("assert not martlet.compile(large)\nprint(martlet.inspect(large).report())")
+        self.assertIn("not compiled: too_large", text)
+
+    def test_asynchronous_generator(self):
+        text = self.told("compile(ticks)\nprint(martlet.inspect(ticks).report())")
+        self.assertIn("machine code, entered at each place where it goes on", text)
 
     def test_generator(self):
         text = self.told("""\
@@ -244,7 +250,7 @@ class Program(ProcessTest):
         done = self.report("--report")
         self.assertEqual((done.returncode, done.stdout), (0, "done\n"))
         self.assertIn("in machine code", done.stderr)
-        self.assertRegex(done.stderr, r"ticks  .*program.py:13\n.*\n  not compiled: asynchronous generator")
+        self.assertRegex(done.stderr, r"ticks  .*program.py:13\n.*\n  machine code, entered at each place where it goes on")
         self.assertRegex(done.stderr, r"numbers  .*program.py:9\n.*\n  machine code, entered at each place where it goes on")
         self.assertRegex(done.stderr, r"5 +\d+\.\d % +for value in values:")
 

@@ -39,9 +39,7 @@ def hot(n):
         total += i
     return total
 
-async def ticks(n):
-    for i in range(n):
-        yield i
+exec("def large(n):\\n" + "    n = n + 1\\n" * 5000)
 
 class C:
     x = 1
@@ -58,7 +56,7 @@ for _ in range(100):
     reads(C())
 for f in hot, reads, gone:
     assert martlet.compile(f), martlet.inspect(f).reason()
-assert not martlet.compile(ticks)
+assert not martlet.compile(large)
 print(hot(100), hot(2.0) if len(sys.argv) > 5 else "", reads(C()), gone(1))
 try:
     hot("n")
@@ -99,7 +97,7 @@ class Statistics(ProcessTest):
         statistics, _ = self.statistics("eventful.py", switches={"MARTLET_SYNC": "1"})
         self.fits(statistics, SCHEMA)
         self.assertLessEqual({"hot", "reads", "gone"}, set(statistics["compiled"]))
-        self.assertIn("asynchronous generator", statistics["refused"])
+        self.assertIn("too_large", statistics["refused"])
         for name in ("exits", "invalidated"):
             self.assertGreater(sum(statistics[name].values()), 0, name)
         self.assertGreaterEqual(statistics["relinks"], 3)
@@ -218,8 +216,7 @@ class Statistics(ProcessTest):
             def g():
                 yield
 
-            async def ticks():
-                yield
+            exec("def large(n):\\n" + "    n = n + 1\\n" * 5000)
 
             seen = martlet.inspect(f)
             assert not seen.compiled() and seen.versions() == [] and seen.reason() is None
@@ -234,8 +231,8 @@ class Statistics(ProcessTest):
             assert "bb0" in seen.hir()
             assert "define" in seen.ir() and "define" in seen.ir(optimised=True)
             assert "ret" in seen.asm()
-            assert not martlet.compile(ticks)
-            assert "asynchronous generator" in martlet.inspect(ticks).reason()
+            assert not martlet.compile(large)
+            assert "too_large" in martlet.inspect(large).reason()
             for wrong in len, 3, object:
                 try:
                     martlet.inspect(wrong)

@@ -29,10 +29,8 @@ use ops::{Place, Resumption};
 use std::collections::{HashMap, HashSet};
 use versions::Versions;
 
-/// `CO_GENERATOR | CO_COROUTINE | CO_ITERABLE_COROUTINE`.
-const RESUMABLE: u32 = 0x20 | 0x80 | 0x100;
-/// `CO_ASYNC_GENERATOR`.
-const ASYNC_GENERATOR: u32 = 0x200;
+/// `CO_GENERATOR | CO_COROUTINE | CO_ITERABLE_COROUTINE | CO_ASYNC_GENERATOR`.
+const RESUMABLE: u32 = 0x20 | 0x80 | 0x100 | 0x200;
 /// Code units of a function that is translated, unless the request says otherwise.
 const DEFAULT_MAX_UNITS: u32 = 8_000;
 /// HIR instructions a bytecode instruction may become on average before the function is refused.
@@ -41,15 +39,12 @@ const MAX_EXPANSION: usize = 60;
 /// Builds HIR for a request.
 ///
 /// # Errors
-/// A reason when this function is not compiled: asynchronous generators, malformed bytecode, size.
+/// A reason when this function is not compiled: malformed bytecode, size.
 pub fn build(request: &Request) -> Result<Func, Refusal> {
     let snapshot = request
         .codes
         .first()
         .ok_or_else(|| Refusal::new("request", "no code to compile"))?;
-    if snapshot.flags & ASYNC_GENERATOR != 0 {
-        return Err(Refusal::new("asynchronous_generator", &snapshot.qualname));
-    }
     let is_resumed = request.entry == EntryPoint::Resume;
     if request.entry == EntryPoint::Start && snapshot.flags & RESUMABLE != 0 {
         return Err(Refusal::new(

@@ -5,7 +5,7 @@ use std::fmt;
 /// A reason, to count by, and a detail, to read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct Refusal {
-    /// Short and stable: `asynchronous_generator`, `too_large`, `bytecode`, ...
+    /// Short and stable: `too_large`, `bytecode`, ...
     pub reason: &'static str,
     /// What exactly.
     pub detail: String,

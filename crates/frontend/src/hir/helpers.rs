@@ -189,6 +189,12 @@ helpers! {
     ResumeOffset = "martlet_resume_offset" (frame) [] -> I64 INT "";
     Suspend = "martlet_suspend" (frame) [Const32, Const32, Const32] -> Void ANY "";
     Send = "martlet_send" (ts) [Obj, Obj] -> Array ANY "run";
+    CanAwaitCall = "martlet_can_await_call" (ts) [Obj, Obj, I64] -> Bool BOOL "";
+    // As `Send`, and the coroutine, where something was yielded.
+    CallAwaited = "martlet_call_awaited" (ts) [Steal, Steal, ArraySteal] -> Array ANY "run";
+    CanAwaitNext = "martlet_can_await_next" (ts) [Obj] -> Bool BOOL "";
+    NextAwaited = "martlet_next_awaited" (ts) [Obj] -> Array ANY "run";
+    AsyncItem = "martlet_async_item" (ts) [Obj] -> New ANY "";
     GetYieldFromIter = "martlet_get_yield_from_iter" (frame) [Obj] -> New ANY "run";
     GetAiter = "martlet_get_aiter" () [Steal] -> New ANY "run";
     GetAnext = "martlet_get_anext" () [Obj] -> New ANY "run";

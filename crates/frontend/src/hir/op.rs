@@ -617,6 +617,8 @@ fn helper_effects(helper: HelperId) -> Effects {
         | HelperId::HasClass
         | HelperId::SameGlobals
         | HelperId::ProbeDefault
+        | HelperId::CanAwaitCall
+        | HelperId::CanAwaitNext
         | HelperId::ProbeMethodLazyDict
         | HelperId::QuickDictGet
         | HelperId::QuickDictItem

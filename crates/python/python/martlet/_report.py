@@ -126,8 +126,6 @@ class Function:
         """What became of it, in sentences."""
         versions, refusal = self.account["versions"], self.account["refusal"]
         said = []
-        if self.account["async_generator"]:
-            refusal = refusal or "asynchronous generator"
         for version in versions:
             if version["current"]:
                 said.append(f"machine code, entered at {self.entry(version['loop'])}")

@@ -12,9 +12,7 @@ const FUNCTION_FLAGS: u32 = 0x1 | 0x2;
 /// `CO_VARARGS | CO_VARKEYWORDS`.
 const VARIADIC_FLAGS: u32 = 0x4 | 0x8;
 /// `CO_GENERATOR | CO_COROUTINE | CO_ITERABLE_COROUTINE`.
-const RESUMABLE_FLAGS: u32 = 0x20 | 0x80 | 0x100;
-/// `CO_ASYNC_GENERATOR`.
-const ASYNC_GENERATOR: u32 = 0x200;
+const RESUMABLE_FLAGS: u32 = 0x20 | 0x80 | 0x100 | 0x200;
 
 /// `EXTENDED_ARG`, `LOAD_ATTR` and `LOAD_GLOBAL` of 3.13 (`opcode_ids.h`).
 const EXTENDED_ARG: u8 = 71;
@@ -69,16 +67,10 @@ impl Code {
         self.view.flags & RESUMABLE_FLAGS != 0
     }
 
-    /// Whether it is an asynchronous generator's.
-    pub(crate) fn is_async_generator(&self) -> bool {
-        self.view.flags & ASYNC_GENERATOR != 0
-    }
-
     /// Whether a call with exactly its positional arguments needs nothing but storing them.
     pub(crate) fn is_simple(&self) -> bool {
         self.is_function()
             && !self.is_resumable()
-            && !self.is_async_generator()
             && self.view.flags & VARIADIC_FLAGS == 0
             && self.view.kw_only == 0
     }

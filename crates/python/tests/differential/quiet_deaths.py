@@ -218,3 +218,30 @@ for make in KINDS:
         show(make.__name__, sets(make, 2000), others(make, 2000))
 for _ in range(2):
     show("watched sets", watched_sets(3000))
+
+
+class Weak(set):
+    """A set to which there are weak references."""
+
+
+def weak_sets(make, rounds):
+    total = 0
+    for i in range(rounds):
+        total += len(set((i, i + 1, make(i))))
+        total += len(frozenset([i % 3, str(i)]))
+        members = {(i, make(-i)), i}
+        members = {i} if i % 2 else {make(i), "other"}
+        weak = Weak([i])
+        if i % 400 == 7:
+            reference = weakref.ref(members, lambda _, i=i: events.append(("gone", i)))
+            another = weakref.ref(weak, lambda _, i=i: events.append(("weak", i)))
+        total += len(members)
+        members = weak = None
+        if i % 400 == 7:
+            events.append((reference() is None, another() is None))
+    return total
+
+
+for make in (Plain, Loud, LoudSlots):
+    for _ in range(2):
+        show("sets", make.__name__, weak_sets(make, 3000))

@@ -7,6 +7,9 @@ use crate::bytecode::{CallKind, Instr, Opcode, Special};
 use crate::hir::{HelperId, Kind, Op, Rep, Type, Value};
 use martlet_snapshot::{FunctionInfo, ObjId, Object, Site, VirtualKind};
 
+/// CALL_INTRINSIC_1's argument where an asynchronous generator yields.
+const ASYNC_GEN_WRAP: u32 = 4;
+
 /// Where the value of a parameter comes from.
 pub(super) enum Source {
     /// An argument of the call.
@@ -84,6 +87,9 @@ impl Builder<'_> {
             Opcode::CallIntrinsic1 => {
                 let item = self.pop()?;
                 let value = self.obj(&item)?;
+                if instr.arg == ASYNC_GEN_WRAP {
+                    return self.generic(instr, HelperId::AsyncItem, vec![value]);
+                }
                 let which = self.number(instr.arg);
                 self.generic(instr, HelperId::Intrinsic1, vec![which, value])
             }
@@ -106,6 +112,7 @@ impl Builder<'_> {
         self.note_callee(instr, instr.arg + 1);
         let mut items = vec![callable, bound];
         items.extend(args);
+        self.call_awaited(instr, &mut items)?;
         self.generic_of(instr, &items, HelperId::Call)
     }
 

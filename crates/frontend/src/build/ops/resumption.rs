@@ -7,10 +7,10 @@ use super::{Builder, Flow, Result};
 use crate::build::Refusal;
 use crate::build::frame::{Frame, Item, Local};
 use crate::build::info::{CELL, FREE, n_arguments};
-use crate::bytecode::{Instr, Opcode};
+use crate::bytecode::{Code, Instr, Opcode};
 use crate::hir::{Block, Cond, HelperId, Kind, Op, Term, Type, Value};
 use martlet_snapshot::EntryPoint;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 /// The chain of tests that leads to where the frame goes on.
 pub(in crate::build) struct Resumption {
@@ -145,6 +145,7 @@ impl Builder<'_> {
                 self.generic(instr, HelperId::GetAiter, vec![value])
             }
             Opcode::GetAnext => {
+                self.next_awaited(instr)?;
                 let top = self.stack_index(1)?;
                 let item = self.frame().stack[top].clone();
                 let value = self.obj(&item)?;
@@ -205,6 +206,138 @@ impl Builder<'_> {
         Ok(Flow::Ended)
     }
 
+    /// A call whose result is awaited at once, of a coroutine's function: in a block of its own the coroutine runs, without
+    /// being made unless it is suspended. The items are the callable, what it is bound to or NULL, and the arguments; any
+    /// other call is left to do.
+    pub(super) fn call_awaited(
+        &mut self,
+        instr: &Instr,
+        items: &mut [Item],
+    ) -> std::result::Result<(), Refusal> {
+        let infos = self.infos.clone();
+        let code = &infos[self.frame().code].code;
+        let awaits = code
+            .at(instr.end)
+            .filter(|it| it.opcode == Opcode::GetAwaitable);
+        let Some((send, behind)) = awaits.and_then(|it| await_behind(code, it.end)) else {
+            return Ok(());
+        };
+        if self.is_inlined() || self.request.entry != EntryPoint::Resume {
+            return Ok(());
+        }
+        self.before_run();
+        let mut args = Vec::new();
+        for item in items.iter_mut() {
+            let value = self.obj(item)?;
+            *item = Item::Val(value);
+            args.push(value);
+        }
+        let n = self.int(args.len() as i64 - 2);
+        let may = self.helper(HelperId::CanAwaitCall, vec![args[0], args[1], n]);
+        let other = self.branch_on(may, None);
+        let here = self.here();
+        let [yielded, returned, coroutine] = self.run_awaited(send, HelperId::CallAwaited, args);
+        let has_ended = self.emit(Op::IsNull, vec![yielded], Type::of(Kind::BOOL));
+        let goes_on = self.branch_on(has_ended, None);
+        self.returns.insert((self.frame().code, send.end));
+        self.returns.insert((self.frame().code, behind));
+        let frames = self.frames.clone();
+        self.push_value(returned);
+        self.after_run(behind);
+        self.leave(behind)?;
+        self.frames = frames;
+        self.block = goes_on;
+        self.push_value(coroutine);
+        self.push_value(yielded);
+        self.after_run(send.end);
+        self.leave(send.end)?;
+        self.return_to(here, other);
+        Ok(())
+    }
+
+    /// The next item of an asynchronous loop's iterator, awaited at once, of a generator: in a block of its own that goes on,
+    /// and what it would be resumed by is made only if it waits itself. Any other iterator is left to ask.
+    fn next_awaited(&mut self, instr: &Instr) -> std::result::Result<(), Refusal> {
+        let infos = self.infos.clone();
+        let code = &infos[self.frame().code].code;
+        let Some((send, behind)) = await_behind(code, instr.end) else {
+            return Ok(());
+        };
+        let handler = code.handler(send.offset);
+        let end = handler.and_then(|it| code.at(it.target));
+        let Some(end) = end.filter(|it| it.opcode == Opcode::EndAsyncFor) else {
+            return Ok(());
+        };
+        if self.is_inlined() || self.request.entry != EntryPoint::Resume {
+            return Ok(());
+        }
+        let top = self.stack_index(1)?;
+        let item = self.frame().stack[top].clone();
+        let iterator = self.obj(&item)?;
+        self.frame_mut().stack[top] = Item::Val(iterator);
+        let may = self.helper(HelperId::CanAwaitNext, vec![iterator]);
+        let other = self.branch_on(may, None);
+        let here = self.here();
+        let [yielded, item, resumer] =
+            self.run_awaited(send, HelperId::NextAwaited, vec![iterator]);
+        let is_there = self.emit(Op::IsNull, vec![item], Type::of(Kind::BOOL));
+        let found = self.branch_on(is_there, Some(false));
+        let ended = self.emit(Op::IsNull, vec![yielded], Type::of(Kind::BOOL));
+        let waits = self.branch_on(ended, None);
+        let frames = self.frames.clone();
+        for offset in [end.end, behind, send.end] {
+            self.returns.insert((self.frame().code, offset));
+        }
+        self.pop()?;
+        self.emit_unit(Op::Drop, vec![iterator]);
+        self.after_run(end.end);
+        self.leave(end.end)?;
+        self.frames.clone_from(&frames);
+        self.block = waits;
+        self.push_value(resumer);
+        self.push_value(yielded);
+        self.after_run(send.end);
+        self.leave(send.end)?;
+        self.frames = frames;
+        self.block = found;
+        self.push_value(item);
+        self.after_run(behind);
+        self.leave(behind)?;
+        self.return_to(here, other);
+        Ok(())
+    }
+
+    /// Does in place of a SEND what gives three values.
+    fn run_awaited(&mut self, send: &Instr, helper: HelperId, args: Vec<Value>) -> [Value; 3] {
+        self.begin(send.start, send.offset);
+        self.before_run();
+        let op = Op::Call { helper, outputs: 3 };
+        let all = self
+            .emit_raising(op, args, Type::ANY)
+            .expect("three values");
+        [0, 1, 2].map(|k| self.emit(Op::Extract(k), vec![all], Type::of(Kind::all())))
+    }
+
+    /// What is known at the bytecode at hand.
+    fn here(&self) -> Here {
+        Here {
+            at: (self.start, self.offset),
+            frames: self.frames.clone(),
+            before: self.before.clone(),
+            boxes: self.boxes.clone(),
+        }
+    }
+
+    /// Goes on in a block with what was known at a bytecode.
+    fn return_to(&mut self, here: Here, block: Block) {
+        self.block = block;
+        (self.start, self.offset) = here.at;
+        self.frames = here.frames;
+        self.before = here.before;
+        self.before_state = None;
+        self.boxes = here.boxes;
+    }
+
     /// Sends a value to what is waited for: goes on with what that yields, or at the target with what it returns.
     fn send(&mut self, instr: &Instr) -> Result {
         let target = instr
@@ -249,4 +382,23 @@ impl Builder<'_> {
         self.after_run(instr.end);
         Ok(Flow::Next)
     }
+}
+
+/// What is known at a bytecode.
+struct Here {
+    at: (u32, u32),
+    frames: Vec<Frame>,
+    before: Vec<Frame>,
+    boxes: HashMap<Value, Value>,
+}
+
+/// The SEND of the `await` that begins at `offset`, with what is waited for on the stack, and the offset behind it.
+fn await_behind(code: &Code, offset: u32) -> Option<(&Instr, u32)> {
+    let loads = code.at(offset)?;
+    let send = code.at(loads.end)?;
+    let ends = code.at(send.jump_target()?)?;
+    let is_await = loads.opcode == Opcode::LoadConst
+        && send.opcode == Opcode::Send
+        && ends.opcode == Opcode::EndSend;
+    is_await.then_some((send, ends.end))
 }
