@@ -183,6 +183,7 @@ helpers! {
     MakeListIter = "martlet_make_list_iter" () [Obj, I64] -> New LIST_ITER "";
     MakeTupleIter = "martlet_make_tuple_iter" () [Obj, I64] -> New TUPLE_ITER "";
     MakeEnumerate = "martlet_make_enumerate" () [I64, Obj] -> New ENUMERATE "";
+    MakeMethod = "martlet_make_method" () [Obj, Obj] -> New OBJECT "";
     IterStopped = "martlet_iter_stopped" (ts) [] -> Bool BOOL "";
     // Generators and coroutines. `Send` gives what was yielded, or NULL, and what was returned, or NULL.
     GeneratorNext = "martlet_generator_next" (ts) [Obj] -> NewOrNull ANY "run";
