@@ -283,7 +283,7 @@ helpers! {
     NewInstance = "martlet_new_instance" () [Obj] -> New OBJECT "";
     InitResult = "martlet_init_result" () [Obj] -> Status ANY "";
     CallKw = "martlet_call_kw" (ts) [Steal, Steal, Obj, ArraySteal] -> New ANY "run";
-    CallEx = "martlet_call_ex" (ts) [Obj, Steal, Obj] -> New ANY "run";
+    CallEx = "martlet_call_ex" (ts) [Steal, Steal, Steal] -> New ANY "run";
     MakeFunction = "martlet_make_function" (frame) [Obj] -> New FUNCTION "";
     SetFunctionAttribute = "martlet_set_function_attribute" () [Obj, Steal, Const32] -> Void ANY "";
     MakeCell = "martlet_make_cell" () [Obj] -> New CELL "";
