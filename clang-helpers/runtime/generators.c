@@ -51,7 +51,7 @@ martlet_make_generator(TS ts, PyFunctionObject *func, O *args, size_t n, O *resu
     const _Py_CODEUNIT *first = _PyCode_CODE(code);
     int n_free = free_vars_taken(first);
     bool fits = n_free >= 0 && n == (size_t)code->co_argcount && code->co_kwonlyargcount == 0
-                && !(code->co_flags & (CO_VARARGS | CO_VARKEYWORDS));
+                && (code->co_flags & (CO_OPTIMIZED | CO_VARARGS | CO_VARKEYWORDS)) == CO_OPTIMIZED;
     if (!fits || !martlet_enabled || ts->tracing || ts->interp->eval_frame != NULL || ts->py_recursion_remaining <= 1
         || ts->coroutine_origin_tracking_depth != 0) {
         return false;
