@@ -229,6 +229,8 @@ helpers! {
     StoreGlobal = "martlet_store_global" (frame) [Obj, Obj] -> Status ANY "run";
     DeleteGlobal = "martlet_delete_global" (ts frame) [Obj] -> Status ANY "run";
     LoadName = "martlet_load_name" (ts frame) [Obj] -> New ANY "run";
+    LoadOfMapping = "martlet_load_of_mapping" (ts frame) [Obj, Obj] -> New ANY "run";
+    LoadOfMappingOrDeref = "martlet_load_of_mapping_or_deref" (ts frame) [Obj, Obj, Const32] -> New ANY "run";
     StoreName = "martlet_store_name" (ts frame) [Obj, Obj] -> Status ANY "run";
     DeleteName = "martlet_delete_name" (ts frame) [Obj] -> Status ANY "run";
     LoadLocals = "martlet_load_locals" (ts frame) [] -> New ANY "";
@@ -342,6 +344,8 @@ helpers! {
     GetLen = "martlet_get_len" () [Obj] -> New INT "run";
     MatchSequence = "martlet_match_sequence" () [Obj] -> Bool BOOL "";
     MatchMapping = "martlet_match_mapping" () [Obj] -> Bool BOOL "";
+    MatchKeys = "martlet_match_keys" (ts) [Obj, Obj] -> New ANY "run";
+    MatchClass = "martlet_match_class" (ts) [Obj, Obj, Obj, Const32] -> New ANY "run";
     // Exceptions.
     Raise = "martlet_raise" (ts) [Obj, Obj] -> Raises ANY "run";
     Reraise = "martlet_reraise" (ts) [] -> Bool BOOL "";
@@ -354,6 +358,7 @@ helpers! {
     PushExcInfo = "martlet_push_exc_info" (ts) [Obj] -> Owned ANY "";
     PopExcept = "martlet_pop_except" (ts) [Steal] -> Void ANY "run";
     ExcMatch = "martlet_exc_match" (ts) [Obj, Obj] -> BoolOrError BOOL "";
+    EgMatch = "martlet_eg_match" (ts) [Steal, Steal] -> Array ANY "run";
     WithExceptStart = "martlet_with_except_start" () [Obj, Obj] -> New ANY "run";
     FrameForget = "martlet_frame_forget" (frame) [] -> Void ANY "";
 }
