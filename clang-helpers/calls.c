@@ -55,6 +55,13 @@ MARTLET_INLINE bool call_by_definition(TS ts, const PyMethodDef *def, O self, O 
     }
 }
 
+/* What a C function has returned, which may be NULL without an exception, or an object with one: then a SystemError. */
+static O checked(TS ts, O callable, O result)
+{
+    bool as_usual = (result == NULL) == (ts->current_exception != NULL);
+    return MARTLET_LIKELY(as_usual) ? result : _Py_CheckFunctionResult(ts, callable, result, NULL);
+}
+
 /* Calls what is no Python function with n positional arguments; new. */
 static O call_c(TS ts, O callable, O *args, size_t n, size_t flag)
 {
@@ -64,12 +71,12 @@ static O call_c(TS ts, O callable, O *args, size_t n, size_t flag)
         PyTypeObject *class = method->d_common.d_type;
         bool fits = n > 0 && (Py_IS_TYPE(args[0], class) || PyType_IsSubtype(Py_TYPE(args[0]), class));
         if (fits && call_by_definition(ts, method->d_method, args[0], args + 1, n - 1, &result)) {
-            return result;
+            return checked(ts, callable, result);
         }
     } else if (Py_IS_TYPE(callable, &PyCFunction_Type)) {
         const PyMethodDef *def = ((PyCFunctionObject *)callable)->m_ml;
         if (call_by_definition(ts, def, PyCFunction_GET_SELF(callable), args, n, &result)) {
-            return result;
+            return checked(ts, callable, result);
         }
     }
     return _PyObject_VectorcallTstate(ts, callable, args, n | flag, NULL);
@@ -139,13 +146,14 @@ static bool can_be_starred(TS ts, O callable, O args)
     return false;
 }
 
-/* function(*tuple); new; steals the tuple, which need not outlive the start of the call. */
+/* function(*tuple); new; steals both; the tuple need not outlive the start of the call. */
 static O call_unpacked(TS ts, O function, O tuple)
 {
     size_t n = (size_t)PyTuple_GET_SIZE(tuple);
     O few[8];
     O *args = n <= 8 ? few : PyMem_Malloc(n * sizeof(O));
     if (args == NULL) {
+        Py_DECREF(function);
         Py_DECREF(tuple);
         return PyErr_NoMemory();
     }
@@ -153,29 +161,35 @@ static O call_unpacked(TS ts, O function, O tuple)
         args[i] = Py_NewRef(PyTuple_GET_ITEM(tuple, i));
     }
     Py_DECREF(tuple);
-    O result = call_owned(ts, Py_NewRef(function), args, n, 0, NULL);
+    O result = call_owned(ts, function, args, n, 0, NULL);
     if (args != few) {
         PyMem_Free(args);
     }
     return result;
 }
 
-/* callable(*args, **kwargs); kwargs is an exact dict or NULL; new; steals args. Source: CALL_FUNCTION_EX. */
+/* callable(*args, **kwargs); kwargs is an exact dict or NULL; new; steals all three. Source: CALL_FUNCTION_EX. */
 MARTLET_CALL O martlet_call_ex(TS ts, O callable, O args, O kwargs)
 {
     if (!PyTuple_CheckExact(args)) {
         O tuple = can_be_starred(ts, callable, args) ? PySequence_Tuple(args) : NULL;
-        Py_DECREF(args);
         if (tuple == NULL) {
+            /* As what stands on the stack goes where an exception leaves. */
+            Py_XDECREF(kwargs);
+            Py_DECREF(args);
+            Py_DECREF(callable);
             return NULL;
         }
-        args = tuple;
+        Py_SETREF(args, tuple);
     }
     if (Py_IS_TYPE(callable, &PyFunction_Type) && (kwargs == NULL || PyDict_GET_SIZE(kwargs) == 0)) {
+        Py_XDECREF(kwargs);
         return call_unpacked(ts, callable, args);
     }
     O result = PyObject_Call(callable, args, kwargs);
+    Py_DECREF(callable);
     Py_DECREF(args);
+    Py_XDECREF(kwargs);
     return looked_up(ts, result);
 }
 

@@ -119,6 +119,27 @@ MARTLET_CALL int martlet_exc_match(TS ts, O exception, O type)
     return PyErr_GivenExceptionMatches(exception, type);
 }
 
+/* Splits an exception group, or what takes the place of one, by the class of an `except*` or a tuple of them: out[0] is
+ * what matches, out[1] the rest, both new; None stands for nothing. What matches is what is being handled from here on.
+ * Steals both operands. Source: CHECK_EG_MATCH. */
+MARTLET_CALL int martlet_eg_match(TS ts, O exception, O type, O *out)
+{
+    out[0] = out[1] = NULL;
+    int status = _PyEval_CheckExceptStarTypeValid(ts, type);
+    if (status >= 0) {
+        status = _PyEval_ExceptionGroupMatch(exception, type, &out[0], &out[1]);
+    }
+    Py_DECREF(exception);
+    Py_DECREF(type);
+    if (status < 0 || out[0] == NULL) {
+        return -1;
+    }
+    if (!Py_IsNone(out[0])) {
+        PyErr_SetHandledException(out[0]);
+    }
+    return 0;
+}
+
 /* Calls the `__exit__` of a with statement for an exception; new. Source: WITH_EXCEPT_START. */
 MARTLET_CALL O martlet_with_except_start(O exit, O exception)
 {

@@ -366,20 +366,41 @@ static O no_locals(void)
     return NULL;
 }
 
-/* The local, global or builtin `name` of a module or class body; new; NameError. Source: LOAD_NAME. */
-MARTLET_CALL O martlet_load_name(TS ts, F frame, O name)
+/* What a mapping has under `name`, or else the global or builtin; new; NameError. Source: LOAD_FROM_DICT_OR_GLOBALS. */
+MARTLET_CALL O martlet_load_of_mapping(TS ts, F frame, O mapping, O name)
 {
     O result;
-    if (frame->f_locals == NULL) {
-        return no_locals();
-    }
-    if (PyMapping_GetOptionalItem(frame->f_locals, name, &result) < 0) {
+    if (PyMapping_GetOptionalItem(mapping, name, &result) < 0) {
         return NULL;
     }
     if (result == NULL && PyDict_GetItemRef(frame->f_globals, name, &result) < 0) {
         return NULL;
     }
     return result != NULL ? result : load_builtin(ts, frame, name);
+}
+
+/* What a mapping has under the name of local `i` of the frame, or else what its cell holds; new; NameError.
+ * Source: LOAD_FROM_DICT_OR_DEREF. */
+MARTLET_CALL O martlet_load_of_mapping_or_deref(TS ts, F frame, O mapping, O cell, uint32_t i)
+{
+    PyCodeObject *code = (PyCodeObject *)frame->f_executable;
+    O result;
+    if (PyMapping_GetOptionalItem(mapping, PyTuple_GET_ITEM(code->co_localsplusnames, i), &result) < 0) {
+        return NULL;
+    }
+    if (result == NULL) {
+        result = Py_XNewRef(((PyCellObject *)cell)->ob_ref);
+    }
+    if (result == NULL) {
+        _PyEval_FormatExcUnbound(ts, code, (int)i);
+    }
+    return result;
+}
+
+/* The local, global or builtin `name` of a module or class body; new; NameError. Source: LOAD_NAME. */
+MARTLET_CALL O martlet_load_name(TS ts, F frame, O name)
+{
+    return frame->f_locals != NULL ? martlet_load_of_mapping(ts, frame, frame->f_locals, name) : no_locals();
 }
 
 /* Sets the local `name` of a module or class body. Source: STORE_NAME. */
@@ -453,4 +474,18 @@ MARTLET_HELPER bool martlet_match_sequence(O v)
 MARTLET_HELPER bool martlet_match_mapping(O v)
 {
     return (Py_TYPE(v)->tp_flags & Py_TPFLAGS_MAPPING) != 0;
+}
+
+/* The values that v, a mapping, has for these keys, as a tuple; None if it has not all; new. Source: MATCH_KEYS. */
+MARTLET_CALL O martlet_match_keys(TS ts, O v, O keys)
+{
+    return _PyEval_MatchKeys(ts, v, keys);
+}
+
+/* The attributes that a class pattern asks an object for, n of them by place and the rest by these names, as a tuple; None
+ * if it does not match; new. Source: MATCH_CLASS. */
+MARTLET_CALL O martlet_match_class(TS ts, O v, O class, O names, int32_t n)
+{
+    O attributes = _PyEval_MatchClass(ts, v, class, n, names);
+    return attributes != NULL || ts->current_exception != NULL ? attributes : Py_NewRef(Py_None);
 }

@@ -56,6 +56,12 @@ MARTLET_CALL O martlet_make_enumerate(int64_t index, O iterator)
     return it;
 }
 
+/* A function bound to an object. New. */
+MARTLET_CALL O martlet_make_method(O function, O self)
+{
+    return PyMethod_New(function, self);
+}
+
 /* A range of three ints. New. */
 MARTLET_CALL O martlet_make_range(O start, O stop, O step)
 {

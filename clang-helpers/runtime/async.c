@@ -22,8 +22,6 @@ struct async_item {
     O value;
 };
 
-extern PyTypeObject _PyAsyncGenASend_Type;
-
 /* The class of `struct async_item`. */
 static PyTypeObject *item_type;
 

@@ -146,6 +146,13 @@ make_virtual(struct exit *x, uint32_t index, const uint32_t *at)
             made = martlet_make_range(fields[0], fields[1], fields[2]);
         }
         break;
+    case 6:
+        fields[0] = named(x, items[0]);
+        fields[1] = named(x, items[1]);
+        if (fields[0] != NULL && fields[1] != NULL) {
+            made = martlet_make_method(fields[0], fields[1]);
+        }
+        break;
     }
     for (int i = 0; i < 3; i++) {
         Py_XDECREF(fields[i]);

@@ -49,7 +49,7 @@ defaults_taken(PyFunctionObject *func, size_t n)
 {
     PyCodeObject *code = (PyCodeObject *)func->func_code;
     if (free_vars_taken(_PyCode_CODE(code)) < 0 || n > (size_t)code->co_argcount || code->co_kwonlyargcount != 0
-        || (code->co_flags & (CO_VARARGS | CO_VARKEYWORDS))) {
+        || (code->co_flags & (CO_OPTIMIZED | CO_VARARGS | CO_VARKEYWORDS)) != CO_OPTIMIZED) {
         return -1;
     }
     int missing = code->co_argcount - (int)n;

@@ -173,5 +173,6 @@ O martlet_make_list_iter(O list, int64_t index);
 O martlet_make_tuple_iter(O tuple, int64_t index);
 O martlet_make_enumerate(int64_t index, O iterator);
 O martlet_make_range(O start, O stop, O step);
+O martlet_make_method(O function, O self);
 
 #endif /* MARTLET_RUNTIME_H */

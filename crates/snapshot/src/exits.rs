@@ -70,6 +70,8 @@ pub enum VirtualKind {
     Enumerate,
     /// (5) `range`: start, stop, step (objects).
     Range,
+    /// (6) `method`: function, the object it is bound to.
+    Method,
 }
 
 /// An object that was never made.

@@ -240,6 +240,7 @@ impl Builder<'_> {
             VirtualKind::ListIter => HelperId::MakeListIter,
             VirtualKind::TupleIter => HelperId::MakeTupleIter,
             VirtualKind::Enumerate => HelperId::MakeEnumerate,
+            VirtualKind::Method => HelperId::MakeMethod,
             _ => return Err(Refusal::new("shape", "only an exit makes this object")),
         };
         let mut args = Vec::new();

@@ -183,6 +183,7 @@ helpers! {
     MakeListIter = "martlet_make_list_iter" () [Obj, I64] -> New LIST_ITER "";
     MakeTupleIter = "martlet_make_tuple_iter" () [Obj, I64] -> New TUPLE_ITER "";
     MakeEnumerate = "martlet_make_enumerate" () [I64, Obj] -> New ENUMERATE "";
+    MakeMethod = "martlet_make_method" () [Obj, Obj] -> New OBJECT "";
     IterStopped = "martlet_iter_stopped" (ts) [] -> Bool BOOL "";
     // Generators and coroutines. `Send` gives what was yielded, or NULL, and what was returned, or NULL.
     GeneratorNext = "martlet_generator_next" (ts) [Obj] -> NewOrNull ANY "run";
@@ -234,6 +235,8 @@ helpers! {
     StoreGlobal = "martlet_store_global" (frame) [Obj, Obj] -> Status ANY "run";
     DeleteGlobal = "martlet_delete_global" (ts frame) [Obj] -> Status ANY "run";
     LoadName = "martlet_load_name" (ts frame) [Obj] -> New ANY "run";
+    LoadOfMapping = "martlet_load_of_mapping" (ts frame) [Obj, Obj] -> New ANY "run";
+    LoadOfMappingOrDeref = "martlet_load_of_mapping_or_deref" (ts frame) [Obj, Obj, Const32] -> New ANY "run";
     StoreName = "martlet_store_name" (ts frame) [Obj, Obj] -> Status ANY "run";
     DeleteName = "martlet_delete_name" (ts frame) [Obj] -> Status ANY "run";
     LoadLocals = "martlet_load_locals" (ts frame) [] -> New ANY "";
@@ -289,7 +292,7 @@ helpers! {
     NewInstance = "martlet_new_instance" () [Obj] -> New OBJECT "";
     InitResult = "martlet_init_result" () [Obj] -> Status ANY "";
     CallKw = "martlet_call_kw" (ts) [Steal, Steal, Obj, ArraySteal] -> New ANY "run";
-    CallEx = "martlet_call_ex" (ts) [Obj, Steal, Obj] -> New ANY "run";
+    CallEx = "martlet_call_ex" (ts) [Steal, Steal, Steal] -> New ANY "run";
     MakeFunction = "martlet_make_function" (frame) [Obj] -> New FUNCTION "";
     SetFunctionAttribute = "martlet_set_function_attribute" () [Obj, Steal, Const32] -> Void ANY "";
     MakeCell = "martlet_make_cell" () [Obj] -> New CELL "";
@@ -350,6 +353,8 @@ helpers! {
     GetLen = "martlet_get_len" () [Obj] -> New INT "run";
     MatchSequence = "martlet_match_sequence" () [Obj] -> Bool BOOL "";
     MatchMapping = "martlet_match_mapping" () [Obj] -> Bool BOOL "";
+    MatchKeys = "martlet_match_keys" (ts) [Obj, Obj] -> New ANY "run";
+    MatchClass = "martlet_match_class" (ts) [Obj, Obj, Obj, Const32] -> New ANY "run";
     // Exceptions.
     Raise = "martlet_raise" (ts) [Obj, Obj] -> Raises ANY "run";
     Reraise = "martlet_reraise" (ts) [] -> Bool BOOL "";
@@ -362,6 +367,7 @@ helpers! {
     PushExcInfo = "martlet_push_exc_info" (ts) [Obj] -> Owned ANY "";
     PopExcept = "martlet_pop_except" (ts) [Steal] -> Void ANY "run";
     ExcMatch = "martlet_exc_match" (ts) [Obj, Obj] -> BoolOrError BOOL "";
+    EgMatch = "martlet_eg_match" (ts) [Steal, Steal] -> Array ANY "run";
     WithExceptStart = "martlet_with_except_start" () [Obj, Obj] -> New ANY "run";
     FrameForget = "martlet_frame_forget" (frame) [] -> Void ANY "";
 }

@@ -107,13 +107,14 @@ symbols! {
 }
 
 /// Virtual kinds and their words. (The enum belongs to another crate, which may add to it.)
-const VIRTUAL_KINDS: [(VirtualKind, &str); 6] = [
+const VIRTUAL_KINDS: [(VirtualKind, &str); 7] = [
     (VirtualKind::Tuple, "tuple"),
     (VirtualKind::RangeIter, "range_iter"),
     (VirtualKind::ListIter, "list_iter"),
     (VirtualKind::TupleIter, "tuple_iter"),
     (VirtualKind::Enumerate, "enumerate"),
     (VirtualKind::Range, "range"),
+    (VirtualKind::Method, "method"),
 ];
 
 impl Immediate for VirtualKind {

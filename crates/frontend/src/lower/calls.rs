@@ -27,7 +27,9 @@ impl Arrays {
                     // One word stands before the array.
                     arrays.args = arrays.args.max((data.args.len() - fixed) as u32 + 1);
                 }
-                arrays.outputs = arrays.outputs.max(outputs);
+                // It is told a place even for none.
+                let least = u32::from(helper.row().ret == Ret::Array);
+                arrays.outputs = arrays.outputs.max(outputs).max(least);
             }
             if data.op == Op::ReleaseQuiet && data.args.len() > 1 {
                 arrays.args = arrays.args.max(data.args.len() as u32 + 1);

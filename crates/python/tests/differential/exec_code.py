@@ -62,6 +62,36 @@ try:
     shared["g"](10)
 except NameError as error:
     print(error)
+
+
+def module_coroutine(value):
+    """Code of a module that awaits, as a function's: its globals are its locals."""
+    import ast
+    import types
+
+    @types.coroutine
+    def pause(value):
+        return (yield value)
+
+    source = "seen = [await pause(value)]\nfor i in range(3):\n    seen.append(i + (await pause(i)))"
+    code = compile(source, "<module>", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    space = {"pause": pause, "value": value}
+    call = types.FunctionType(code, space)
+
+    def start():
+        return call()
+
+    coroutine = start()
+    sent = [coroutine.send(None)]
+    try:
+        while True:
+            sent.append(coroutine.send(len(sent)))
+    except StopIteration:
+        return sent, space["seen"], space["i"]
+
+
+for value in 1, 2.5, "text":
+    print(module_coroutine(value))
 try:
     make("def f(n):\n    return n +\n")
 except SyntaxError as error:

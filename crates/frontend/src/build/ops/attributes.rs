@@ -1,10 +1,10 @@
 //! Attributes: by the inline cache that the interpreter filled, with the generic way behind it.
 
 use super::{Builder, Flow, Refusal, Result};
-use crate::build::frame::Item;
+use crate::build::frame::{Field, Item};
 use crate::bytecode::{Instr, Opcode, Special};
 use crate::hir::{HelperId, Kind, Op, Type, Value};
-use martlet_snapshot::{Object, Site};
+use martlet_snapshot::{Object, Site, VirtualKind};
 
 impl Builder<'_> {
     pub(super) fn attribute(&mut self, instr: &Instr) -> Result {
@@ -187,8 +187,8 @@ impl Builder<'_> {
         self.failures() == 0 && (was_class || self.likely_kinds(item) == Kind::TYPE)
     }
 
-    /// Pushes the function behind a class method, and the class; or the function of a static method, and NULL. False where
-    /// it is not known.
+    /// Pushes the method that the function behind a class method makes of it and the class, which is not made; or the
+    /// function of a static method. False where it is not known.
     fn wrapped_function(&mut self, instr: &Instr, class: Value, name: Value) -> bool {
         let Some(Site::Wrapped {
             function,
@@ -208,12 +208,12 @@ impl Builder<'_> {
         let callable = self.with_code(found);
         if is_static {
             self.release(class);
+            self.push_value(callable);
+        } else {
+            let fields = [callable, class].map(|it| Field::Item(Item::Val(it)));
+            self.push(Item::Virtual(VirtualKind::Method, fields.to_vec()));
         }
-        self.push_value(callable);
-        self.push(match is_static {
-            true => Item::Null,
-            false => Item::Val(class),
-        });
+        self.push(Item::Null);
         true
     }
 

@@ -104,8 +104,7 @@ impl Builder<'_> {
 
     fn call(&mut self, instr: &Instr) -> Result {
         let args = self.pop_n(instr.arg)?;
-        let bound = self.pop()?;
-        let callable = self.pop()?;
+        let (callable, bound) = self.callee()?;
         if let Some(flow) = self.call_of_known(instr, &callable, &bound, &args, &[])? {
             return Ok(flow);
         }
@@ -119,8 +118,7 @@ impl Builder<'_> {
     fn call_kw(&mut self, instr: &Instr) -> Result {
         let names = self.pop()?;
         let args = self.pop_n(instr.arg)?;
-        let bound = self.pop()?;
-        let callable = self.pop()?;
+        let (callable, bound) = self.callee()?;
         if let Some(keywords) = self.texts(&names)
             && let Some(flow) = self.call_of_known(instr, &callable, &bound, &args, &keywords)?
         {
@@ -130,6 +128,19 @@ impl Builder<'_> {
         let mut items = vec![callable, bound, names];
         items.extend(args);
         self.generic_of(instr, &items, HelperId::CallKw)
+    }
+
+    /// Takes what is called off the stack, and the object that it is bound to or NULL. A method that was not made is not
+    /// made for its call.
+    fn callee(&mut self) -> std::result::Result<(Item, Item), Refusal> {
+        let bound = self.pop()?;
+        let callable = self.pop()?;
+        if let (Item::Virtual(VirtualKind::Method, fields), Item::Null) = (&callable, &bound)
+            && let [Field::Item(function), Field::Item(object)] = &fields[..]
+        {
+            return Ok((function.clone(), object.clone()));
+        }
+        Ok((callable, bound))
     }
 
     /// The strings in a constant tuple, if they are known.

@@ -60,6 +60,21 @@ impl Builder<'_> {
             }
             Opcode::GetLen => self.of_top(instr, HelperId::GetLen),
             Opcode::MatchSequence => self.of_top(instr, HelperId::MatchSequence),
+            Opcode::MatchKeys => {
+                let items = self.pop_n(2)?;
+                let (subject, keys) = (self.obj(&items[0])?, self.obj(&items[1])?);
+                self.push_value(subject);
+                self.push_value(keys);
+                self.generic(instr, HelperId::MatchKeys, vec![subject, keys])
+            }
+            Opcode::MatchClass => {
+                let mut args = Vec::new();
+                for item in self.pop_n(3)? {
+                    args.push(self.obj(&item)?);
+                }
+                args.push(self.number(arg));
+                self.generic(instr, HelperId::MatchClass, args)
+            }
             _ => self.of_top(instr, HelperId::MatchMapping),
         }
     }
@@ -220,7 +235,14 @@ impl Builder<'_> {
         targets
     }
 
-    fn unpack_by(&mut self, instr: &Instr, helper: HelperId, args: Vec<Value>, n: u32) -> Result {
+    /// A helper that gives so many items, the one to be on top first.
+    pub(super) fn unpack_by(
+        &mut self,
+        instr: &Instr,
+        helper: HelperId,
+        args: Vec<Value>,
+        n: u32,
+    ) -> Result {
         self.before_run();
         let op = Op::Call { helper, outputs: n };
         let items = self.emit_raising(op, args, Type::ANY).expect("items");

@@ -62,6 +62,11 @@ impl Builder<'_> {
                 self.drop_item(&class, instr.end)?;
                 Ok(Flow::Next)
             }
+            Opcode::CheckEgMatch => {
+                let items = self.pop_n(2)?;
+                let operands = vec![self.obj(&items[0])?, self.obj(&items[1])?];
+                self.unpack_by(instr, HelperId::EgMatch, operands, 2)
+            }
             _ => {
                 let exception = self.top()?;
                 let depth = self.frame().stack.len();

@@ -7,7 +7,7 @@ use crate::build::Refusal;
 use crate::build::frame::{Exceptions, Frame, Head, Item, Local, Pending};
 use crate::bytecode::{CallKind, Code, Instr, Opcode, Special};
 use crate::hir::{HelperId, Kind, Op, Rep, Target, Term, Type, Value};
-use martlet_snapshot::{Effort, FunctionInfo, ObjId, Object, Returned, Seen, Site};
+use martlet_snapshot::{Effort, FunctionInfo, ObjId, Object, Returned, Seen, Site, VirtualKind};
 
 /// Instructions of a function that is inlined where code is made as well as can be, and where it is made quickly.
 const INLINE_INSTRUCTIONS: usize = 100;
@@ -51,8 +51,10 @@ impl Builder<'_> {
         let call = direct_call(info);
         let depth = self.frame().stack.len();
         let operands = &self.before[self.before.len() - 1].stack[depth..];
-        // Two frames would hold an object that was not made.
-        let are_made = !operands.iter().any(|it| matches!(it, Item::Virtual(..)));
+        // Two frames would hold an argument that was not made.
+        let is_unmade =
+            |it: &Item| matches!(it, Item::Virtual(kind, _) if *kind != VirtualKind::Method);
+        let are_made = !operands.iter().any(is_unmade);
         if are_made && let Some(code) = self.has_head(info.code) {
             let head = Head {
                 call,

@@ -51,17 +51,26 @@ pub(super) fn instruction(b: &mut Builder<'_>, instr: &Instr) -> Result {
         BinaryOp | UnaryNegative | UnaryInvert => b.arithmetic(instr),
         CompareOp | IsOp | ContainsOp | ToBool | UnaryNot => b.comparison(instr),
         BinarySubscr | StoreSubscr | DeleteSubscr | BinarySlice | StoreSlice => b.subscript(instr),
-        LoadGlobal | StoreGlobal | DeleteGlobal | LoadName | StoreName | DeleteName
-        | LoadLocals | LoadBuildClass | LoadAssertionError | ImportName | ImportFrom => {
-            b.name_access(instr)
-        }
+        LoadGlobal
+        | StoreGlobal
+        | DeleteGlobal
+        | LoadName
+        | StoreName
+        | DeleteName
+        | LoadLocals
+        | LoadFromDictOrGlobals
+        | LoadFromDictOrDeref
+        | LoadBuildClass
+        | LoadAssertionError
+        | ImportName
+        | ImportFrom => b.name_access(instr),
         LoadAttr | StoreAttr | DeleteAttr | LoadSuperAttr => b.attribute(instr),
         Call | CallKw | CallFunctionEx | MakeFunction | SetFunctionAttribute | CallIntrinsic1
         | CallIntrinsic2 => b.calling(instr),
         BuildList | BuildTuple | BuildSet | BuildMap | BuildConstKeyMap | BuildString
         | BuildSlice | ListAppend | ListExtend | SetAdd | SetUpdate | MapAdd | DictUpdate
         | DictMerge | UnpackSequence | UnpackEx | FormatSimple | FormatWithSpec | ConvertValue
-        | GetLen | MatchSequence | MatchMapping => b.display(instr),
+        | GetLen | MatchSequence | MatchMapping | MatchKeys | MatchClass => b.display(instr),
         BeforeWith | BeforeAsyncWith => b.before_with(instr),
         GetIter | ForIter => b.iteration(instr),
         YieldValue | Send | EndSend | GetYieldFromIter | GetAwaitable | GetAiter | GetAnext
@@ -75,9 +84,8 @@ pub(super) fn instruction(b: &mut Builder<'_>, instr: &Instr) -> Result {
         | PopJumpIfNotNone
         | ReturnValue
         | ReturnConst => b.control(instr),
-        RaiseVarargs | Reraise | PushExcInfo | PopExcept | CheckExcMatch | WithExceptStart => {
-            b.exception(instr)
-        }
+        RaiseVarargs | Reraise | PushExcInfo | PopExcept | CheckExcMatch | CheckEgMatch
+        | WithExceptStart => b.exception(instr),
         _ => b.untranslated(instr),
     }
 }

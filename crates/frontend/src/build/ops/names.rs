@@ -33,6 +33,20 @@ impl Builder<'_> {
                 let name = self.name(instr.arg)?;
                 self.generic(instr, HelperId::LoadName, vec![name])
             }
+            Opcode::LoadFromDictOrGlobals => {
+                let item = self.pop()?;
+                let mapping = self.obj(&item)?;
+                let name = self.name(instr.arg)?;
+                self.generic(instr, HelperId::LoadOfMapping, vec![mapping, name])
+            }
+            Opcode::LoadFromDictOrDeref => {
+                let item = self.pop()?;
+                let mapping = self.obj(&item)?;
+                let cell = self.load_memory(instr.arg);
+                let index = self.number(instr.arg);
+                let args = vec![mapping, cell, index];
+                self.generic(instr, HelperId::LoadOfMappingOrDeref, args)
+            }
             Opcode::DeleteName => {
                 let name = self.name(instr.arg)?;
                 self.generic(instr, HelperId::DeleteName, vec![name])
