@@ -441,6 +441,13 @@ MARTLET_HELPER O martlet_method_function(O v)
     return Py_IS_TYPE(v, &PyMethod_Type) ? ((PyMethodObject *)v)->im_func : NULL;
 }
 
+/* Whether v is a bound method whose function runs `code`. */
+MARTLET_HELPER bool martlet_method_has_code(O v, O code)
+{
+    O function = Py_IS_TYPE(v, &PyMethod_Type) ? ((PyMethodObject *)v)->im_func : v;
+    return function != v && martlet_function_has_code(function, code);
+}
+
 /* What v, a bound method, is bound to, borrowed. */
 MARTLET_HELPER O martlet_method_self(O v)
 {

@@ -332,6 +332,8 @@ helpers! {
     QuickOrd = "martlet_quick_ord" () [Obj] -> IntOk INT "";
     QuickChr = "martlet_quick_chr" () [I64] -> NewOrNull STR "";
     QuickId = "martlet_quick_id" (ts) [Obj] -> NewOrNull INT "";
+    FunctionHasCode = "martlet_function_has_code" () [Obj, Obj] -> Bool BOOL "";
+    MethodHasCode = "martlet_method_has_code" () [Obj, Obj] -> Bool BOOL "";
     MethodFunction = "martlet_method_function" () [Obj] -> BorrowedOrNull ANY "";
     MethodSelf = "martlet_method_self" () [Obj] -> BorrowedOrNull ANY "";
     TypeOf = "martlet_type_of" () [Obj] -> NewOrNull ANY "";

@@ -625,6 +625,8 @@ fn helper_effects(helper: HelperId) -> Effects {
         | HelperId::QuickContains
         | HelperId::QuickEqual
         | HelperId::QuickIsInstance
+        | HelperId::FunctionHasCode
+        | HelperId::MethodHasCode
         | HelperId::MethodFunction
         | HelperId::MethodSelf
         | HelperId::TypeOf

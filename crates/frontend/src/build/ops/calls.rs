@@ -192,6 +192,7 @@ impl Builder<'_> {
         if let Some((id, is_bound)) = self.callee_at(instr)
             && let Item::Val(callable) = callable
             && self.failures() == 0
+            && !self.is_plain()
         {
             return self.call_of_likely(instr, *callable, (id, is_bound), args, keywords);
         }
@@ -215,7 +216,8 @@ impl Builder<'_> {
         }
     }
 
-    /// A call of an object that is probably this Python function, or bound to one.
+    /// A call of an object that is probably this Python function, or bound to one. What else it is is called in the general
+    /// way, but in inlined code, where that would be an exit.
     fn call_of_likely(
         &mut self,
         instr: &Instr,
@@ -231,6 +233,23 @@ impl Builder<'_> {
         };
         if !fits || self.func.rep(callable) != Rep::Obj {
             return Ok(None);
+        }
+        let code = match self.object(id) {
+            Some(Object::Function(info)) => info.code,
+            _ => return Ok(None),
+        };
+        if !self.is_inlined() {
+            self.returns.insert((self.frame().code, instr.end));
+            let code = self.constant(code);
+            let helper = match is_bound {
+                true => HelperId::MethodHasCode,
+                false => HelperId::FunctionHasCode,
+            };
+            let is_it = self.helper(helper, vec![callable, code]);
+            self.leave_rest(is_it, false);
+            if let Some(rest) = self.work.last() {
+                self.func.blocks[rest.block].cold = true;
+            }
         }
         if !is_bound {
             return self.known_call(instr, callable, id, args, keywords);

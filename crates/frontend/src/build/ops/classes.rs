@@ -212,7 +212,7 @@ impl Builder<'_> {
     }
 
     /// Whether the bytecode at hand is to be done in the general way.
-    fn is_plain(&self) -> bool {
+    pub(super) fn is_plain(&self) -> bool {
         self.plain == Some((self.frame().code as u32, self.start))
     }
 

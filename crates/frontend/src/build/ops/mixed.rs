@@ -249,7 +249,7 @@ impl Builder<'_> {
     }
 
     /// Where the bit is `wanted`, the current bytecode is done in the general way; goes on where it is not.
-    fn leave_rest(&mut self, bit: Value, wanted: bool) {
+    pub(super) fn leave_rest(&mut self, bit: Value, wanted: bool) {
         let other = self.branch_on(bit, Some(!wanted));
         let (rest, fine) = match wanted {
             true => (self.block, other),
