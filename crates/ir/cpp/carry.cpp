@@ -38,6 +38,12 @@ GlobalValue *Carrier::visible(StringRef Name) {
   return Known;
 }
 
+// What stays outside is found by its name.
+void Carrier::hasName(const GlobalValue *G) {
+  if (!G->hasName() && How != Carrying::Canonical && Wrong.empty())
+    Wrong = "something without a name is named in it";
+}
+
 bool Carrier::body(Function *Source, Function *To, GlobalValue::LinkageTypes Linkage) {
   if (Error Unread = Source->materialize()) {
     Wrong = toString(std::move(Unread));
@@ -100,6 +106,7 @@ Value *Carrier::function(Function *F) {
   bool Local = F->hasLocalLinkage() && How != Carrying::Canonical;
   std::string Name = Local ? localName(F) : F->getName().str();
   if (!Local) {
+    hasName(F);
     if (GlobalValue *Known = visible(Name))
       return Known;
   } else if (How != Carrying::Body) {
@@ -130,6 +137,7 @@ Value *Carrier::variable(GlobalVariable *G) {
       Wrong = ("static variable `" + G->getName() + "` can be written: it would exist twice").str();
     return PoisonValue::get(G->getType());
   }
+  hasName(G);
   if (GlobalValue *Known = visible(G->getName()))
     return Known;
   auto *D = new GlobalVariable(Into, G->getValueType(), G->isConstant(),

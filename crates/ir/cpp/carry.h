@@ -42,6 +42,7 @@ private:
   llvm::Value *variable(llvm::GlobalVariable *G);
   llvm::Value *constant(llvm::GlobalVariable *G);
   llvm::GlobalValue *visible(llvm::StringRef Name);
+  void hasName(const llvm::GlobalValue *G);
   std::string localName(const llvm::GlobalValue *Local) const;
 
   llvm::Module &Into;

@@ -3,14 +3,17 @@
 // operand bundles, aliases, ...) it refuses, and the module goes by bitcode.
 #include "martlet_ir.h"
 #include "llvm/ADT/DenseMap.h"
+#include "llvm/ADT/STLExtras.h"
 #include "llvm/IR/Constants.h"
 #include "llvm/IR/Function.h"
 #include "llvm/IR/GlobalVariable.h"
 #include "llvm/IR/Instructions.h"
+#include "llvm/IR/Intrinsics.h"
 #include "llvm/IR/LLVMContext.h"
 #include "llvm/IR/Metadata.h"
 #include "llvm/IR/Module.h"
 #include "llvm/IR/Operator.h"
+#include "llvm/Support/SaveAndRestore.h"
 
 using namespace llvm;
 
@@ -25,6 +28,12 @@ class Copier {
   DenseMap<const Metadata *, Metadata *> Nodes;
   DenseMap<const Value *, Value *> Values;
   SmallVector<StringRef, 64> Kinds;
+  // Whether a structure's name was another's in the new context.
+  bool HasRenamed = false;
+  // How deep in things within things this is. The reader of bitcode goes through them one after another;
+  // the stack of this ends.
+  unsigned Depth = 0;
+  static constexpr unsigned Deepest = 200;
 
   std::nullptr_t refuse() {
     Fine = false;
@@ -38,6 +47,9 @@ class Copier {
   }
 
   Type *makeType(Type *T) {
+    SaveAndRestore Deeper(Depth, Depth + 1);
+    if (Depth > Deepest)
+      return refuse();
     SmallVector<Type *, 8> Parts;
     switch (T->getTypeID()) {
     case Type::HalfTyID:
@@ -76,6 +88,7 @@ class Copier {
       if (S->isLiteral())
         return StructType::get(Context, Parts, S->isPacked());
       StructType *Copy = StructType::create(Context, S->getName());
+      HasRenamed |= Copy->getName() != S->getName();
       if (!S->isOpaque())
         Copy->setBody(Parts, S->isPacked());
       return Copy;
@@ -131,7 +144,8 @@ class Copier {
       return Copy ? ConstantAsMetadata::get(Copy) : nullptr;
     }
     auto *Tuple = dyn_cast<MDTuple>(M);
-    if (!Tuple || !Tuple->isUniqued())
+    SaveAndRestore Deeper(Depth, Depth + 1);
+    if (!Tuple || !Tuple->isUniqued() || Depth > Deepest)
       return refuse();
     auto [Place, New] = Nodes.try_emplace(M, nullptr);
     // One that is met inside of itself is there, and not made yet.
@@ -165,6 +179,9 @@ class Copier {
   }
 
   Constant *makeConstant(Constant *C) {
+    SaveAndRestore Deeper(Depth, Depth + 1);
+    if (Depth > Deepest)
+      return refuse();
     Type *T = type(C->getType());
     if (!T)
       return nullptr;
@@ -226,9 +243,33 @@ class Copier {
     return refuse();
   }
 
+  // What can be told at a glance is told before anything of the module stands in the new context.
+  static bool isKnown(const Module &M) {
+    return M.alias_empty() && M.ifunc_empty() && M.getModuleInlineAsm().empty() &&
+           all_of(M.globals(), [](const GlobalVariable &G) { return isKnown(G); }) &&
+           all_of(M.functions(), [](const Function &F) { return isKnown(F); });
+  }
+
+  static bool isKnown(const GlobalVariable &G) { return !G.hasComdat() && !G.hasAttributes(); }
+
+  static bool isKnown(const Function &F) {
+    if (F.hasComdat() || F.hasPersonalityFn() || F.hasPrefixData() || F.hasPrologueData() ||
+        F.getSubprogram())
+      return false;
+    return all_of(F, [](const BasicBlock &Block) {
+      return !Block.hasAddressTaken() &&
+             all_of(Block, [](const Instruction &I) { return isKnown(I); });
+    });
+  }
+
   // Whether an instruction consists of its type, its operands and what `instruction` copies.
   static bool isKnown(const Instruction &I) {
-    if (I.getDebugLoc() || I.hasDbgRecords())
+    // The context has a table of the instructions with these marks, which a clone must not come into: it
+    // would be looked for in the other context's when it goes.
+    if (I.hasMetadata(LLVMContext::MD_DIAssignID))
+      return false;
+    // A loop's name is a node of its own that holds itself.
+    if (I.getDebugLoc() || I.hasDbgRecords() || I.hasMetadata(LLVMContext::MD_loop))
       return false;
     switch (I.getOpcode()) {
     case Instruction::Ret:
@@ -250,7 +291,7 @@ class Copier {
     case Instruction::InsertValue:
       return true;
     case Instruction::Call:
-      return !cast<CallInst>(I).hasOperandBundles();
+      return !cast<CallInst>(I).hasOperandBundles() && !cast<CallInst>(I).isInlineAsm();
     case Instruction::Load:
     case Instruction::Store:
     case Instruction::Fence:
@@ -308,15 +349,10 @@ class Copier {
   }
 
   void body(const Function &F, Function &Copy) {
-    for (const BasicBlock &Block : F) {
-      if (Block.hasAddressTaken())
-        return void(refuse());
+    for (const BasicBlock &Block : F)
       Values[&Block] = BasicBlock::Create(Context, Block.getName(), &Copy);
-    }
     for (const BasicBlock &Block : F)
       for (const Instruction &I : Block) {
-        if (!isKnown(I))
-          return void(refuse());
         instruction(I, cast<BasicBlock>(Values.lookup(&Block)));
         if (!Fine)
           return;
@@ -328,8 +364,8 @@ class Copier {
 
   void declare(const Function &F, Module &Into) {
     Type *T = type(F.getFunctionType());
-    if (!T || F.hasComdat() || F.hasPersonalityFn() || F.hasPrefixData() || F.hasPrologueData())
-      return void(refuse());
+    if (!T)
+      return;
     Function *Copy = Function::Create(cast<FunctionType>(T), F.getLinkage(), F.getAddressSpace(),
                                       F.getName(), &Into);
     // LLVM gives its own functions theirs.
@@ -337,6 +373,9 @@ class Copier {
     Copy->copyAttributesFrom(&F);
     Copy->setAttributes(List);
     Values[&F] = Copy;
+    // The names of LLVM's own functions name the types that they are for.
+    if (HasRenamed && F.isIntrinsic() && Intrinsic::remangleIntrinsicFunction(Copy))
+      return void(refuse());
     auto Param = Copy->arg_begin();
     for (const Argument &A : F.args()) {
       Param->setName(A.getName());
@@ -346,8 +385,8 @@ class Copier {
 
   void declare(const GlobalVariable &G, Module &Into) {
     Type *T = type(G.getValueType());
-    if (!T || G.hasComdat() || G.hasAttributes())
-      return void(refuse());
+    if (!T)
+      return;
     auto *Copy = new GlobalVariable(Into, T, G.isConstant(), G.getLinkage(), nullptr, G.getName(),
                                     nullptr, G.getThreadLocalMode(), G.getAddressSpace());
     Copy->copyAttributesFrom(&G);
@@ -361,11 +400,12 @@ public:
   Copier(Module &From, LLVMContext &Context) : From(From), Context(Context) {}
 
   std::unique_ptr<Module> copy() {
+    if (!isKnown(From))
+      return nullptr;
     auto Into = std::make_unique<Module>(From.getModuleIdentifier(), Context);
     Into->setSourceFileName(From.getSourceFileName());
     Into->setDataLayout(From.getDataLayout());
     Into->setTargetTriple(From.getTargetTriple());
-    Fine = From.alias_empty() && From.ifunc_empty() && From.getModuleInlineAsm().empty();
     for (const GlobalVariable &G : From.globals())
       declare(G, *Into);
     for (const Function &F : From)

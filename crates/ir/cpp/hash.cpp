@@ -55,6 +55,9 @@ class BodyHash {
       add(Element->getSourceElementType());
     else if (const auto *Slot = dyn_cast<AllocaInst>(&I))
       add(Slot->getAllocatedType(), Slot->getAlign().value());
+    else if (const auto *Switch = dyn_cast<SwitchInst>(&I))
+      for (const auto &Case : Switch->cases())
+        add(Case.getCaseValue());
     else if (const auto *Phi = dyn_cast<PHINode>(&I))
       for (const BasicBlock *Block : Phi->blocks())
         add(Block);

@@ -197,7 +197,8 @@ impl Module {
     ///
     /// # Errors
     /// [`Error::Stale`], [`Error::NotDefined`], or [`Error::Extract`] if the function names
-    /// something that cannot be in two modules, like a static variable.
+    /// something that cannot be in two modules, like a static variable, or that has no name, or has none
+    /// itself.
     pub fn extract(
         &mut self,
         function: &OwnedFunction,
@@ -291,7 +292,7 @@ impl Module {
     /// Clones a function and what is brought along into a module of this context, which has the
     /// function's name.
     fn clone_out(&self, function: &OwnedFunction, bring: &[Bring<'_>]) -> Result<Cloned, Error> {
-        let name = self.owned_value(function)?.name();
+        let (value, name) = self.named_value(function)?;
         if bring.is_empty()
             && let Some(bytes) = self.pinned_bitcode(function, &name)
         {
@@ -302,10 +303,11 @@ impl Module {
             }));
         }
         // One function comes once, whatever it is held as.
-        let mut seen = BTreeSet::from([self.owned_value(function)?.address()]);
+        let mut seen = BTreeSet::from([value.address()]);
         let mut brought: Vec<&Bring<'_>> = Vec::new();
         for bring in bring {
-            if seen.insert(self.owned_value(bring.function)?.address()) {
+            let (value, _) = self.named_value(bring.function)?;
+            if seen.insert(value.address()) {
                 brought.push(bring);
             }
         }
@@ -339,6 +341,22 @@ impl Module {
                 message,
             }),
         }
+    }
+
+    /// A function and its name, by which it is found in another module.
+    pub(crate) fn named_value(
+        &self,
+        function: &OwnedFunction,
+    ) -> Result<(Value<'_>, String), Error> {
+        let value = self.owned_value(function)?;
+        let name = value.name();
+        if name.is_empty() {
+            return Err(Error::Extract {
+                function: name,
+                message: "it has no name".into(),
+            });
+        }
+        Ok((value, name))
     }
 
     /// A function where it has its body: here, or where it was read to.

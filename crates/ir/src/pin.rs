@@ -40,16 +40,15 @@ impl Module {
     ///
     /// # Errors
     /// [`Error::Stale`], [`Error::NotDefined`], or [`Error::Extract`] if the function names a static
-    /// variable, or the address of one of its blocks is held outside. [`Error::Asserted`] if
-    /// asserting handles were of values in it.
+    /// variable, if it or something outside that it names has no name, or if the address of one of its
+    /// blocks is held outside. [`Error::Asserted`] if asserting handles were of values in it.
     pub fn pin(&mut self, function: &OwnedFunction) -> Result<(), Error> {
         self.collect_if_due();
         let _operation = Operation::enter("pin", "");
         if self.is_pinned(function) {
             return Ok(());
         }
-        let value = self.owned_value(function)?;
-        let name = value.name();
+        let (value, name) = self.named_value(function)?;
         if value.is_declaration() {
             return Err(Error::NotDefined(name));
         }
@@ -85,10 +84,10 @@ impl Module {
         let uses = declared
             .iter()
             .flatten()
-            .filter(|theirs| theirs.is_declaration() && !theirs.is_intrinsic())
+            .filter(|theirs| theirs.is_visible() && !theirs.is_intrinsic())
             .filter_map(|theirs| {
                 let name = theirs.name();
-                let ours = self.raw().global(&name)?;
+                let ours = self.raw().global(&name).filter(|ours| *ours != value)?;
                 let node = home.node(ours, self.raw(), Mode::Tracking, Location::caller());
                 Some((name, node))
             })
@@ -133,7 +132,7 @@ impl Module {
         self.collect_if_due();
         let _operation = Operation::enter("unpin", "");
         let name = self.owned_value(function)?.name();
-        let Some(body) = self.pinned_body(function)? else {
+        let Some(body) = self.read_pinned(function)? else {
             return Ok(());
         };
         let (raw, home) = self.parts_mut();
@@ -181,24 +180,58 @@ impl Module {
         self.home().owned.borrow().pinned(function.id()).is_some()
     }
 
-    /// The bitcode of a pinned function, which is its unit as long as it is called what it was.
+    /// The bitcode of a pinned function, which is its unit as long as all have the names they had.
     pub(crate) fn pinned_bitcode(&self, function: &OwnedFunction, name: &str) -> Option<Vec<u8>> {
         let owned = self.home().owned.borrow();
-        let pinned = owned.entries[&owned.pinned(function.id())?].pinned.as_ref();
-        Some(pinned.filter(|pinned| pinned.name == name)?.bitcode.clone())
+        let pinned = owned.entries[&owned.pinned(function.id())?]
+            .pinned
+            .as_ref()?;
+        let mut names = pinned.names(name.to_owned(), self.raw());
+        let is_same = names.all(|(there, here)| *there == *here);
+        is_same.then(|| pinned.bitcode.clone())
     }
 
-    /// A pinned function's definition, read into this module's context, under its present name.
-    pub(crate) fn pinned_body(&self, function: &OwnedFunction) -> Result<Option<Body>, Error> {
+    /// A pinned function's definition, read into this module's context, under the names of then.
+    fn read_pinned(&self, function: &OwnedFunction) -> Result<Option<Body>, Error> {
         let owned = self.home().owned.borrow();
         let entry = owned.pinned(function.id()).map(|id| &owned.entries[&id]);
         let Some(pinned) = entry.and_then(|entry| entry.pinned.as_ref()) else {
             return Ok(None);
         };
-        let mut raw = module::parse(&pinned.name, &pinned.bitcode, self.context())?;
-        let name = self.owned_value(function)?.name();
-        raw.rename(&pinned.name, &name);
+        let raw = module::parse(&pinned.name, &pinned.bitcode, self.context())?;
+        let name = pinned.name.clone();
         Ok(Some(Body { raw, name }))
+    }
+
+    /// That, under the names of now.
+    pub(crate) fn pinned_body(&self, function: &OwnedFunction) -> Result<Option<Body>, Error> {
+        let Some(mut body) = self.read_pinned(function)? else {
+            return Ok(None);
+        };
+        body.name = self.owned_value(function)?.name();
+        let owned = self.home().owned.borrow();
+        let entry = owned.pinned(function.id()).map(|id| &owned.entries[&id]);
+        if let Some(pinned) = entry.and_then(|entry| entry.pinned.as_ref()) {
+            let names: Vec<_> = pinned.names(body.name.clone(), self.raw()).collect();
+            body.raw.rename(&names);
+        }
+        Ok(Some(body))
+    }
+}
+
+impl Pinned {
+    /// The names in the bitcode of what is outside of it, itself first, and the names here: `name` for
+    /// itself. What is gone keeps its name.
+    fn names<'a>(
+        &'a self,
+        name: String,
+        module: &'a RawModule,
+    ) -> impl Iterator<Item = (&'a str, String)> {
+        let uses = self.uses.iter().map(|(there, node)| {
+            let here = Value::of_mark(node.mark(), module).map(Value::name);
+            (there.as_str(), here.unwrap_or_else(|| there.clone()))
+        });
+        [(self.name.as_str(), name)].into_iter().chain(uses)
     }
 }
 

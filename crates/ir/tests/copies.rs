@@ -218,6 +218,70 @@ fn what_passes_make_is_copied_as_bitcode_carries_it() {
 }
 
 #[test]
+fn marks_of_assignments_stay_in_their_context() {
+    // As clang has it with `-g -O2`: what makes room for a variable has no place in the source, but a mark
+    // that the context has a table of.
+    let mut module = module(
+        r#"
+        define i64 @f(i64 %n) !dbg !3 {
+          %slot = alloca i64, align 8, !DIAssignID !6
+            #dbg_assign(i1 poison, !7, !DIExpression(), !6, ptr %slot, !DIExpression(), !8)
+          store i64 %n, ptr %slot, align 8
+          %r = load i64, ptr %slot, align 8, !dbg !8
+          ret i64 %r, !dbg !8
+        }
+        define i64 @bare(i64 %n) {
+          %slot = alloca i64, align 8, !DIAssignID !10
+          ret i64 %n
+        }
+        !llvm.dbg.cu = !{!0}
+        !llvm.module.flags = !{!2}
+        !0 = distinct !DICompileUnit(language: DW_LANG_C11, file: !1, emissionKind: FullDebug)
+        !1 = !DIFile(filename: "f.c", directory: "/")
+        !2 = !{i32 2, !"Debug Info Version", i32 3}
+        !3 = distinct !DISubprogram(name: "f", scope: !1, file: !1, type: !4, spFlags: DISPFlagDefinition, unit: !0)
+        !4 = !DISubroutineType(types: !5)
+        !5 = !{null}
+        !6 = distinct !DIAssignID()
+        !7 = !DILocalVariable(name: "n", scope: !3, file: !1, type: !9)
+        !8 = !DILocation(line: 2, scope: !3)
+        !9 = !DIBasicType(name: "long", size: 64, encoding: DW_ATE_signed)
+        !10 = distinct !DIAssignID()
+        "#,
+    );
+    assert_eq!(same_both_ways(&mut module), ["f", "bare"]);
+    module.run_passes("default<O2>", &machine()).unwrap();
+    module.verify().unwrap();
+}
+
+#[test]
+fn llvms_functions_have_the_names_of_their_types_in_a_context_that_has_served_before() {
+    let mut module = module(
+        "%pair = type { i64, i64 }
+         declare %pair @llvm.ssa.copy.s_pairs(%pair returned)
+         define %pair @first(%pair %p) { %q = call %pair @llvm.ssa.copy.s_pairs(%pair %p) ret %pair %q }
+         define %pair @second(%pair %p) { %q = call %pair @llvm.ssa.copy.s_pairs(%pair %p) ret %pair %q }",
+    );
+    let mut context = Context::new();
+    for name in ["first", "second"] {
+        let function = module.own(name).unwrap();
+        let unit = module.extract_into(&function, &[], context).unwrap();
+        unit.module.verify().unwrap();
+        context = unit.module.into_context();
+    }
+}
+
+#[test]
+fn what_is_too_deep_to_be_copied_goes_by_bitcode() {
+    for (depth, by_bitcode) in [(100, &[][..]), (8_000, &["f"])] {
+        let nodes = (0..depth).map(|n| format!("!{} = !{{!{n}}}\n", n + 1));
+        let nodes: String = nodes.collect();
+        let text = format!("define void @f() !own !{depth} {{ ret void }}\n!0 = !{{}}\n{nodes}");
+        assert_eq!(same_both_ways(&mut module(&text)), by_bitcode);
+    }
+}
+
+#[test]
 fn what_a_copy_brings_counts_as_read() {
     let mut module = module(EVERYTHING);
     let function = module.own("arithmetic").unwrap();

@@ -4,7 +4,7 @@ mod common;
 
 use common::{definitions, machine, module};
 use martlet_ir::kind::Function;
-use martlet_ir::{Asserting, Bring, Context, Error, Fate, Module, Unit, Weak};
+use martlet_ir::{Asserting, Bring, Context, Error, Fate, Module, OwnedFunction, Unit, Weak};
 
 const TEXT: &str = "
     @table = private constant [2 x i64] [i64 10, i64 20]
@@ -231,4 +231,153 @@ fn a_pinned_definition_goes_with_the_function_it_was_of() {
     assert!(!module.is_pinned(&f));
     let unit = module.extract(&f, &[]).unwrap();
     assert_eq!(definitions(&unit.module), ["f", "static", "deeper"]);
+}
+
+const NAMES: &str = "
+    define i64 @g(i64 %n) { %r = add i64 %n, 1 ret i64 %r }
+    define i64 @f(i64 %n) { %r = call i64 @g(i64 %n) ret i64 %r }
+    define i64 @other(i64 %n) { %r = add i64 %n, 2 ret i64 %r }";
+
+#[test]
+fn names_that_change_while_a_function_is_pinned_change_nothing() {
+    let mut module = module(NAMES);
+    let [f, g, other] = ["f", "g", "other"].map(|name| module.own(name).unwrap());
+    module.pin(&f).unwrap();
+    module.edit(|e| {
+        let name = |function: &OwnedFunction, name: &str| {
+            function.get_in(e).unwrap().as_global_value().set_name(name);
+        };
+        name(&g, "h");
+        name(&f, "g");
+        name(&other, "f");
+    });
+    // `g`, which was `f`, calls `h`, which was `g`.
+    let body = "define i64 @g(i64 %n) {\n  %r = call i64 @h(i64 %n)\n  ret i64 %r\n}\n";
+    let alone = module.extract(&f, &[]).unwrap().module.to_string();
+    assert!(
+        alone.contains(body) && alone.contains("declare i64 @h(i64)"),
+        "{alone}"
+    );
+    let bring = [Bring {
+        function: &g,
+        tag: 1,
+    }];
+    let together = module.extract(&f, &bring).unwrap().module.to_string();
+    assert!(
+        together.contains(body) && together.contains("define available_externally i64 @h(i64 %n)"),
+        "{together}"
+    );
+    let bring = [Bring {
+        function: &f,
+        tag: 1,
+    }];
+    let brought = module.extract(&g, &bring).unwrap().module.to_string();
+    assert!(
+        brought.contains("define available_externally i64 @g(i64 %n)")
+            && brought.contains("call i64 @h(i64 %n)"),
+        "{brought}"
+    );
+    module.unpin(&f).unwrap();
+    assert!(module.to_string().contains(body), "{module}");
+    module.verify().unwrap();
+}
+
+#[test]
+fn what_a_pinned_body_names_may_become_one() {
+    let mut module = module(
+        "declare i64 @a(i64)
+         declare i64 @b(i64)
+         define i64 @f(i64 %n) { %r = call i64 @a(i64 %n) %s = call i64 @b(i64 %r) ret i64 %s }
+         define internal i64 @c(i64 %n) { ret i64 %n }
+         define i64 @g(i64 %n) { %r = call i64 @c(i64 %n) %s = call i64 @a(i64 %r) ret i64 %s }",
+    );
+    let [f, g] = ["f", "g"].map(|name| module.own(name).unwrap());
+    module.pin(&f).unwrap();
+    module.pin(&g).unwrap();
+    module.edit(|e| {
+        let function = |name: &str| e.module().get_function(name).unwrap();
+        function("b").replace_all_uses_with(function("a"));
+        // As a static is called that `g` took along.
+        function("a").as_global_value().set_name("c");
+    });
+    let unit = module.extract(&f, &[]).unwrap().module.to_string();
+    assert_eq!(unit.matches("call i64 @c(").count(), 2, "{unit}");
+    let unit = module.extract(&g, &[]).unwrap().module.to_string();
+    assert!(
+        unit.contains("%r = call i64 @c.local(") && unit.contains("%s = call i64 @c("),
+        "{unit}"
+    );
+    module.unpin(&f).unwrap();
+    module.unpin(&g).unwrap();
+    module.verify().unwrap();
+    assert_eq!(module.to_string().matches("call i64 @c(").count(), 3);
+}
+
+#[test]
+fn a_constant_that_a_pinned_body_names_stays() {
+    let mut module = module(
+        "@shared = linkonce_odr constant i64 5
+         define i64 @f() { %r = load i64, ptr @shared ret i64 %r }",
+    );
+    let f = module.own("f").unwrap();
+    module.pin(&f).unwrap();
+    module.run_passes("globaldce", &machine()).unwrap();
+    module.edit(|e| e.module().get_global("shared").unwrap().set_name("renamed"));
+    module.unpin(&f).unwrap();
+    let text = module.to_string();
+    assert!(
+        text.contains("@renamed = linkonce_odr constant i64 5"),
+        "{text}"
+    );
+    assert!(text.contains("load i64, ptr @renamed"), "{text}");
+}
+
+#[test]
+fn what_has_no_name_cannot_be_named_from_outside() {
+    let mut module = module(
+        "define i64 @0(i64 %n) { ret i64 %n }
+         define i64 @calls(i64 %n) { %r = call i64 @0(i64 %n) ret i64 %r }
+         define i64 @calls_not(i64 %n) { ret i64 %n }
+         @1 = external global i64
+         define i64 @loads() { %r = load i64, ptr @1 ret i64 %r }
+         define internal i64 @2(i64 %n) { ret i64 %n }
+         define i64 @static(i64 %n) { %r = call i64 @2(i64 %n) ret i64 %r }",
+    );
+    let unnamed = module.edit(|e| e.own(e.module().get_first_function().unwrap()));
+    let named = ["calls", "loads"].map(|name| module.own(name).unwrap());
+    let before = module.to_string();
+    for refused in named.iter().chain([&unnamed]) {
+        let wrong = [
+            module.pin(refused).err(),
+            module.extract(refused, &[]).err(),
+            module.extract_bitcode(refused, &[]).err(),
+        ];
+        for wrong in wrong {
+            assert!(matches!(&wrong, Some(Error::Extract { .. })), "{wrong:?}");
+        }
+    }
+    assert_eq!(module.to_string(), before);
+    let [calls_not, with_static] = ["calls_not", "static"].map(|name| module.own(name).unwrap());
+    let bring = [Bring {
+        function: &unnamed,
+        tag: 1,
+    }];
+    let wrong = module.extract(&calls_not, &bring).unwrap_err();
+    assert!(matches!(wrong, Error::Extract { .. }), "{wrong}");
+    // What nobody outside names needs no name.
+    module.pin(&with_static).unwrap();
+    module.extract(&with_static, &[]).unwrap();
+    // One that loses its name while it waits gets its body back all the same.
+    module.edit(|e| {
+        with_static
+            .get_in(e)
+            .unwrap()
+            .as_global_value()
+            .set_name("")
+    });
+    let wrong = module.extract(&with_static, &[]).unwrap_err();
+    assert!(matches!(wrong, Error::Extract { .. }), "{wrong}");
+    module.unpin(&with_static).unwrap();
+    assert_eq!(with_static.get(&module).unwrap().count_basic_blocks(), 1);
+    module.verify().unwrap();
 }

@@ -24,7 +24,8 @@ use llvm_sys::core::{
     LLVMCloneModule, LLVMCreateMemoryBufferWithMemoryRange, LLVMDisposeMemoryBuffer,
     LLVMDisposeModule, LLVMGetFirstFunction, LLVMGetFirstGlobal, LLVMGetModuleIdentifier,
     LLVMGetNamedFunction, LLVMGetNamedGlobal, LLVMGetNextFunction, LLVMGetNextGlobal,
-    LLVMModuleCreateWithNameInContext, LLVMPrintModuleToString, LLVMSetValueName2,
+    LLVMModuleCreateWithNameInContext, LLVMPrintModuleToString, LLVMReplaceAllUsesWith,
+    LLVMSetValueName2,
 };
 use llvm_sys::linker::LLVMLinkModules2;
 use llvm_sys::prelude::{LLVMModuleRef, LLVMValueRef};
@@ -147,13 +148,33 @@ impl RawModule {
         })
     }
 
-    /// Gives a function or variable another name.
-    pub(crate) fn rename(&mut self, from: &str, to: &str) {
-        let Some(global) = self.global(from).filter(|_| from != to) else {
-            return;
+    /// Gives functions and variables other names, all at once. Of those that get one name the first stands
+    /// for all, and what has such a name without being one of them steps aside.
+    pub(crate) fn rename(&mut self, names: &[(&str, String)]) {
+        let find = |name| self.global(name).map(Value::as_ptr);
+        let renamed: Vec<_> = names
+            .iter()
+            .filter_map(|(from, to)| Some((find(from)?, to)))
+            .collect();
+        // SAFETY: all were found in this module just now, and renaming deletes nothing; names are copied.
+        let set = |value, name: &str| unsafe {
+            LLVMSetValueName2(value, name.as_ptr().cast(), name.len());
         };
-        // SAFETY: found in this module just now; the name is copied.
-        unsafe { LLVMSetValueName2(global.as_ptr(), to.as_ptr().cast(), to.len()) };
+        for (value, _) in &renamed {
+            set(*value, "");
+        }
+        for (value, name) in &renamed {
+            match self.global(name).map(Value::as_ptr) {
+                Some(first) if renamed.iter().any(|(value, _)| *value == first) => {
+                    // SAFETY: as above; both are pointers.
+                    unsafe { LLVMReplaceAllUsesWith(*value, first) };
+                    continue;
+                }
+                Some(other) => set(other, &format!("{name}.local")),
+                None => {}
+            }
+            set(*value, name);
+        }
     }
 
     pub(crate) fn text(&self) -> String {

@@ -116,6 +116,16 @@ impl<'m> Value<'m> {
             || unsafe { LLVMGetLinkage(self.raw) } != LLVMLinkage::LLVMExternalLinkage
     }
 
+    /// Whether other modules can name it, if it has a name.
+    pub(crate) fn is_visible(self) -> bool {
+        // SAFETY: only asked of global values, which are alive.
+        let linkage = unsafe { LLVMGetLinkage(self.raw) };
+        !matches!(
+            linkage,
+            LLVMLinkage::LLVMInternalLinkage | LLVMLinkage::LLVMPrivateLinkage
+        )
+    }
+
     pub(crate) fn is_internal(self) -> bool {
         // SAFETY: only asked of global values, which are alive.
         unsafe { LLVMGetLinkage(self.raw) == LLVMLinkage::LLVMInternalLinkage }

@@ -8,6 +8,7 @@ use crate::common::machine;
 use crate::random::Random;
 use martlet_ir::inkwell::AddressSpace;
 use martlet_ir::inkwell::targets::TargetMachine;
+use martlet_ir::inkwell::values::CallSiteValue;
 use martlet_ir::kind::{Function, Instruction};
 use martlet_ir::{Asserting, Callback, Context, Error, Module, OwnedFunction, Tracking, Weak};
 use std::collections::{BTreeMap, BTreeSet};
@@ -276,6 +277,9 @@ impl Model {
 
     fn run_passes(&mut self) {
         let pipeline = self.random.choose(&PIPELINES).unwrap();
+        if pipeline == "attributor" {
+            self.unmark_tail_calls();
+        }
         let asserted: Vec<bool> = self.asserted.iter().map(Asserting::is_alive).collect();
         match self.module.run_passes(pipeline, &self.machine) {
             Ok(report) => {
@@ -297,6 +301,23 @@ impl Model {
             .any(|(held, was)| was && !held.is_alive());
         // Each is said once, and none is forgotten.
         assert_eq!(self.module.check(), Ok(()), "{fallen}");
+    }
+
+    /// Where the attributor of LLVM 22 takes a pointer parameter apart, it keeps a list of the function's
+    /// calls that are marked `tail`, and unmarks them when it may have replaced them already: it writes
+    /// to memory that is gone, whoever runs it. So it meets none.
+    fn unmark_tail_calls(&mut self) {
+        self.module.edit(|e| {
+            let blocks = e
+                .module()
+                .get_functions()
+                .flat_map(|f| f.get_basic_blocks());
+            for instruction in blocks.flat_map(|block| block.get_instructions()) {
+                if let Ok(call) = CallSiteValue::try_from(instruction) {
+                    call.set_tail_call(false);
+                }
+            }
+        });
     }
 
     fn collect(&mut self) {
