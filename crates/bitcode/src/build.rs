@@ -550,7 +550,7 @@ impl Work<'_> {
                 .map_err(|error| self.with_versions(error))?;
             text = command::read(&ir_path)?;
         }
-        if let Some(changed) = declared::apply(&text, self.clang, &self.build.wanted, self.out)? {
+        if let Some(changed) = declared::apply(&text, self.clang, &self.build.wanted, &ir_path)? {
             command::write(&ir_path, &changed)?;
             text = changed;
         }
