@@ -176,7 +176,7 @@ impl Build {
 
     /// Adds to the generated module one submodule for each function in the bitcode, named as the function: `decl`
     /// declares it in a module, `build_call` builds a call with typed arguments, and `native`, in a native build with
-    /// bindings, gives the native function. `path` is where inkwell is found, as `inkwell` or `martlet_ir::inkwell`.
+    /// bindings, gives the native function. A word of Rust as a name gets a `_` at its end. `path` is where inkwell is found, as `inkwell` or `martlet_ir::inkwell`.
     pub fn inkwell(mut self, path: &str) -> Self {
         self.inkwell = Some(path.to_owned());
         self
