@@ -115,9 +115,13 @@ impl<'m> Value<'m> {
             || unsafe { LLVMGetLinkage(self.raw) } != LLVMLinkage::LLVMExternalLinkage
     }
 
-    pub(crate) fn is_internal(self) -> bool {
+    pub(crate) fn is_local(self) -> bool {
         // SAFETY: only asked of global values, which are alive.
-        unsafe { LLVMGetLinkage(self.raw) == LLVMLinkage::LLVMInternalLinkage }
+        let linkage = unsafe { LLVMGetLinkage(self.raw) };
+        matches!(
+            linkage,
+            LLVMLinkage::LLVMInternalLinkage | LLVMLinkage::LLVMPrivateLinkage
+        )
     }
 
     /// External while held, internal and marked when dropped. A declaration stays external.
