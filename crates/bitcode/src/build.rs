@@ -325,6 +325,11 @@ impl Build {
 
     fn watch_environment(&self) {
         println!("cargo::rerun-if-env-changed=PATH");
+        // One that is set later counts too. Source: llvm-sys, whose version is LLVM's with its minor version, 0 or 1.
+        for minor in [0, 1] {
+            let major = self.wanted.major;
+            println!("cargo::rerun-if-env-changed=LLVM_SYS_{major}{minor}_PREFIX");
+        }
         for (name, _) in env::vars_os() {
             let name = name.to_string_lossy();
             if name.starts_with("LLVM_SYS_") && name.ends_with("_PREFIX") {
