@@ -438,15 +438,31 @@ struct Unit {
     layouts: Vec<Layout>,
 }
 
-/// Whether every declaration says of its function what the definition says. The C compiler sees one file at a time, and
+/// Whether every declaration says of its function or variable what the definition says. The C compiler sees one file at a time, and
 /// linkers compare no types.
 fn agree<'u>(units: impl Iterator<Item = &'u Unit> + Clone) -> Result<(), Error> {
     let mut defined: HashMap<&str, (&Unit, &Signature)> = HashMap::new();
+    let mut variables: HashMap<&str, (&Unit, &str)> = HashMap::new();
     for unit in units.clone() {
         let functions = unit.ir.functions.iter();
         defined.extend(functions.map(|it| (it.name.as_str(), (unit, &it.signature))));
+        let types = unit.ir.variable_types.iter();
+        variables.extend(types.map(|(name, ty)| (name.as_str(), (unit, ty.as_str()))));
     }
     for unit in units {
+        for (name, declared) in &unit.ir.declared_variables {
+            if let Some((home, ty)) = variables.get(name.as_str())
+                && !irtext::may_be_one(declared, ty)
+            {
+                return Err(Error::Disagree {
+                    name: name.clone(),
+                    defined: (*ty).to_owned(),
+                    defined_in: home.name.clone(),
+                    declared: declared.clone(),
+                    declared_in: unit.name.clone(),
+                });
+            }
+        }
         for (name, declared) in &unit.ir.declared {
             if let Some((home, signature)) = defined.get(name.as_str())
                 && *signature != declared
