@@ -3,6 +3,7 @@
 use crate::clang::Clang;
 use crate::command::Tool;
 use crate::error::Error;
+use crate::loader;
 use std::collections::BTreeSet;
 use std::panic;
 use std::path::{Path, PathBuf};
@@ -65,6 +66,7 @@ pub(crate) fn text(
 
 /// A function that gives the native function `name`, with its type as bindgen declares it; `None` if it does not.
 fn address(bindings: &str, name: &str) -> Option<String> {
+    let name = loader::rust_name(name);
     let (_, rest) = bindings.split_once(&format!("pub fn {name}("))?;
     let (declaration, _) = rest.split_once(';')?;
     let declaration = declaration.split_whitespace().collect::<Vec<_>>().join(" ");

@@ -176,7 +176,7 @@ impl Build {
 
     /// Adds to the generated module one submodule for each function in the bitcode, named as the function: `decl`
     /// declares it in a module, `build_call` builds a call with typed arguments, and `native`, in a native build with
-    /// bindings, gives the native function. `path` is where inkwell is found, as `inkwell` or `martlet_ir::inkwell`.
+    /// bindings, gives the native function. A word of Rust as a name gets a `_` at its end. `path` is where inkwell is found, as `inkwell` or `martlet_ir::inkwell`.
     pub fn inkwell(mut self, path: &str) -> Self {
         self.inkwell = Some(path.to_owned());
         self
@@ -325,6 +325,11 @@ impl Build {
 
     fn watch_environment(&self) {
         println!("cargo::rerun-if-env-changed=PATH");
+        // One that is set later counts too. Source: llvm-sys, whose version is LLVM's with its minor version, 0 or 1.
+        for minor in [0, 1] {
+            let major = self.wanted.major;
+            println!("cargo::rerun-if-env-changed=LLVM_SYS_{major}{minor}_PREFIX");
+        }
         for (name, _) in env::vars_os() {
             let name = name.to_string_lossy();
             if name.starts_with("LLVM_SYS_") && name.ends_with("_PREFIX") {
@@ -433,15 +438,31 @@ struct Unit {
     layouts: Vec<Layout>,
 }
 
-/// Whether every declaration says of its function what the definition says. The C compiler sees one file at a time, and
+/// Whether every declaration says of its function or variable what the definition says. The C compiler sees one file at a time, and
 /// linkers compare no types.
 fn agree<'u>(units: impl Iterator<Item = &'u Unit> + Clone) -> Result<(), Error> {
     let mut defined: HashMap<&str, (&Unit, &Signature)> = HashMap::new();
+    let mut variables: HashMap<&str, (&Unit, &str)> = HashMap::new();
     for unit in units.clone() {
         let functions = unit.ir.functions.iter();
         defined.extend(functions.map(|it| (it.name.as_str(), (unit, &it.signature))));
+        let types = unit.ir.variable_types.iter();
+        variables.extend(types.map(|(name, ty)| (name.as_str(), (unit, ty.as_str()))));
     }
     for unit in units {
+        for (name, declared) in &unit.ir.declared_variables {
+            if let Some((home, ty)) = variables.get(name.as_str())
+                && !irtext::may_be_one(declared, ty)
+            {
+                return Err(Error::Disagree {
+                    name: name.clone(),
+                    defined: (*ty).to_owned(),
+                    defined_in: home.name.clone(),
+                    declared: declared.clone(),
+                    declared_in: unit.name.clone(),
+                });
+            }
+        }
         for (name, declared) in &unit.ir.declared {
             if let Some((home, signature)) = defined.get(name.as_str())
                 && *signature != declared
@@ -550,7 +571,7 @@ impl Work<'_> {
                 .map_err(|error| self.with_versions(error))?;
             text = command::read(&ir_path)?;
         }
-        if let Some(changed) = declared::apply(&text, self.clang, &self.build.wanted, self.out)? {
+        if let Some(changed) = declared::apply(&text, self.clang, &self.build.wanted, &ir_path)? {
             command::write(&ir_path, &changed)?;
             text = changed;
         }

@@ -88,9 +88,9 @@ pub enum Error {
         "`{name}` is defined in `{defined_in}` as `{defined}`, but declared in `{declared_in}` as `{declared}`"
     )]
     Disagree {
-        /// The function.
+        /// The function or variable.
         name: String,
-        /// Its LLVM type, with the attributes that calls have to agree on.
+        /// Its LLVM type, with the attributes that calls have to agree on; of a structure or an array only how it begins.
         defined: String,
         /// File.
         defined_in: String,

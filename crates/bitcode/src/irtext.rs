@@ -65,6 +65,9 @@ pub(crate) struct IrFile {
     pub(crate) externals: Vec<External>,
     /// Functions that are declared: name and signature.
     pub(crate) declared: Vec<(String, Signature)>,
+    /// Types of the variables that can be seen from outside, and of those that are declared.
+    pub(crate) variable_types: Vec<(String, String)>,
+    pub(crate) declared_variables: Vec<(String, String)>,
 }
 
 pub(crate) fn parse(text: &str) -> IrFile {
@@ -383,15 +386,34 @@ fn variable(line: &str, file: &mut IrFile) {
         return;
     };
     let mut words = rest.split_whitespace();
-    match words.next() {
-        Some("external" | "extern_weak") => file.externals.push(External {
-            name,
-            kind: ExternalKind::Data,
-        }),
+    let linkage = words.clone().next();
+    let ty = words
+        .find(|word| matches!(*word, "global" | "constant"))
+        .and_then(|_| words.next())
+        .unwrap_or_default();
+    let ty = ty.trim_end_matches(',').to_owned();
+    match linkage {
+        Some("external" | "extern_weak") => {
+            file.declared_variables.push((name.clone(), ty));
+            file.externals.push(External {
+                name,
+                kind: ExternalKind::Data,
+            });
+        }
         Some("internal" | "private") => {}
         _ if name.starts_with("llvm.") => {}
-        _ => file.variables.push(name),
+        _ => {
+            file.variable_types.push((name.clone(), ty));
+            file.variables.push(name);
+        }
     }
+}
+
+/// Whether a variable may be declared with one of these types and defined with the other. Of structures and arrays, of
+/// which one word is given here, nothing is said: clang names and pads them file by file.
+pub(crate) fn may_be_one(declared: &str, defined: &str) -> bool {
+    let is_made_of_others = |ty: &str| ty.starts_with(['[', '{', '<', '%']);
+    declared == defined || (is_made_of_others(declared) && is_made_of_others(defined))
 }
 
 /// The first `@name` of a line.
@@ -521,6 +543,14 @@ attributes #1 = { cold noinline nounwind }
             ]
         );
         assert_eq!(file.variables, ["state"]);
+        assert_eq!(
+            file.variable_types,
+            [("state".to_owned(), "i64".to_owned())]
+        );
+        assert_eq!(
+            file.declared_variables,
+            [("table".to_owned(), "[4".to_owned())]
+        );
     }
 
     #[test]

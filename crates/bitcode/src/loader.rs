@@ -250,9 +250,13 @@ fn native(text: &mut String, built: &Built) {
     text.push_str("\n#[allow(clashing_extern_declarations, reason = \"only addresses are taken\")]\nmod native {\n");
     text.push_str("    unsafe extern \"C\" {\n");
     for (name, kind) in &symbols {
+        let ident = rust_name(name);
+        if ident != *name {
+            let _ = writeln!(text, "        #[link_name = {name:?}]");
+        }
         let _ = match kind {
-            ExternalKind::Function => writeln!(text, "        pub(super) fn {name}();"),
-            ExternalKind::Data => writeln!(text, "        pub(super) static {name}: u8;"),
+            ExternalKind::Function => writeln!(text, "        pub(super) fn {ident}();"),
+            ExternalKind::Data => writeln!(text, "        pub(super) static {ident}: u8;"),
         };
     }
     text.push_str("    }\n}\n");
@@ -264,18 +268,36 @@ fn native(text: &mut String, built: &Built) {
          SYMBOLS.get_or_init(|| {\n        vec![\n",
     );
     for (name, kind) in &symbols {
+        let ident = rust_name(name);
         let _ = match kind {
             ExternalKind::Function => {
                 writeln!(
                     text,
-                    "            ({name:?}, native::{name} as *const () as usize),"
+                    "            ({name:?}, native::{ident} as *const () as usize),"
                 )
             }
             ExternalKind::Data => writeln!(
                 text,
-                "            ({name:?}, &raw const native::{name} as usize),"
+                "            ({name:?}, &raw const native::{ident} as usize),"
             ),
         };
     }
     text.push_str("        ]\n    })\n}\n");
+}
+
+/// Words of Rust that are none of C's.
+const WORDS: [&str; 40] = [
+    "abstract", "as", "async", "await", "become", "box", "crate", "dyn", "false", "final", "fn",
+    "gen", "impl", "in", "let", "loop", "macro", "match", "mod", "move", "mut", "override", "priv",
+    "pub", "ref", "self", "Self", "super", "trait", "true", "try", "type", "typeof", "unsafe",
+    "unsized", "use", "virtual", "where", "yield", "_",
+];
+
+/// What a C name is called in Rust: a word of Rust gets a `_` at its end, as bindgen gives it.
+pub(crate) fn rust_name(name: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || c == '_';
+    if name.chars().all(plain) && !WORDS.contains(&name) {
+        return name.to_owned();
+    }
+    format!("{}_", name.replace(|c| !plain(c), "_"))
 }

@@ -5,6 +5,7 @@
 
 use crate::error::Error;
 use crate::irtext::Place;
+use crate::loader;
 use crate::source::Helper;
 use std::fmt::Write as _;
 
@@ -17,11 +18,11 @@ pub(crate) fn write(
 ) -> Result<(), Error> {
     for helper in helpers {
         one(text, helper, inkwell)?;
-        if bindings.contains(&format!("{{ super::{} }}", helper.name)) {
+        let ident = loader::rust_name(&helper.name);
+        if bindings.contains(&format!("{{ super::{ident} }}")) {
             let _ = writeln!(
                 text,
-                "    #[allow(unused_imports, reason = \"not every function is called natively\")]\n    pub use super::c::native::{} as native;",
-                helper.name
+                "    #[allow(unused_imports, reason = \"not every function is called natively\")]\n    pub use super::c::native::{ident} as native;"
             );
         }
         text.push_str("}\n");
@@ -101,7 +102,7 @@ fn one(text: &mut String, helper: &Helper, inkwell: &str) -> Result<(), Error> {
 ///
 /// `{signature}`
 #[allow(non_snake_case, clippy::too_many_arguments, reason = "named and shaped as in C")]
-pub mod {name} {{
+pub mod {ident} {{
     #[allow(unused_imports, reason = "not every function needs all")]
     use {inkwell}::{{attributes::{{Attribute, AttributeLoc}}, builder::{{Builder, BuilderError}}, module::Module, types::BasicType, values}};
 
@@ -137,6 +138,7 @@ pub mod {name} {{
     }}
 "#,
         doc = helper.doc.replace('\n', " "),
+        ident = loader::rust_name(name),
         signature = helper.signature,
         passed = passed.join(", "),
     );

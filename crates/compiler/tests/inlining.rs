@@ -2,9 +2,12 @@
 
 use martlet_codegen::{Emitter, Target, Tier};
 use martlet_helpers::{BITCODE, HELPERS, Helper};
+use martlet_ir::inkwell::OptimizationLevel;
 use martlet_ir::inkwell::context::Context;
+use martlet_ir::inkwell::memory_buffer::MemoryBuffer;
 use martlet_ir::inkwell::types::{BasicType, BasicTypeEnum, FunctionType};
 use martlet_ir::{BitcodeLibrary, Module};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// The LLVM type of a word of a helper's signature.
 fn word<'ctx>(context: &'ctx Context, text: &str) -> BasicTypeEnum<'ctx> {
@@ -122,6 +125,46 @@ fn global_written_natively_is_seen() {
         .lines()
         .filter(|line| line.contains("load ") && line.contains("@martlet_ints"));
     assert!(loads.count() > 0, "{text}");
+    boxes_follow_the_variable(&text);
+}
+
+/// Runs the optimised caller of `martlet_int_box` over a variable of our own, in which something is written that no IR
+/// shows: the interpreter's small ints begin elsewhere.
+fn boxes_follow_the_variable(text: &str) {
+    const SIZE_OF_INT: usize = 32;
+    let context = Context::create();
+    let buffer =
+        MemoryBuffer::create_from_memory_range_copy(format!("{text}\0").as_bytes(), "text");
+    let module = context
+        .create_module_from_ir(buffer)
+        .expect("LLVM wrote it");
+    let engine = module
+        .create_jit_execution_engine(OptimizationLevel::Default)
+        .expect("this machine");
+    // `struct martlet_ints`, which begins with where -5 stands.
+    let ints: [AtomicUsize; 5] = Default::default();
+    let variable = module
+        .get_global("martlet_ints")
+        .expect("the helper loads it");
+    engine.add_global_mapping(&variable, &raw const ints as usize);
+    let slow = module
+        .get_function("martlet_int_box_slow")
+        .expect("the helper calls it");
+    engine.add_global_mapping(&slow, never_called as *const () as usize);
+    let caller = engine
+        .get_function_address("caller")
+        .expect("it is compiled");
+    // SAFETY: `caller` has the type of `martlet_int_box`, which does not look at the thread state.
+    let caller: extern "C" fn(usize, i64) -> usize = unsafe { std::mem::transmute(caller) };
+    for small in [0x1000, 0x5000, 0x1000] {
+        // Relaxed: the same thread reads it.
+        ints[0].store(small, Ordering::Relaxed);
+        assert_eq!(caller(0, 7), small + 12 * SIZE_OF_INT);
+    }
+}
+
+extern "C" fn never_called() {
+    std::process::abort();
 }
 
 #[test]

@@ -180,7 +180,7 @@ impl BitcodeLibrary {
         name: &str,
         open: &OpenLibrary,
     ) -> Option<DifferenceKind> {
-        let original = match function.is_internal() {
+        let original = match function.is_local() {
             true => name.strip_prefix(self.prefix())?,
             false => name,
         };

@@ -84,7 +84,7 @@ impl Module {
         let uses = declared
             .iter()
             .flatten()
-            .filter(|theirs| theirs.is_visible() && !theirs.is_intrinsic())
+            .filter(|theirs| !theirs.is_local() && !theirs.is_intrinsic())
             .filter_map(|theirs| {
                 let name = theirs.name();
                 let ours = self.raw().global(&name).filter(|ours| *ours != value)?;

@@ -3,6 +3,10 @@
 mod common;
 
 use common::{bitcode, definitions, machine, module};
+use martlet_ir::inkwell::OptimizationLevel;
+use martlet_ir::inkwell::context::Context as InkContext;
+use martlet_ir::inkwell::memory_buffer::MemoryBuffer;
+use martlet_ir::inkwell::module::{Linkage, Module as InkModule};
 use martlet_ir::kind::Function;
 use martlet_ir::{BitcodeLibrary, Context, DifferenceKind, Error, Module, Weak};
 
@@ -160,6 +164,126 @@ fn heal_after_any_pass() {
         healed >= 5,
         "the pipelines changed next to nothing: {healed}"
     );
+}
+
+extern "C" fn twist(n: i64, _unused: i64) -> i64 {
+    n.wrapping_mul(31).wrapping_add(5)
+}
+
+extern "C" fn peek(p: &i64) -> i64 {
+    *p ^ 21
+}
+
+/// Helpers of which passes change the signature, or take one for the other.
+const TEMPTING: &str = "
+    define i64 @twist(i64 %n, i64 %unused) { %a = mul i64 %n, 31 %r = add i64 %a, 5 ret i64 %r }
+    define i64 @twin(i64 %n, i64 %unused) { %a = mul i64 %n, 31 %r = add i64 %a, 5 ret i64 %r }
+    define i64 @peek(ptr %p) { %v = load i64, ptr %p %r = xor i64 %v, 21 ret i64 %r }";
+
+const TEMPTED: &str = "
+    declare i64 @twist(i64, i64)
+    declare i64 @twin(i64, i64)
+    declare i64 @peek(ptr)
+    define i64 @user(i64 %n) {
+      %p = alloca i64
+      store i64 %n, ptr %p
+      %a = call i64 @twist(i64 %n, i64 7) noinline
+      %b = call i64 @twin(i64 %a, i64 8) noinline
+      %c = call i64 @peek(ptr %p) noinline
+      %r = add i64 %b, %c
+      ret i64 %r
+    }";
+
+/// What compiled code of `user` computes; calls that are left reach the native functions.
+fn computed(module: &Module, n: i64) -> i64 {
+    let context = InkContext::create();
+    let bitcode = module.to_bitcode();
+    let buffer = MemoryBuffer::create_from_memory_range_copy(&bitcode, "tempted");
+    let module = InkModule::parse_bitcode_from_buffer(&buffer, &context).unwrap();
+    let engine = module
+        .create_jit_execution_engine(OptimizationLevel::None)
+        .unwrap();
+    let natives = [
+        ("twist", twist as *const () as usize),
+        ("twin", twist as *const () as usize),
+        ("peek", peek as *const () as usize),
+    ];
+    for (name, address) in natives {
+        if let Some(function) = module.get_function(name) {
+            engine.add_global_mapping(&function, address);
+        }
+    }
+    let address = engine.get_function_address("user").unwrap();
+    // SAFETY: `user` is of this type, and the engine lives.
+    let user: extern "C" fn(i64) -> i64 = unsafe { std::mem::transmute(address) };
+    user(n)
+}
+
+/// Whatever linkage somebody gives the copies, and whatever list they stand in. One that is local then is the module's
+/// own; the library's can still be imported elsewhere.
+#[test]
+fn heal_under_each_linkage_and_list() {
+    let linkages = [
+        Linkage::AvailableExternally,
+        Linkage::External,
+        Linkage::WeakAny,
+        Linkage::WeakODR,
+        Linkage::LinkOnceAny,
+        Linkage::LinkOnceODR,
+        Linkage::Internal,
+        Linkage::Private,
+    ];
+    let pipelines = [
+        "globaldce",
+        "globalopt",
+        "mergefunc",
+        "cgscc(argpromotion)",
+        "deadargelim",
+        "default<O2>",
+        "default<O3>",
+    ];
+    let names = ["peek", "twin", "twist"];
+    let machine = machine();
+    let mut healed = 0;
+    for linkage in linkages {
+        for list in ["", "llvm.used", "llvm.compiler.used"] {
+            for pipeline in pipelines {
+                let case = format!("{linkage:?}, {list:?}, {pipeline}");
+                let list = match list {
+                    "" => String::new(),
+                    list => format!(
+                        "@{list} = appending global [3 x ptr] [ptr @twist, ptr @twin, ptr @peek], section \"llvm.metadata\""
+                    ),
+                };
+                let mut module = module(&format!("{TEMPTED}\n{list}"));
+                let library = BitcodeLibrary::open("tempting", bitcode(TEMPTING)).unwrap();
+                library.import(&mut module).unwrap();
+                module.edit(|e| {
+                    for name in names {
+                        e.module().get_function(name).unwrap().set_linkage(linkage);
+                    }
+                });
+                module.run_passes(pipeline, &machine).unwrap();
+                let found = library.heal(&mut module);
+                healed += found
+                    .unwrap_or_else(|error| panic!("{case}: {error}"))
+                    .len();
+                module
+                    .verify()
+                    .unwrap_or_else(|error| panic!("{case}: {error}"));
+                assert_eq!(library.audit(&module).unwrap(), [], "{case}");
+                for n in [0, 1, -7, i64::MAX] {
+                    let expected = twist(twist(n, 7), 8).wrapping_add(peek(&n));
+                    assert_eq!(computed(&module, n), expected, "{case}:\n{module}");
+                }
+                // The original is there, under its own name, whatever became of the copy.
+                let mut again = self::module(TEMPTED);
+                library.import(&mut again).unwrap();
+                assert_eq!(definitions(&again), ["twist", "twin", "peek", "user"]);
+            }
+        }
+    }
+    assert!(healed > 100, "next to nothing changed: {healed}");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use super::file::{Body, File, has_word, pointers};
 use super::memory::{Memory, READ, WRITE};
 use super::refused;
 use crate::clang::{Clang, Wanted};
-use crate::command::{self, Tool};
+use crate::command::Tool;
 use crate::error::Error;
 use std::collections::HashSet;
 use std::path::Path;
@@ -110,11 +110,13 @@ impl File<'_> {
             let code = line.trim_start();
             let code = code.split_once(" = ").map_or(code, |(_, rest)| rest);
             let pointers = pointers(code);
+            let first = pointers.first().copied().unwrap_or_default();
+            let last = pointers.last().copied().unwrap_or_default();
             let found = match code.split(' ').next().unwrap_or_default() {
                 _ if has_word(code, "volatile") => Some(format!("`{}` is volatile", line.trim())),
-                "store" => denied(line, pointers.last()?, WRITE),
-                "load" => denied(line, pointers.last()?, READ),
-                "atomicrmw" | "cmpxchg" => denied(line, pointers.first()?, READ | WRITE),
+                "store" => denied(line, last, WRITE),
+                "load" => denied(line, last, READ),
+                "atomicrmw" | "cmpxchg" => denied(line, first, READ | WRITE),
                 "fence" => Some(format!("`{}` orders memory", line.trim())),
                 _ => None,
             };
@@ -136,10 +138,13 @@ impl File<'_> {
             let memory = memory
                 .find("memory(")
                 .map_or_else(Memory::any, |at| Memory::parse(&memory[at..]));
-            let other = memory.of("other") & !allowed.of("other");
-            if other != 0 {
-                let what = if other & WRITE != 0 { "write" } else { "read" };
+            let beyond = memory.beyond_arguments(allowed);
+            if beyond != 0 {
+                let what = if beyond & WRITE != 0 { "write" } else { "read" };
                 return Some(format!("`{}` may {what}", line.trim()));
+            }
+            if writes_first && line.contains("i1 true)") {
+                return Some(format!("`{}` is volatile", line.trim()));
             }
             let code = line.split_once('(').map_or("", |(_, rest)| rest);
             for (index, pointer) in pointers(code).iter().enumerate() {
@@ -229,37 +234,43 @@ impl File<'_> {
         false
     }
 
-    /// Whether LLVM knows an upper bound of every loop.
+    /// Whether LLVM knows an upper bound of every loop. `ir` is the file with this text.
     pub(super) fn check_loops(
         &self,
         function: &str,
         clang: &Clang,
         wanted: &Wanted,
-        out: &Path,
+        ir: &Path,
     ) -> Result<(), Error> {
-        let input = out.join(format!("{function}.loops.ll"));
-        command::write(&input, self.text)?;
         let mut opt = Tool::new(clang.tool("opt", wanted)?);
-        opt.args(&["-disable-output", "-passes=print<scalar-evolution>"].map(str::to_owned));
-        let report = opt.arg(&input).run_for_messages()?;
-        let _ = std::fs::remove_file(&input);
+        opt.arg("-disable-output")
+            .arg("-passes=function(print<scalar-evolution>,print<cycles>)");
+        let report = opt.arg(ir).run_for_messages()?;
         let heading = format!("Determining loop execution counts for: @{function}");
-        let mut lines = report.lines().skip_while(|line| *line != heading).skip(1);
+        let lines = report.lines().skip_while(|line| *line != heading).skip(1);
         let lines: Vec<&str> = lines
-            .by_ref()
-            .take_while(|line| line.starts_with("Loop "))
+            .take_while(|line| !line.starts_with("Printing analysis "))
             .collect();
-        let bounded = |line: &&&str| {
-            line.contains(" constant max backedge-taken count is ")
-                || line.contains(": backedge-taken count is ")
-        };
-        let name = |line: &&&str| line.split(':').next().unwrap_or_default().to_owned();
-        let known: HashSet<String> = lines
-            .iter()
-            .filter(bounded)
-            .map(|line| name(&line))
+        // A cycle with several entries is no loop, so nothing is said of how often it runs.
+        let is_no_loop = lines.iter().any(|line| {
+            let entries = line.split_once(": entries(").unwrap_or_default().1;
+            entries.split(')').next().unwrap_or_default().contains(' ')
+        });
+        let loops = lines.iter().filter_map(|line| {
+            let (name, what) = line.strip_prefix("Loop ")?.split_once(": ")?;
+            Some((name, what))
+        });
+        // A predicated count holds only if nothing wraps: it begins otherwise.
+        let bounded: HashSet<&str> = loops
+            .clone()
+            .filter(|(_, what)| {
+                what.starts_with("constant max backedge-taken count is ")
+                    || what.starts_with("backedge-taken count is ")
+            })
+            .map(|(name, _)| name)
             .collect();
-        if !lines.is_empty() && lines.iter().all(|line| known.contains(&name(&line))) {
+        let mut names = loops.map(|(name, _)| name);
+        if !is_no_loop && !bounded.is_empty() && names.all(|name| bounded.contains(name)) {
             return Ok(());
         }
         let reason = "it has a loop of which LLVM sees no end".to_owned();

@@ -125,15 +125,21 @@ impl<'a> Body<'a> {
         self.lines
             .iter()
             .copied()
-            .filter(|line| has_word(line, "call"))
+            .filter(|line| {
+                ["call", "callbr", "invoke"]
+                    .iter()
+                    .any(|it| has_word(line, it))
+            })
             .map(|line| {
                 let head = line.split('(').next().unwrap_or_default();
-                (line, irtext::symbol(head))
+                // The text of assembly names nothing.
+                let is_named = !has_word(head, "asm");
+                (line, irtext::symbol(head).filter(|_| is_named))
             })
     }
 }
 
-/// The pointer operands in a piece of IR.
+/// The pointer operands in a piece of IR; `inttoptr` stands for a number.
 pub(super) fn pointers(code: &str) -> Vec<&str> {
     let mut found = Vec::new();
     let mut words = code
@@ -143,9 +149,9 @@ pub(super) fn pointers(code: &str) -> Vec<&str> {
         if word == "ptr" {
             // Attributes may stand between a type and its value.
             found.extend(
-                words
-                    .by_ref()
-                    .find(|word| word.starts_with(['%', '@']) || *word == "null"),
+                words.by_ref().find(|word| {
+                    word.starts_with(['%', '@']) || matches!(*word, "null" | "inttoptr")
+                }),
             );
         }
     }
@@ -168,5 +174,9 @@ mod tests {
             ["%1", "@a"]
         );
         assert_eq!(pointers("load i64, ptr %5, align 8, !tbaa !3"), ["%5"]);
+        assert_eq!(
+            pointers("store ptr %0, ptr inttoptr (i64 8 to ptr), align 8"),
+            ["%0", "inttoptr"]
+        );
     }
 }

@@ -60,6 +60,17 @@ impl Memory {
         }
     }
 
+    /// What of it `allowed` does not allow, behind arguments apart: there it depends on where they point.
+    pub(super) fn beyond_arguments(&self, allowed: &Memory) -> u8 {
+        let places = self.places.iter().chain(&allowed.places);
+        let places = places
+            .map(|(place, _)| place.as_str())
+            .filter(|place| *place != "argmem");
+        places.fold(self.other & !allowed.other, |beyond, place| {
+            beyond | self.of(place) & !allowed.of(place)
+        })
+    }
+
     pub(super) fn of(&self, place: &str) -> u8 {
         let known = self.places.iter().find(|(it, _)| it == place);
         known.map_or(self.other, |(_, effect)| *effect)
@@ -98,5 +109,20 @@ mod tests {
             "memory(read, argmem: read, inaccessiblemem: none)"
         );
         assert_eq!(shown("memory(none)", "memory(read)"), "memory(none)");
+    }
+
+    #[test]
+    fn every_place_but_arguments_counts() {
+        let beyond = |a: &str, b: &str| Memory::parse(a).beyond_arguments(&Memory::parse(b));
+        assert_eq!(
+            beyond("memory(inaccessiblemem: readwrite)", "memory(read)"),
+            WRITE
+        );
+        assert_eq!(
+            beyond("memory(errnomem: write)", "memory(argmem: readwrite)"),
+            WRITE
+        );
+        assert_eq!(beyond("memory(argmem: readwrite)", "memory(none)"), 0);
+        assert_eq!(beyond("memory(read)", "memory(argmem: read)"), READ);
     }
 }

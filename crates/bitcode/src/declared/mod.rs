@@ -24,12 +24,12 @@ pub(crate) const HEADER: &str = include_str!("../martlet_bitcode.h");
 /// What every annotation of ours begins with.
 const PREFIX: &str = "martlet_bitcode: ";
 
-/// The text with everything that C declares applied; `None` if it declares nothing.
+/// The text with everything that C declares applied; `None` if it declares nothing. It is that of the file `ir`.
 pub(crate) fn apply(
     text: &str,
     clang: &Clang,
     wanted: &Wanted,
-    out: &Path,
+    ir: &Path,
 ) -> Result<Option<String>, Error> {
     if !text.contains(PREFIX) {
         return Ok(None);
@@ -39,7 +39,7 @@ pub(crate) fn apply(
     for (function, attributes) in &declared {
         file.check(function, attributes)?;
         if attributes.contains(&"willreturn") && file.has_back_edge(function) {
-            file.check_loops(function, clang, wanted, out)?;
+            file.check_loops(function, clang, wanted, ir)?;
         }
     }
     let mut result = String::with_capacity(text.len());

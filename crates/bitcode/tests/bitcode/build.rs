@@ -80,6 +80,29 @@ fn the_loader_compiles_and_finds_the_native_code() {
     assert_eq!(String::from_utf8_lossy(&output.stdout), "42 22\n");
 }
 
+/// What is a name in C may be a word of Rust's.
+#[test]
+fn words_of_rust_are_names() {
+    let case = Case::new();
+    let source = "extern int type;\nint match(int v) { return v + type; }\nint self(void) { return 1; }\n\
+                  int crate(void) { return 2; }\n";
+    let built = case
+        .build()
+        .file(case.file("a.c", source))
+        .native_file(case.file("state.c", "int type = 40;\n"))
+        .native(true)
+        .compile()
+        .expect("good C");
+    let main = format!(
+        "include!({:?});\nfn main() {{\n    let call = |name| {{\n        \
+         let (_, it) = native_symbols().iter().find(|it| it.0 == name).unwrap();\n        \
+         let it: extern \"C\" fn(i32) -> i32 = unsafe {{ std::mem::transmute(*it) }};\n        it(2)\n    }};\n    \
+         println!(\"{{}} {{}} {{}}\", call(\"match\"), call(\"self\"), call(\"crate\"));\n}}\n",
+        built.loader
+    );
+    assert_eq!(case.program(&main, &["-l", "static=t"]), "42 1 2\n");
+}
+
 #[test]
 fn headers_are_dependencies() {
     let case = Case::new();

@@ -138,6 +138,68 @@ fn writes_though_read_only_are_refused() {
     );
 }
 
+/// A loop that can be entered at two places is none of LLVM's loops, and one that has a bound may stand beside it.
+#[test]
+fn a_loop_with_two_entries_is_refused() {
+    refused(
+        "BITCODE_WILLRETURN int f(int a, int *p, int n) {\n\
+           for (int i = 0; i < 1000; i++) p[i] = p[i + a] * p[i];\n\
+           if (a) goto middle;\n\
+           top: p[0] += p[n]; if (p[1] == n) return p[2];\n\
+           middle: p[1] ^= p[3] + n; if (p[4]) goto top; p[5]++; if (p[6] == 3) return 7; goto top; }",
+        "sees no end",
+    );
+}
+
+/// Every loop of a function counts, and a bound that holds only as long as nothing wraps is none.
+#[test]
+fn each_loop_needs_its_bound() {
+    let early = "for (int i = 0; i < 8000; i++) if (p[i] == x) return i;";
+    let found = attributes(&format!(
+        "BITCODE_WILLRETURN int f(const int *p, int x) {{ {early} return -1; }}"
+    ));
+    assert!(found.iter().any(|it| it == "willreturn"), "{found:?}");
+    refused(
+        &format!(
+            "BITCODE_WILLRETURN int f(int *p, int x) {{ {early} while (p[x]) x = p[x] ^ x; return x; }}"
+        ),
+        "sees no end",
+    );
+    refused(
+        "BITCODE_WILLRETURN long f(unsigned long n, const long *p) {\n\
+           long s = 1; for (unsigned i = 0; i < n; i++) s = p[i] ^ (s * 3); return s; }",
+        "sees no end",
+    );
+}
+
+/// Memory that no program sees is memory: of two allocations that read only, one would be dropped.
+#[test]
+fn an_allocation_is_a_write() {
+    let source = "#include <stdlib.h>\nBITCODE_READS void *f(long n) { return malloc(n); }";
+    refused(source, "may write");
+}
+
+#[test]
+fn a_number_is_no_argument() {
+    refused(
+        "BITCODE_NO_MEMORY void f(void) { *(long *)4096 = 1; }",
+        "writes",
+    );
+    refused(
+        "BITCODE_ONLY_ARGUMENTS void f(long *p) { *(long **)4096 = p; }",
+        "writes",
+    );
+}
+
+#[test]
+fn assembly_that_jumps_is_a_call() {
+    let source = "int f(int *p) { asm goto(\"lock incl %0; jc %l1\" : : \"m\"(*p) : \"memory\" : out); \
+                  return 0; out: return 1; }";
+    refused(&format!("BITCODE_NOSYNC {source}"), "synchronise");
+    refused(&format!("BITCODE_READS {source}"), "may write");
+    refused(&format!("BITCODE_WILLRETURN {source}"), "may not return");
+}
+
 #[test]
 fn what_is_only_its_own_may_be_written() {
     let source = "void look(const long *) __attribute__((pure));\n\

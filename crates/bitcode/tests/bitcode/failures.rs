@@ -184,6 +184,45 @@ fn declarations_have_to_agree_with_definitions() {
 }
 
 #[test]
+fn declarations_of_variables_have_to_agree_too() {
+    let case = Case::new();
+    let build = |declared: &str, defined: &str| {
+        let user = case.file(
+            "a.c",
+            &format!("{declared} void *f(void) {{ return (void *)&v; }}"),
+        );
+        let home = case.file("b.c", defined);
+        let build = case.build().file(user).native_file(home).native(true);
+        build.compile()
+    };
+    for (declared, defined) in [
+        ("extern long v;", "int v = 1;"),
+        ("extern double v;", "long v;"),
+        ("extern int *v;", "int v[4];"),
+    ] {
+        let error = build(declared, defined).expect_err("they say two things");
+        assert!(
+            matches!(&error, Error::Disagree { name, .. } if name == "v"),
+            "{error}"
+        );
+    }
+    for (declared, defined) in [
+        ("extern unsigned v;", "int v = 1;"),
+        ("extern int v[];", "int v[4] = {1};"),
+        (
+            "extern struct s v;",
+            "struct s { char c; long n; } v = {1, 2};",
+        ),
+        (
+            "extern const char *const v;",
+            "const char *const v = \"a\";",
+        ),
+    ] {
+        build(declared, defined).expect("they agree");
+    }
+}
+
+#[test]
 fn structures_that_no_file_uses_are_not_sealed() {
     let case = Case::new();
     let error = case

@@ -116,19 +116,14 @@ impl<'m> Value<'m> {
             || unsafe { LLVMGetLinkage(self.raw) } != LLVMLinkage::LLVMExternalLinkage
     }
 
-    /// Whether other modules can name it, if it has a name.
-    pub(crate) fn is_visible(self) -> bool {
+    /// Whether other modules cannot name it.
+    pub(crate) fn is_local(self) -> bool {
         // SAFETY: only asked of global values, which are alive.
         let linkage = unsafe { LLVMGetLinkage(self.raw) };
-        !matches!(
+        matches!(
             linkage,
             LLVMLinkage::LLVMInternalLinkage | LLVMLinkage::LLVMPrivateLinkage
         )
-    }
-
-    pub(crate) fn is_internal(self) -> bool {
-        // SAFETY: only asked of global values, which are alive.
-        unsafe { LLVMGetLinkage(self.raw) == LLVMLinkage::LLVMInternalLinkage }
     }
 
     /// External while held, internal and marked when dropped. A declaration stays external.
