@@ -32,9 +32,6 @@ const ROWS: &str = include_str!("twins.txt");
 /// What the expressions of `twins.txt` may name, and how objects are shown.
 const PRELUDE: &str = r"
 import builtins, ctypes, sys, types, array, re, _testcapi
-# Names are immortal, as those of one letter are: whether the method cache holds one depends on addresses, by which its
-# entries collide.
-for name in 'absent', 'method': ctypes.c_size_t.from_address(id(name)).value = 2**32 - 1
 class Meta(type): pass
 class C:
     def __init__(self, x=10**6): self.x = x + 0; self.y = 'y'
@@ -143,6 +140,9 @@ unsafe extern "C" {
     fn PyObject_IsTrue(v: O) -> c_int;
     fn PyUnicode_AsUTF8(v: O) -> *const c_char;
     fn PyGC_Disable() -> c_int;
+    fn PyObject_Type(v: O) -> O;
+    fn PyType_ClearCache() -> u32;
+    fn _PyType_Lookup(class: O, name: O) -> O;
     fn Py_IncRef(v: O);
     fn Py_DecRef(v: O);
     fn martlet_init() -> c_int;
@@ -280,8 +280,10 @@ fn twins_agree() {
         let thunks: Vec<Thunk> = jitted.iter().map(|it| it.thunk(row.name)).collect();
         let before = n_cases;
         for case in combinations(&row.arguments) {
-            for is_held in [true, false] {
-                let run = |thunk: &Thunk| python.run(row, helper, &case, *thunk, is_held);
+            for (is_held, is_cached) in [(true, true), (true, false), (false, true), (false, false)]
+            {
+                let state = State { is_held, is_cached };
+                let run = |thunk: &Thunk| python.run(row, helper, &case, *thunk, state);
                 // Once before it counts: the interpreter's caches keep what is looked up.
                 if run(&thunks[0]).is_none() {
                     continue;
@@ -292,7 +294,7 @@ fn twins_agree() {
                     assert_eq!(
                         run(thunk),
                         native,
-                        "{} at {tier:?} of {case:?}, held: {is_held}",
+                        "{} at {tier:?} of {case:?}, {state:?}",
                         row.name
                     );
                 }
@@ -529,6 +531,15 @@ struct Outcome {
     log: String,
 }
 
+/// How a helper finds things.
+#[derive(Debug, Clone, Copy)]
+struct State {
+    /// Its arguments have one reference more than it may take.
+    is_held: bool,
+    /// The method cache knows the names of `twins.txt`.
+    is_cached: bool,
+}
+
 struct Python {
     thread: O,
     globals: O,
@@ -613,7 +624,7 @@ impl Python {
         helper: &Helper,
         case: &[&str],
         thunk: Thunk,
-        is_held: bool,
+        State { is_held, is_cached }: State,
     ) -> Option<Outcome> {
         const NAMES: [&str; 6] = ["a", "b", "c", "d", "e", "f_"];
         let (result_type, types) = words(helper);
@@ -665,7 +676,14 @@ impl Python {
             }
         }
         self.text("take_log()");
+        // The method cache refers to names, and whether to this one depends on addresses, by which its entries collide: it is
+        // empty whenever references are counted.
+        // SAFETY: the GIL is held.
+        unsafe { PyType_ClearCache() };
         let before: Vec<i64> = objects.iter().map(|(v, _)| count(*v)).collect();
+        if is_cached {
+            objects.iter().for_each(|(v, _)| self.cache_names(*v));
+        }
         let mut result = [0_u64; 2];
         // SAFETY: the arguments are such as the helper's comment asks for: `twins.txt` sees to that.
         unsafe { thunk(words.as_ptr(), result.as_mut_ptr()) };
@@ -676,6 +694,8 @@ impl Python {
         } else {
             self.show(raised)
         };
+        // SAFETY: the GIL is held.
+        unsafe { PyType_ClearCache() };
         // Counts come before anything else may change them.
         let after: Vec<i64> = objects
             .iter()
@@ -709,6 +729,21 @@ impl Python {
             arguments,
             log,
         })
+    }
+
+    /// Has the method cache know what the class of an object has under each name.
+    fn cache_names(&self, v: O) {
+        for name in ["x", "y", "absent", "method", "__class__", "__dict__"] {
+            // A constant is interned, and mortal.
+            let name = self.eval(&format!("'{name}'"), 258);
+            // SAFETY: the GIL is held; nothing but dictionaries of classes is looked into.
+            unsafe {
+                let class = PyObject_Type(v);
+                _PyType_Lookup(class, name);
+                Py_DecRef(class);
+                Py_DecRef(name);
+            }
+        }
     }
 
     fn result(&self, row: &Row, ty: &str, words: [u64; 2], objects: &[(O, bool)]) -> String {
