@@ -4,6 +4,7 @@ use std::ffi::CStr;
 
 use martlet_snapshot::Seen;
 use pyo3::prelude::*;
+use pyo3::types::PyString;
 use pyo3::{Borrowed, ffi};
 
 use super::{Gil, c};
@@ -115,12 +116,14 @@ pub(crate) fn describe(gil: Gil<'_>, object: Addr) -> Kind {
     }
 }
 
-/// The text of an exact `str`, if it is one and can be had as UTF-8.
+/// The text of a `str`, if it is one and can be had as UTF-8. The object itself does not keep that: its size can be seen.
 pub(crate) fn str_of(gil: Gil<'_>, object: Addr) -> Option<String> {
     if object.is_null() {
         return None;
     }
-    object.object(gil).extract::<String>().ok()
+    let object = object.object(gil);
+    let text = object.cast::<PyString>().ok()?.encode_utf8().ok()?;
+    String::from_utf8(text.as_bytes().to_vec()).ok()
 }
 
 /// The class of a value, NULL included.
