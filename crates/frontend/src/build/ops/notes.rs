@@ -11,68 +11,59 @@ use martlet_snapshot::{Effort, Noted, Seen};
 impl<'a> Builder<'a> {
     /// In front of a helper that does the whole bytecode: notes the operands of which nothing is known.
     pub(super) fn note_operands(&mut self, instr: &Instr) {
-        if self.request.mode.effort != Effort::Quick {
-            return;
-        }
-        let n_operands = noted_operands(instr.opcode);
         // Of what an item is asked is noted even where it is known: who inlines the code does not know it. Of a class, which.
         let is_attr = instr.opcode == Opcode::LoadAttr;
         let is_subscript = matches!(instr.opcode, Opcode::BinarySubscr | Opcode::StoreSubscr);
-        let Some(before) = self.before.last() else {
-            return;
-        };
-        let (code, offset) = (before.code as u32, instr.offset);
-        let operands: Vec<_> = before
-            .stack
-            .iter()
-            .rev()
-            .take(n_operands)
-            .cloned()
-            .collect();
-        for (operand, item) in operands.iter().enumerate() {
-            let Item::Val(value) = *item else { continue };
+        for operand in 0..noted_operands(instr.opcode) {
+            let Some(value) = self.operand(operand) else {
+                continue;
+            };
             let kinds = self.func.ty(value).kinds;
             let is_class = is_attr && kinds == Kind::TYPE;
-            let is_wanted = (is_subscript && operand == 1) || is_class || !is_known(kinds);
-            if self.func.rep(value) != Rep::Obj || !is_wanted {
-                continue;
+            if (is_subscript && operand == 1) || is_class || !is_known(kinds) {
+                self.note(instr, operand, value);
             }
-            let operand = operand as u32;
-            self.note(
-                Noted {
-                    code,
-                    offset,
-                    operand,
-                },
-                value,
-            );
         }
     }
 
     /// In front of a call in the general way: notes what is called, which is so far from the top of the stack.
     pub(super) fn note_callee(&mut self, instr: &Instr, operand: u32) {
-        let Some(before) = self.before.last() else {
-            return;
-        };
-        let at = before.stack.len().checked_sub(operand as usize + 1);
-        let Some(Item::Val(value)) = at.and_then(|at| before.stack.get(at)) else {
-            return;
-        };
-        let (code, offset, value) = (before.code as u32, instr.offset, *value);
-        let is_quick = self.request.mode.effort == Effort::Quick && !self.is_inlined();
-        if is_quick && self.func.rep(value) == Rep::Obj && self.func.ty(value).object.is_none() {
-            self.note(
-                Noted {
-                    code,
-                    offset,
-                    operand,
-                },
-                value,
-            );
+        if let Some(value) = self.operand(operand)
+            && self.func.ty(value).object.is_none()
+            && !self.is_inlined()
+        {
+            self.note(instr, operand, value);
         }
     }
 
-    fn note(&mut self, noted: Noted, value: Value) {
+    /// What stood so far from the top of the stack in front of the bytecode at hand, if it is one value.
+    fn operand(&self, operand: u32) -> Option<Value> {
+        match self
+            .before
+            .last()?
+            .stack
+            .iter()
+            .rev()
+            .nth(operand as usize)?
+        {
+            Item::Val(value) => Some(*value),
+            _ => None,
+        }
+    }
+
+    /// Where code is compiled quickly, notes the class of an operand.
+    fn note(&mut self, instr: &Instr, operand: u32, value: Value) {
+        if self.request.mode.effort != Effort::Quick || self.func.rep(value) != Rep::Obj {
+            return;
+        }
+        let Some(before) = self.before.last() else {
+            return;
+        };
+        let noted = Noted {
+            code: before.code as u32,
+            offset: instr.offset,
+            operand,
+        };
         let notes = &mut self.func.notes;
         let index = notes.iter().position(|it| *it == noted);
         let index = index.unwrap_or_else(|| {
@@ -126,7 +117,7 @@ fn is_known(kinds: Kind) -> bool {
 }
 
 /// How many operands of an instruction may be noted.
-fn noted_operands(opcode: Opcode) -> usize {
+fn noted_operands(opcode: Opcode) -> u32 {
     match opcode {
         Opcode::BinaryOp | Opcode::CompareOp | Opcode::ContainsOp | Opcode::BinarySubscr => 2,
         Opcode::StoreSubscr | Opcode::BinarySlice => 3,
