@@ -38,6 +38,13 @@ pub(crate) fn ci(workspace: &Workspace) -> Result<ExitCode> {
                 .env("RUSTDOCFLAGS", "-D warnings"),
         )
     };
+    // Clippy and these tests of a package with everything that it can do.
+    let with_all_features = |package: &str, tests: &[&str]| {
+        let package = ["-p", package, "--all-features"];
+        let denied = ["--", "-D", "warnings"];
+        cargo(&[&["clippy", "--all-targets"][..], &package, &denied].concat())?;
+        cargo(&[&["test"][..], tests, &package].concat())
+    };
     let mut steps = Steps::default();
     steps.run("formatting", || cargo(&["fmt", "--all", "--", "--check"]));
     steps.run("tidy", || succeeds(tidy::tidy(workspace)?));
@@ -73,21 +80,9 @@ pub(crate) fn ci(workspace: &Workspace) -> Result<ExitCode> {
         cargo(&["doc", "--no-deps", "--workspace"])
     });
     steps.run("machine-code with all features", || {
-        let package = ["-p", "martlet-machine-code", "--all-features"];
-        cargo(
-            &[
-                &["clippy", "--all-targets"][..],
-                &package,
-                &["--", "-D", "warnings"],
-            ]
-            .concat(),
-        )?;
-        cargo(
-            &[
-                &["test", "--test", "ledger", "--test", "observers"][..],
-                &package,
-            ]
-            .concat(),
+        with_all_features(
+            "martlet-machine-code",
+            &["--test", "ledger", "--test", "observers"],
         )
     });
     for name in consumers::WITH_RUST_ALONE {
@@ -111,16 +106,7 @@ pub(crate) fn ci(workspace: &Workspace) -> Result<ExitCode> {
         ir::consumer(workspace)
     });
     steps.run("bitcode with bindgen", || {
-        let package = ["-p", "martlet-bitcode", "--all-features"];
-        cargo(
-            &[
-                &["clippy", "--all-targets"][..],
-                &package,
-                &["--", "-D", "warnings"],
-            ]
-            .concat(),
-        )?;
-        cargo(&[&["test"][..], &package].concat())
+        with_all_features("martlet-bitcode", &[])
     });
     steps.run("consumer bitcode", || {
         bitcode::consumer(workspace, &toolchain, &python)

@@ -69,6 +69,23 @@ impl<'w> Frame<'w> {
     }
 }
 
+/// What a caller has passed.
+///
+/// # Safety
+/// The frame and the callee live as long as the call, and there are `n_args` numbers.
+unsafe fn passed<'a>(
+    frame: *const Frame<'static>,
+    callee: *const Callee,
+    n_args: u64,
+    args: *const f64,
+) -> (&'a Frame<'static>, &'a Callee, &'a [f64]) {
+    // SAFETY: what this function asks for.
+    unsafe {
+        let args = slice::from_raw_parts(args, n_args as usize);
+        (&*frame, &*callee, args)
+    }
+}
+
 /// Where calls are led that no machine code is there for.
 extern "C" fn interpreted(
     frame: *const Frame<'static>,
@@ -77,10 +94,7 @@ extern "C" fn interpreted(
     args: *const f64,
 ) -> f64 {
     // SAFETY: callers pass their frame, a callee that they hold, and so many numbers.
-    let (frame, callee, args) = unsafe {
-        let args = slice::from_raw_parts(args, n_args as usize);
-        (&*frame, &*callee, args)
-    };
+    let (frame, callee, args) = unsafe { passed(frame, callee, n_args, args) };
     frame.world.interpret(frame, callee, args)
 }
 
@@ -92,10 +106,7 @@ extern "C" fn call(
     args: *const f64,
 ) -> f64 {
     // SAFETY: callers pass their frame, a callee that they hold, and so many numbers.
-    let (frame, callee, args) = unsafe {
-        let args = slice::from_raw_parts(args, n_args as usize);
-        (&*frame, &*callee, args)
-    };
+    let (frame, callee, args) = unsafe { passed(frame, callee, n_args, args) };
     frame.world.warm(callee);
     frame.call(callee, args)
 }

@@ -227,17 +227,14 @@ impl Builder<'_> {
         keywords: &[String],
     ) -> std::result::Result<Option<Flow>, Refusal> {
         let given = args.len() + usize::from(is_bound);
-        let fits = match self.object(id) {
-            Some(Object::Function(info)) => info.simple && arrange(info, given, keywords).is_some(),
-            _ => false,
-        };
-        if !fits || self.func.rep(callable) != Rep::Obj {
-            return Ok(None);
-        }
+        let fits = |it: &FunctionInfo| it.simple && arrange(it, given, keywords).is_some();
         let code = match self.object(id) {
-            Some(Object::Function(info)) => info.code,
+            Some(Object::Function(info)) if fits(info) => info.code,
             _ => return Ok(None),
         };
+        if self.func.rep(callable) != Rep::Obj {
+            return Ok(None);
+        }
         if !self.is_inlined() {
             self.returns.insert((self.frame().code, instr.end));
             let code = self.constant(code);
