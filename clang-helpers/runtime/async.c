@@ -104,7 +104,7 @@ martlet_awaits_next(TS ts, O iterator)
     }
     PyAsyncGenObject *generator = (PyAsyncGenObject *)iterator;
     bool waits = generator->ag_frame_state == FRAME_CREATED || generator->ag_frame_state == FRAME_SUSPENDED;
-    return waits && generator->ag_hooks_inited && !generator->ag_running_async && item_type != NULL
+    return waits && generator->ag_hooks_inited && !generator->ag_running_async && plain_next != NULL
            && !martlet_exceptions_watched(ts);
 }
 
@@ -136,7 +136,8 @@ martlet_await_next(TS ts, O iterator, O *out)
     return 0;
 }
 
-/* From now on asynchronous generators go on in machine code where there is some. */
+/* From now on asynchronous generators go on in machine code where there is some, if this interpreter's own structures are
+ * as large as ours. */
 MARTLET_RUNTIME void
 martlet_enter_async(void)
 {
@@ -151,7 +152,9 @@ martlet_enter_async(void)
         Py_DECREF(item);
     }
     PyMethodDef *method = martlet_send_method_of(&_PyAsyncGenASend_Type);
-    if (plain_next == NULL && method != NULL) {
+    bool fits = _PyAsyncGenASend_Type.tp_basicsize == sizeof(struct async_send)
+                && item_type->tp_basicsize == sizeof(struct async_item);
+    if (plain_next == NULL && method != NULL && fits) {
         plain_send = method->ml_meth;
         method->ml_meth = send_method;
         plain_next = _PyAsyncGenASend_Type.tp_iternext;
