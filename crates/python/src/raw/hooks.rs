@@ -1,6 +1,7 @@
 //! What the C side calls. A panic must not cross into C: it is printed, and the interpreter goes on.
 //!
-//! Neither does an exception: none of the hooks can raise one, and the interpreter may be raising one of its own.
+//! Neither does an exception: none of the hooks can raise one, and the interpreter may be raising one of its own. Nor does
+//! errno: C code that calls back into Python may look at it behind the call.
 
 use std::ffi::{c_int, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -31,9 +32,15 @@ fn with_gil(f: impl FnOnce(Gil<'_>)) {
     let gil = unsafe { Gil::assume_attached() };
     // SAFETY: a new reference or NULL.
     let raised = unsafe { ffi::PyErr_GetRaisedException() };
+    // SAFETY: the address of this thread's own number.
+    let errno = unsafe { libc::__errno_location() };
+    // SAFETY: the same.
+    let before = unsafe { *errno };
     let _ = catch_unwind(AssertUnwindSafe(|| f(gil)));
     // SAFETY: the reference is handed over; NULL clears what a panic may have left.
     unsafe { ffi::PyErr_SetRaisedException(raised) };
+    // SAFETY: the same.
+    unsafe { *errno = before };
 }
 
 unsafe extern "C" fn first_call(func: *mut PyObject, args: *const *mut PyObject, n_args: isize) {
