@@ -1,19 +1,25 @@
 //! Builds of small C files.
 
 use crate::support::{self, Case, GOOD, read};
+use martlet_bitcode::Built;
 use std::fs;
 use std::path::Path;
+
+/// A good file, with native code beside it.
+fn good(case: &Case) -> Built {
+    let build = case.build().file(case.file("good.c", GOOD));
+    let state = case.file("state.c", "long counter = 1;\n");
+    build
+        .native_file(state)
+        .native(true)
+        .compile()
+        .expect("good C")
+}
 
 #[test]
 fn good_file_gives_bitcode_loader_and_archive() {
     let case = Case::new();
-    let built = case
-        .build()
-        .file(case.file("good.c", GOOD))
-        .native_file(case.file("state.c", "long counter = 1;\n"))
-        .native(true)
-        .compile()
-        .expect("good C");
+    let built = good(&case);
     let names: Vec<_> = built
         .helpers
         .iter()
@@ -45,13 +51,7 @@ fn good_file_gives_bitcode_loader_and_archive() {
 #[test]
 fn the_loader_compiles_and_finds_the_native_code() {
     let case = Case::new();
-    let built = case
-        .build()
-        .file(case.file("good.c", GOOD))
-        .native_file(case.file("state.c", "long counter = 1;\n"))
-        .native(true)
-        .compile()
-        .expect("good C");
+    let built = good(&case);
     let main = format!(
         "include!({:?});\nfn main() {{\n    assert_eq!(HELPERS.len(), 3);\n    \
          let (_, twice) = native_symbols().iter().find(|(name, _)| *name == \"twice\").unwrap();\n    \
