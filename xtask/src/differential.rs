@@ -8,6 +8,8 @@
 //!   caller's thread, with the least effort, since that is much code;
 //! - *own*: the same with the usual effort, but of the program's own functions only;
 //! - *warm*: as *own*, at the third call, when the interpreter has seen which types there are;
+//! - *beside*: as *own*, with the compiler as a process of its own; only the programs of [`BESIDE`], for what is compiled
+//!   is the same;
 //! - *exit every k* and *warm, exit every k*: as those, and every k-th guard is forced to exit.
 //!
 //! Standard output, standard error (so tracebacks, word for word) and exit status must be those of
@@ -55,9 +57,31 @@ pub(crate) enum Mode {
     Always,
     Own,
     Warm,
+    Beside,
     ExitEvery(u32),
     WarmExitEvery(u32),
 }
+
+/// Programs that run with the compiler beside them, too: those that fork, start threads and processes, take signals and
+/// descriptors; and some others.
+const BESIDE: [&str; 16] = [
+    "callee_redefined",
+    "closures",
+    "coroutines",
+    "errno_in_callbacks",
+    "exception_groups",
+    "finalisers",
+    "fork_in_thread",
+    "garbage",
+    "generators",
+    "int_overflow",
+    "no_memory",
+    "processes",
+    "redefined_in_threads",
+    "signals",
+    "subinterpreters",
+    "with_statements",
+];
 
 const COMPARED: [Mode; 9] = [
     Mode::Default,
@@ -76,7 +100,7 @@ impl Mode {
     fn compiled_at_call(self) -> Option<u32> {
         match self {
             Self::Plain | Self::Default => None,
-            Self::Always | Self::Own | Self::ExitEvery(_) => Some(1),
+            Self::Always | Self::Own | Self::Beside | Self::ExitEvery(_) => Some(1),
             Self::Warm | Self::WarmExitEvery(_) => Some(3),
         }
     }
@@ -102,7 +126,10 @@ impl FromStr for Mode {
             None if name == "always" => Ok(Self::Always),
             None if name == "own" => Ok(Self::Own),
             None if name == "warm" => Ok(Self::Warm),
-            _ => bail!("the modes are plain, default, always, own, warm, exit-K and warm-exit-K"),
+            None if name == "beside" => Ok(Self::Beside),
+            _ => bail!(
+                "the modes are plain, default, always, own, warm, beside, exit-K and warm-exit-K"
+            ),
         }
     }
 }
@@ -115,6 +142,7 @@ impl fmt::Display for Mode {
             Self::Always => f.write_str("always"),
             Self::Own => f.write_str("own"),
             Self::Warm => f.write_str("warm"),
+            Self::Beside => f.write_str("beside"),
             Self::ExitEvery(k) => write!(f, "exit every {k}"),
             Self::WarmExitEvery(k) => write!(f, "warm, exit every {k}"),
         }
@@ -142,7 +170,8 @@ pub(crate) fn differential(
 
 /// As [`differential`] with a package that is built already; fails if a program differs.
 pub(crate) fn run_all(workspace: &Workspace, package: &Package) -> Result<()> {
-    run_some(workspace, package, &[], &COMPARED)
+    run_some(workspace, package, &[], &COMPARED)?;
+    run_some(workspace, package, &BESIDE, &[Mode::Beside])
 }
 
 /// As [`run_all`], of these programs, in these modes.
@@ -293,6 +322,9 @@ fn run(python: &Path, program: &Path, mode: Mode) -> Result<(Outcome, usize)> {
         } else {
             command.env("MARTLET_ONLY", own_names(python, program)?);
         }
+    }
+    if mode == Mode::Beside {
+        command.env("MARTLET_BESIDE", "1");
     }
     if let Some(k) = mode.exit_every() {
         command.env("MARTLET_EXIT_EVERY", k.to_string());

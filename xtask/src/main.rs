@@ -89,7 +89,7 @@ enum Command {
     Differential {
         /// Program names in crates/python/tests/differential, or paths; without any, all
         names: Vec<String>,
-        /// plain (are the programs deterministic?), default, always, own, warm, exit-K or warm-exit-K;
+        /// plain (are the programs deterministic?), default, always, own, warm, beside, exit-K or warm-exit-K;
         /// without any, all
         #[arg(long = "mode")]
         modes: Vec<differential::Mode>,

@@ -1,16 +1,17 @@
-//! The importable package: both shared objects and the Python files, put together.
+//! The importable package: both shared objects, the compiler as a program, and the Python files, put together.
 //!
 //! The two shared objects are built by two cargo calls. In one call cargo would unify their
 //! features, and the extension module, which every Python start loads, would link LLVM.
 //!
 //! ```text
-//! target/martlet/lib/martlet/   the Python files, _martlet.so, libmartlet_compiler.so
+//! target/martlet/lib/martlet/   the Python files, _martlet.so, libmartlet_compiler.so, martlet_compiler
 //! target/martlet/venv/          an environment over the user's interpreter, whose martlet.pth
 //!                               finds the above and switches it on under MARTLET=1
 //! ```
 //! The environment is what makes `MARTLET=1` reach every interpreter that a program starts, with
 //! isolated ones (`-I`) included, and it leaves the user's own installation untouched.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -46,15 +47,23 @@ impl Package {
         folder: &Path,
     ) -> Result<Self> {
         step(&format!("building Martlet for {python}"));
-        let extension = build_library(workspace, toolchain, python, "martlet-python")?;
-        let compiler = build_library(workspace, toolchain, python, "martlet-compiler")?;
+        let extension = build_package(workspace, toolchain, python, "martlet-python")?;
+        let compiler = build_package(workspace, toolchain, python, "martlet-compiler")?;
 
         let lib = folder.join("lib");
         let package = lib.join("martlet");
         assemble(workspace, &package)?;
         precompile(python, &package)?;
-        install(&extension, &package.join("_martlet.so"))?;
-        install(&compiler, &package.join("libmartlet_compiler.so"))?;
+        let shared_object = Some(OsStr::new("so"));
+        install(
+            find(&extension, shared_object)?,
+            &package.join("_martlet.so"),
+        )?;
+        install(
+            find(&compiler, shared_object)?,
+            &package.join("libmartlet_compiler.so"),
+        )?;
+        install(find(&compiler, None)?, &package.join("martlet_compiler"))?;
         let environment = folder.join("venv");
         make_environment(python, &environment, &lib)?;
         Ok(Self { lib, environment })
@@ -86,13 +95,13 @@ pub(crate) fn cargo(workspace: &Workspace, toolchain: &Toolchain, python: &Pytho
     command
 }
 
-/// Builds one package in release mode and returns the path of its shared object.
-fn build_library(
+/// Builds one package in release mode and returns the paths of its files.
+fn build_package(
     workspace: &Workspace,
     toolchain: &Toolchain,
     python: &Python,
     package: &str,
-) -> Result<PathBuf> {
+) -> Result<Vec<PathBuf>> {
     step(&format!("cargo build --release -p {package}"));
     let mut command = cargo(workspace, toolchain, python);
     command
@@ -103,7 +112,7 @@ fn build_library(
     if !output.status.success() {
         bail!("building {package} failed");
     }
-    String::from_utf8_lossy(&output.stdout)
+    Ok(String::from_utf8_lossy(&output.stdout)
         .lines()
         .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
         .filter(|message| message["reason"] == "compiler-artifact")
@@ -114,8 +123,15 @@ fn build_library(
         })
         .flat_map(|message| message["filenames"].as_array().cloned().unwrap_or_default())
         .filter_map(|name| name.as_str().map(PathBuf::from))
-        .find(|path| path.extension().is_some_and(|extension| extension == "so"))
-        .with_context(|| format!("cargo built no shared object for {package}"))
+        .collect())
+}
+
+/// The file with this extension, or with none.
+fn find<'a>(files: &'a [PathBuf], extension: Option<&OsStr>) -> Result<&'a Path> {
+    let found = files.iter().find(|it| it.extension() == extension);
+    found
+        .map(PathBuf::as_path)
+        .with_context(|| format!("{extension:?} is not among what cargo built: {files:?}"))
 }
 
 fn folder_of(package: &str) -> &str {

@@ -40,12 +40,30 @@ pub struct Maintenance {
     pub instructions_after: u64,
 }
 
+impl Maintenance {
+    /// The numbers, in the order of the fields.
+    pub(crate) fn to_words(self) -> [u64; 7] {
+        [
+            self.erased,
+            self.replaced,
+            self.changed,
+            self.deleted,
+            self.held,
+            self.instructions_before,
+            self.instructions_after,
+        ]
+    }
+}
+
 /// Compiles functions, one at a time, for any number of threads.
 #[derive(Debug, Default)]
 pub struct Compiler {
     /// Made with the first request, and anew after a panic.
     workshop: Mutex<Option<Workshop>>,
 }
+
+/// A function: who asks for it, and the number it has there.
+pub(crate) type Key = (u64, u64);
 
 /// What compiling needs, and what it leaves behind. Belongs to whoever has the lock.
 #[derive(Debug)]
@@ -59,7 +77,7 @@ pub(crate) struct Workshop {
     /// Contexts for units.
     pub(crate) contexts: Contexts,
     /// Shares in what the library module holds: for each function, the last translation for each way in.
-    functions: HashMap<u64, HashMap<EntryPoint, OwnedFunction>>,
+    functions: HashMap<Key, HashMap<EntryPoint, OwnedFunction>>,
     /// Translations that were erased so far.
     erased: u64,
 }
@@ -77,17 +95,21 @@ impl Compiler {
     }
 
     /// Compiles an encoded [`Request`] and answers an encoded [`Reply`]. Whatever goes wrong on the way, a panic
-    /// included, is the reply's reason.
+    /// included, is the reply's reason. Functions of different clients are never the same.
     ///
     /// # Errors
     /// When the bytes are not a request of this version.
-    pub fn compile(&self, request: &[u8]) -> Result<Vec<u8>, DecodeError> {
+    pub fn compile(&self, client: u64, request: &[u8]) -> Result<Vec<u8>, DecodeError> {
         let bytes = request;
         let request: Request = decode(bytes)?;
         let name = request.codes.first().map_or("", |code| &code.qualname);
         let _compiling = Compiling::enter(name, bytes);
         let mut dumps = Dumps::new(&request.mode.dump);
-        let outcome = self.run(|workshop| pipeline::compile(workshop, &request, &mut dumps));
+        let outcome = self.run(|workshop| {
+            let (unit, function) = pipeline::compile(workshop, &request, &mut dumps)?;
+            workshop.keep((client, request.function), request.entry, function);
+            Ok(unit)
+        });
         let reply = Reply {
             outcome: outcome.map_err(|refused| (refused.reason.to_owned(), refused.detail)),
             dumps: dumps.into_vec(),
@@ -95,23 +117,35 @@ impl Compiler {
         Ok(encode(&reply))
     }
 
-    /// Lets go of what is held of a function. Whether there was anything.
-    pub fn release(&self, function: u64) -> bool {
+    /// Lets go of what is held of a client's functions. Whether there was anything.
+    pub fn release(&self, client: u64, functions: &[u64]) -> bool {
+        let released = functions.iter().map(|it| (client, *it)).collect();
+        self.release_all(|_| released)
+    }
+
+    /// Lets go of all that is held for a client.
+    pub fn forget(&self, client: u64) {
+        self.release_all(|workshop| workshop.of(client).copied().collect());
+    }
+
+    fn release_all(&self, which: impl FnOnce(&Workshop) -> Vec<Key>) -> bool {
         let mut place = self.lock();
         let Some(workshop) = place.as_mut() else {
             return false;
         };
-        let held = workshop.functions.remove(&function).is_some();
+        let released = which(workshop);
+        let held = released.iter().map(|it| workshop.functions.remove(it));
+        let held = held.flatten().count() > 0;
         workshop.erased += workshop.library.collect().erased.len() as u64;
         held
     }
 
-    /// How many functions are held.
-    pub fn live_functions(&self) -> u64 {
+    /// How many functions of a client are held.
+    pub fn live_functions(&self, client: u64) -> u64 {
         let place = self.lock();
         place
             .as_ref()
-            .map_or(0, |workshop| workshop.functions.len() as u64)
+            .map_or(0, |workshop| workshop.of(client).count() as u64)
     }
 
     /// Runs passes over the whole library: functions that are not used go, those with equal bodies become one, the rest
@@ -192,12 +226,15 @@ impl Workshop {
         })
     }
 
-    /// Holds the translation until the function is released; that of an earlier version may go.
-    pub(crate) fn keep(&mut self, request: &Request, function: OwnedFunction) {
-        self.functions
-            .entry(request.function)
-            .or_default()
-            .insert(request.entry, function);
+    /// Holds a translation until its function is released; that of an earlier version may go.
+    fn keep(&mut self, key: Key, entry: EntryPoint, translation: OwnedFunction) {
+        let translations = self.functions.entry(key).or_default();
+        translations.insert(entry, translation);
+    }
+
+    /// Those of a client.
+    fn of(&self, client: u64) -> impl Iterator<Item = &Key> {
+        self.functions.keys().filter(move |it| it.0 == client)
     }
 }
 

@@ -8,16 +8,17 @@ use martlet_codegen::Tier;
 use martlet_frontend::hir::{self, Cfg, Func};
 use martlet_frontend::lower::lower;
 use martlet_frontend::translate;
+use martlet_ir::OwnedFunction;
 use martlet_ir::inkwell::values::AnyValue;
 use martlet_snapshot::{Costs, Effort, Request, Stage, Unit};
 use std::time::{Duration, Instant};
 
-/// Compiles one function.
+/// Compiles one function; answers its translation, too.
 pub(crate) fn compile(
     workshop: &mut Workshop,
     request: &Request,
     dumps: &mut Dumps,
-) -> Result<Unit, Refused> {
+) -> Result<(Unit, OwnedFunction), Refused> {
     let mode = &request.mode;
     let tier = match mode.effort {
         Effort::None => Tier::None,
@@ -90,8 +91,7 @@ pub(crate) fn compile(
 
     drop(unit.function);
     workshop.contexts.give_back(unit.module.into_context());
-    workshop.keep(request, lowered.function);
-    Ok(Unit {
+    let unit = Unit {
         object,
         symbol: lowered.symbol,
         slots: lowered.slots,
@@ -109,7 +109,8 @@ pub(crate) fn compile(
             optimise_ns: nanoseconds(optimise),
             emit_ns: nanoseconds(emit),
         },
-    })
+    };
+    Ok((unit, lowered.function))
 }
 
 fn verify(func: &Func, request: &Request) -> Result<(), Refused> {

@@ -37,8 +37,10 @@ const ASSUMED: u64 = 100;
 /// Bytecodes that were compiled as well as can be, and the microseconds that this took but for what each compile costs.
 static MEASURED: (AtomicU64, AtomicU64) = (AtomicU64::new(0), AtomicU64::new(0));
 
-/// Processor time that compiling has taken in this process, in microseconds.
+/// Processor time that compiling has taken for this process, in microseconds.
 static SPENT: AtomicU64 = AtomicU64::new(0);
+/// What of that this process itself has taken.
+static HERE: AtomicU64 = AtomicU64::new(0);
 /// Estimates of what is being compiled or waits for it.
 static PENDING: AtomicU64 = AtomicU64::new(0);
 
@@ -60,11 +62,14 @@ impl Drop for Charge {
     }
 }
 
-/// Compiles, and notes what it cost; answers that, too, in microseconds.
-pub(crate) fn spend<R>(work: impl FnOnce() -> R) -> (R, u64) {
+/// Compiles, and notes what it cost, on this thread and, as `work` tells, in another process; answers that, too, in
+/// microseconds.
+pub(crate) fn spend<R>(work: impl FnOnce() -> (R, Duration)) -> (R, u64) {
     let start = dl::thread_time();
-    let result = work();
-    let spent = dl::thread_time().saturating_sub(start).as_micros() as u64;
+    let (result, elsewhere) = work();
+    let here = dl::thread_time().saturating_sub(start);
+    HERE.fetch_add(here.as_micros() as u64, Ordering::Relaxed);
+    let spent = (here + elsewhere).as_micros() as u64;
     SPENT.fetch_add(spent, Ordering::Relaxed);
     (result, spent)
 }
@@ -89,7 +94,7 @@ pub(crate) fn estimate(effort: Effort, size: u32) -> u64 {
         Effort::Best => best_bytecode(),
         _ => QUICK_UNIT,
     };
-    let opening = if Remote::is_open() { 0 } else { OPENING };
+    let opening = if Remote::is_there() { 0 } else { OPENING };
     opening + EACH + each * u64::from(size)
 }
 
@@ -133,7 +138,8 @@ impl Funds {
             return true;
         }
         let spent = SPENT.load(Ordering::Relaxed);
-        let program = (dl::process_time().as_micros() as u64).saturating_sub(spent);
+        let here = HERE.load(Ordering::Relaxed);
+        let program = (dl::process_time().as_micros() as u64).saturating_sub(here);
         let share = (program / FIRST_SHARE).min(ADVANCE + program / SHARE);
         let allowed = share + self.gained;
         spent + PENDING.load(Ordering::Relaxed) + microseconds <= allowed
@@ -177,4 +183,5 @@ impl Waiting {
 /// A child has its own processor time. What waits in the queue waits in the child, too.
 pub(crate) fn begin_child() {
     SPENT.store(0, Ordering::Relaxed);
+    HERE.store(0, Ordering::Relaxed);
 }

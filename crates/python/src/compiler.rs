@@ -1,29 +1,31 @@
-//! The compiler as the engine sees it: a shared object of its own, opened with the first compile, on a compile thread.
+//! The compiler as the engine sees it, wherever it is: [`inside`](crate::inside) of this process or
+//! [`beside`](crate::beside) it. It is opened or started with the first compile, on a compile thread.
 //!
-//! What goes in is a snapshot, what comes out plain data; both are encoded, so that the same could be asked of another
-//! process.
+//! What goes in is a snapshot, what comes out plain data; both are encoded.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use martlet_engine::{
     AssumptionKey, Compiled, Compiler, Refusal, Released, Request as EngineRequest, TableSpec,
-    Timings, reasons,
+    Timings,
 };
 use martlet_snapshot::{
     Costs, Dump, Effort, ExitRecord, Noted, ObjId, Reply, Request, Seen, SlotValue, decode, encode,
     encode_exits,
 };
 
+use crate::beside::Beside;
 use crate::budget::{self, Charge};
 use crate::dumps;
+use crate::inside::Inside;
 use crate::options::Options;
 use crate::profile;
 use crate::raw::Addr;
-use crate::raw::dl::{Library, own_path};
+use crate::raw::dl::own_path;
 use crate::raw::unit::Header;
 use crate::replies::Place;
 use crate::stats;
@@ -117,59 +119,96 @@ static COMPILER: OnceLock<Arc<Remote>> = OnceLock::new();
 /// Compiles that only ask for a text use numbers from the upper end.
 static NEXT_ASKER: AtomicU64 = AtomicU64::new(u64::MAX);
 
-/// The compiler behind its C interface.
+/// Where the compiler is. What goes in and comes out is encoded.
+pub(crate) trait Seat: Send + Sync {
+    /// The file that is opened or executed.
+    fn path(&self) -> PathBuf;
+
+    /// The reply to a request, and what it cost in processor time of another process. Wants a large stack.
+    ///
+    /// # Errors
+    /// Why there is no reply.
+    fn compile(&self, request: &[u8]) -> Result<(Vec<u8>, Duration), Refusal>;
+
+    /// The intermediate code of these functions may go.
+    fn release(&self, functions: &[u64]);
+
+    /// Whether the next request need not open or start it.
+    fn is_there(&self) -> bool;
+
+    /// The process that it is, if it is one of its own and there.
+    fn process(&self) -> Option<u32>;
+
+    /// Functions of this process of which it holds intermediate code; 0 where it is not there.
+    fn live_functions(&self) -> u64;
+
+    /// Runs passes over all that it holds; answers what they did, in the order of [`MAINTAINED`]. Wants a large stack.
+    ///
+    /// # Errors
+    /// Where it is not there, or a pass failed.
+    fn maintain(&self) -> Result<[u64; 7], String>;
+}
+
+/// What [`Seat::maintain`] tells.
+const MAINTAINED: [&str; 7] = [
+    "erased",
+    "replaced",
+    "changed",
+    "deleted",
+    "held",
+    "instructions_before",
+    "instructions_after",
+];
+
+/// The compiler, wherever it is.
 pub(crate) struct Remote {
-    /// Opened when it is first needed.
-    library: OnceLock<Result<Library, Refusal>>,
+    seat: Box<dyn Seat>,
     options: Options,
-    /// One call at a time.
-    turn: Mutex<()>,
 }
 
 impl Remote {
-    /// The compiler of this process.
+    /// The compiler of this process. Where one beside the process is wanted and cannot be had, it is inside.
     pub(crate) fn get(options: &Options) -> Arc<Self> {
         let new = || {
+            let path = |name| {
+                let given = options.compiler.clone();
+                given.unwrap_or_else(|| own_path().unwrap_or_default().with_file_name(name))
+            };
+            let possible = options.beside.then(martlet_sidecar::is_possible);
+            if let Some(Err(error)) = &possible
+                && options.log
+            {
+                eprintln!("martlet: the compiler is inside of this process: {error}");
+            }
+            let seat: Box<dyn Seat> = match possible {
+                Some(Ok(())) => Box::new(Beside::new(path("martlet_compiler"), options.idle)),
+                _ => Box::new(Inside::new(path("libmartlet_compiler.so"))),
+            };
             Arc::new(Remote {
-                library: OnceLock::new(),
+                seat,
                 options: options.clone(),
-                turn: Mutex::new(()),
             })
         };
         COMPILER.get_or_init(new).clone()
     }
 
-    /// Its shared object, opened or found open.
-    fn library(&self) -> Result<&Library, Refusal> {
-        let open =
-            || Library::open(&self.path()).map_err(|it| Refusal::new(reasons::NO_COMPILER, it));
-        self.library
-            .get_or_init(open)
-            .as_ref()
-            .map_err(Clone::clone)
+    fn seat() -> Option<&'static dyn Seat> {
+        Some(&*COMPILER.get()?.seat)
     }
 
-    fn path(&self) -> PathBuf {
-        let given = self.options.compiler.clone();
-        given.unwrap_or_else(beside_this_extension)
+    /// Whether the next compile need not open or start it.
+    pub(crate) fn is_there() -> bool {
+        Self::seat().is_some_and(Seat::is_there)
     }
 
-    /// Whether the shared object has been opened.
-    pub(crate) fn is_open() -> bool {
-        COMPILER.get().is_some_and(|it| it.opened().is_some())
-    }
-
-    /// The shared object, if it is open and in order.
-    fn opened(&self) -> Option<&Library> {
-        self.library.get()?.as_ref().ok()
+    /// The process that it is, if it is one of its own and there.
+    pub(crate) fn process() -> Option<u32> {
+        Self::seat()?.process()
     }
 
     /// Functions of which it holds intermediate code; 0 before the first compile.
     pub(crate) fn live_functions() -> u64 {
-        COMPILER.get().map_or(0, |it| {
-            let _turn = it.turn.lock().unwrap_or_else(PoisonError::into_inner);
-            it.opened().map_or(0, Library::live_functions)
-        })
+        Self::seat().map_or(0, Seat::live_functions)
     }
 
     /// Runs passes over all intermediate code; answers what they did, by name. Wants a large stack.
@@ -177,59 +216,43 @@ impl Remote {
     /// # Errors
     /// Where there is no compiler yet, or a pass failed.
     pub(crate) fn maintain() -> Result<BTreeMap<&'static str, u64>, String> {
-        const NAMES: [&str; 7] = [
-            "erased",
-            "replaced",
-            "changed",
-            "deleted",
-            "held",
-            "instructions_before",
-            "instructions_after",
-        ];
-        let remote = COMPILER.get().ok_or("there is no compiler yet")?;
-        let _turn = remote.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        let library = remote.opened().ok_or("there is no compiler yet")?;
-        let done = library.maintain();
-        let done = done.map_err(|code| format!("passes failed with code {code}"))?;
-        Ok(NAMES.into_iter().zip(done).collect())
+        let seat = Self::seat().ok_or("there is no compiler yet")?;
+        Ok(MAINTAINED.into_iter().zip(seat.maintain()?).collect())
     }
 
     /// Asks for texts alone. Wants a large stack.
     ///
     /// # Errors
-    /// [`reasons::NO_COMPILER`] with what the loader says; a reply that cannot be read.
+    /// [`reasons::NO_COMPILER`](martlet_engine::reasons::NO_COMPILER) with what the loader says; a reply that cannot be
+    /// read.
     pub(crate) fn dumps(options: &Options, mut request: Request) -> Result<Vec<Dump>, Refusal> {
         let remote = Remote::get(options);
         // Relaxed: only uniqueness matters.
         request.function = NEXT_ASKER.fetch_sub(1, Ordering::Relaxed);
         let reply = remote.ask(&request);
-        remote.library()?.release(request.function);
-        Ok(reply?.dumps)
+        remote.seat.release(&[request.function]);
+        Ok(reply?.0.dumps)
     }
 
-    /// The reply to a request: a kept one, or the compiler's.
-    fn ask(&self, request: &Request) -> Result<Reply, Refusal> {
+    /// The reply to a request: a kept one, or the compiler's; and what it cost in processor time of another process.
+    fn ask(&self, request: &Request) -> Result<(Reply, Duration), Refusal> {
         let Some(folder) = &self.options.cache else {
             return self.ask_compiler(request);
         };
-        let place = Place::new(folder, &self.path(), request);
+        let place = Place::new(folder, &self.seat.path(), request);
         if let Some(reply) = place.find() {
-            return Ok(reply);
+            return Ok((reply, Duration::ZERO));
         }
-        let reply = self.ask_compiler(request)?;
+        let (reply, elsewhere) = self.ask_compiler(request)?;
         place.keep(&reply);
-        Ok(reply)
+        Ok((reply, elsewhere))
     }
 
-    fn ask_compiler(&self, request: &Request) -> Result<Reply, Refusal> {
-        let bytes = encode(request);
-        let reply = {
-            let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
-            self.library()?.compile(&bytes)
-        };
-        let reply =
-            reply.map_err(|code| Refusal::new("compiler failed", format!("with code {code}")))?;
-        decode(&reply).map_err(|it| Refusal::new("unreadable reply", it.to_string()))
+    fn ask_compiler(&self, request: &Request) -> Result<(Reply, Duration), Refusal> {
+        let (reply, elsewhere) = self.seat.compile(&encode(request))?;
+        let reply = decode(&reply);
+        let reply = reply.map_err(|it| Refusal::new("unreadable reply", it.to_string()));
+        Ok((reply?, elsewhere))
     }
 }
 
@@ -247,8 +270,11 @@ impl Compiler for Remote {
         if let Some(made) = made {
             return Ok(made.compiled(request));
         }
-        let was_open = Remote::is_open();
-        let (reply, spent) = budget::spend(|| self.ask(&source.request));
+        let was_there = self.seat.is_there();
+        let (reply, spent) = budget::spend(|| match self.ask(&source.request) {
+            Ok((reply, elsewhere)) => (Ok(reply), elsewhere),
+            Err(refusal) => (Err(refusal), Duration::ZERO),
+        });
         let reply = reply?;
         let label = request.version.to_string();
         for dump in &reply.dumps {
@@ -258,7 +284,7 @@ impl Compiler for Remote {
             .outcome
             .map_err(|(reason, detail)| Refusal::new(reason, detail))?;
         profile::remember(&source.request);
-        if was_open && source.request.mode.effort == Effort::Best {
+        if was_there && source.request.mode.effort == Effort::Best {
             budget::learn(unit.costs.bytecodes, spent);
         }
         let header = Header::new(
@@ -319,11 +345,13 @@ impl Compiler for Remote {
     }
 
     fn release(&self, released: &[Released]) {
-        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        for it in released {
-            if let (Released::Function(id), Some(library)) = (it, self.opened()) {
-                library.release(id.0);
-            }
+        let functions = released.iter().filter_map(|it| match it {
+            Released::Function(id) => Some(id.0),
+            _ => None,
+        });
+        let functions: Vec<u64> = functions.collect();
+        if !functions.is_empty() {
+            self.seat.release(&functions);
         }
     }
 }
@@ -403,10 +431,4 @@ fn site_of(exit: &ExitRecord, slots: &[SlotValue]) -> (Option<ObjId>, u32) {
 /// The outermost frame of an exit.
 fn root_of(exit: &ExitRecord) -> u32 {
     exit.frames.first().map_or(0, |it| it.offset)
-}
-
-fn beside_this_extension() -> PathBuf {
-    own_path()
-        .unwrap_or_default()
-        .with_file_name("libmartlet_compiler.so")
 }

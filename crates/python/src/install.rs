@@ -7,6 +7,7 @@ use martlet_engine::machine_code::Code;
 use martlet_engine::{InstallHooks, Refusal, Version, reasons};
 use martlet_snapshot::SlotValue;
 
+use crate::beside::RESTS;
 use crate::calls::{close_loop, give_up, note_refusal};
 use crate::compiler::{Meta, SLOTS};
 use crate::raw::{Gil, dl, unit};
@@ -96,7 +97,12 @@ pub(crate) fn give_back(
 fn is_of_the_moment(reason: &str) -> bool {
     matches!(
         reason,
-        reasons::BROKEN_WHILE_COMPILING | reasons::NO_ROOM | reasons::CHAOS | "tools" | DIED
+        reasons::BROKEN_WHILE_COMPILING
+            | reasons::NO_ROOM
+            | reasons::CHAOS
+            | "tools"
+            | DIED
+            | RESTS
     )
 }
 

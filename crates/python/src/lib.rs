@@ -4,12 +4,14 @@
 //! `install` leads its entry to the machine code. `raw` and `clang-helpers/runtime` know the interpreter's
 //! structures; nobody else does.
 
+mod beside;
 mod budget;
 mod calls;
 mod compiler;
 mod dumps;
 mod fork;
 mod hotness;
+mod inside;
 mod inspect;
 mod install;
 mod lifecycle;

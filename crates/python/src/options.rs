@@ -1,6 +1,7 @@
 //! Every switch of the extension, read from the environment once.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use martlet_snapshot::{Effort, Stage};
 
@@ -39,8 +40,13 @@ pub(crate) struct Options {
     pub(crate) perf_map: bool,
     /// `MARTLET_MAX_UNITS=n`: longer functions (in code units) are refused. 0: the compiler's default.
     pub(crate) max_units: u32,
-    /// `MARTLET_COMPILER=path`: the compiler's shared object; by default it lies beside this extension.
+    /// `MARTLET_COMPILER=path`: the compiler's shared object, or with `beside` its program; by default they lie with
+    /// this extension.
     pub(crate) compiler: Option<PathBuf>,
+    /// `MARTLET_BESIDE=1`: the compiler is a process of its own, which forked processes share.
+    pub(crate) beside: bool,
+    /// `MARTLET_IDLE=seconds`: that process ends after so long without work.
+    pub(crate) idle: Duration,
     /// `MARTLET_CHAOS=seed`: machine code is refused, delayed, invalidated and evicted at random.
     pub(crate) chaos: Option<u64>,
     /// `MARTLET_CODE_LIMIT=bytes`: where there is more machine code, the coldest goes.
@@ -106,6 +112,8 @@ impl Options {
             perf_map: text("MARTLET_PERF").is_some_and(|it| it == "map"),
             max_units: number("MARTLET_MAX_UNITS").unwrap_or(0) as u32,
             compiler: text("MARTLET_COMPILER").map(PathBuf::from),
+            beside: flag("MARTLET_BESIDE"),
+            idle: Duration::from_secs(number("MARTLET_IDLE").unwrap_or(60)),
             chaos: number("MARTLET_CHAOS"),
             code_limit: number("MARTLET_CODE_LIMIT"),
             events: text("MARTLET_EVENTS"),

@@ -141,10 +141,9 @@ pub(crate) fn initialise(gil: Gil<'_>) -> PyResult<()> {
         engine_options.events = 100_000;
     }
     engine_options.on_thread_start = Some(Arc::new(crate::raw::dl::block_signals));
-    let for_compiler = options.clone();
-    let engine = Engine::new(runtime, engine_options, move || {
-        Ok(Remote::get(&for_compiler))
-    });
+    // Made now, so that children share what may be beside this process; opened or started with the first compile.
+    let remote = Remote::get(&options);
+    let engine = Engine::new(runtime, engine_options, move || Ok(remote.clone()));
     let interpreter = frames::Interpreter::current(gil);
     engine.on_invalidate(|version| {
         version.meta().header.invalidate();

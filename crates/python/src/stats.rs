@@ -134,6 +134,7 @@ fn nothing_but(reason: Option<String>) -> Value {
         "functions": 0,
         "evicted": 0,
         "merged": 0,
+        "compiler_process": null,
         "ir_functions_live": 0,
         "machine_share": 0.0,
         "samples": 0,
@@ -191,6 +192,7 @@ fn gather(gil: Gil<'_>, state: &mut State) -> Value {
         "evicted": stats.evicted,
         "merged": stats.merged,
         "ir_functions_live": Remote::live_functions(),
+        "compiler_process": Remote::process(),
         "machine_share": share,
         "samples": all,
         "queued": stats.queued,
@@ -230,6 +232,9 @@ pub(crate) fn table(stats: &Value) -> String {
     }
     line("relinks", stats["relinks"].to_string());
     line("IR functions live", stats["ir_functions_live"].to_string());
+    if let Some(process) = stats["compiler_process"].as_u64() {
+        line("compiler's process", process.to_string());
+    }
     for name in ["refused", "invalidated", "exits"] {
         let Some(reasons) = stats[name].as_object().filter(|it| !it.is_empty()) else {
             line(name, "none".to_owned());

@@ -15,6 +15,7 @@
 
 mod code;
 mod exits;
+mod orders;
 mod reply;
 
 pub use code::{
@@ -22,6 +23,7 @@ pub use code::{
     SeenClass, Site, Stage,
 };
 pub use exits::{Desc, ExitFrame, ExitRecord, Returned, VirtualDesc, VirtualKind, encode_exits};
+pub use orders::{Answer, Ask, Order};
 pub use reply::{Costs, Dump, NO_GAIN, Noted, Reply, SlotValue, Unit};
 
 use serde::{Serialize, de::DeserializeOwned};
@@ -31,6 +33,7 @@ use serde::{Serialize, de::DeserializeOwned};
 const FORMAT: u64 = {
     let hash = fnv1a(0xcbf2_9ce4_8422_2325, include_bytes!("code.rs"));
     let hash = fnv1a(hash, include_bytes!("exits.rs"));
+    let hash = fnv1a(hash, include_bytes!("orders.rs"));
     fnv1a(hash, include_bytes!("reply.rs"))
 };
 

@@ -1,5 +1,6 @@
 //! `bench`: what is measured, and against what.
 
+mod beside;
 mod compile;
 mod pyperformance;
 pub(crate) mod python;
@@ -32,6 +33,8 @@ enum What {
     Relink(relink::Args),
     /// What Martlet adds to the start of the interpreter
     Startup,
+    /// The compiler inside of the process and beside it: latency, memory, fork and exit
+    Beside(beside::Args),
 }
 
 /// Runs one of the benchmarks.
@@ -42,6 +45,7 @@ pub(crate) fn bench(workspace: &Workspace, args: &Args) -> Result<ExitCode> {
         What::Compile => compile::bench(workspace),
         What::Relink(args) => relink::bench(workspace, args),
         What::Startup => startup::bench(workspace),
+        What::Beside(args) => beside::bench(workspace, args),
     }
 }
 

@@ -12,7 +12,8 @@ use crate::process;
 use crate::workspace::Workspace;
 
 /// A crate and the crates of the workspace that it may name in its manifest.
-const ARROWS: [(&str, &[&str]); 13] = [
+const ARROWS: [(&str, &[&str]); 14] = [
+    ("martlet-sidecar", &[]),
     ("martlet-snapshot", &[]),
     ("martlet-ir", &[]),
     ("martlet-machine-code", &[]),
@@ -38,6 +39,7 @@ const ARROWS: [(&str, &[&str]); 13] = [
             "martlet-frontend",
             "martlet-helpers",
             "martlet-ir",
+            "martlet-sidecar",
             "martlet-snapshot",
         ],
     ),
@@ -47,6 +49,7 @@ const ARROWS: [(&str, &[&str]); 13] = [
             "martlet-engine",
             "martlet-helpers",
             "martlet-machine-code",
+            "martlet-sidecar",
             "martlet-snapshot",
         ],
     ),
@@ -67,12 +70,13 @@ const ARROWS: [(&str, &[&str]); 13] = [
 ];
 
 /// Crates that must build, test and run without LLVM, as far as their default features go.
-const WITHOUT_LLVM: [&str; 7] = [
+const WITHOUT_LLVM: [&str; 8] = [
     "martlet-benches",
     "martlet-bitcode",
     "martlet-engine",
     "martlet-machine-code",
     "martlet-python",
+    "martlet-sidecar",
     "martlet-snapshot",
     "xtask",
 ];

@@ -7,6 +7,8 @@ use martlet_snapshot::interface;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 
+/// The one client: the process that this is loaded into.
+const ALONE: u64 = 0;
 /// The bytes are a reply.
 const OK: i32 = 0;
 /// There is nothing of that function.
@@ -55,7 +57,7 @@ pub unsafe extern "C" fn martlet_compiler_compile(
         // SAFETY: the caller's promise.
         unsafe { std::slice::from_raw_parts(request, len) }
     };
-    let (code, bytes) = match catch_unwind(AssertUnwindSafe(|| compiler.compile(request))) {
+    let (code, bytes) = match catch_unwind(AssertUnwindSafe(|| compiler.compile(ALONE, request))) {
         Ok(Ok(reply)) => (OK, reply),
         Ok(Err(_)) => (MALFORMED, Vec::new()),
         Err(_) => (PANICKED, Vec::new()),
@@ -98,7 +100,7 @@ pub unsafe extern "C" fn martlet_compiler_buffer_free(bytes: *mut u8, len: usize
 pub unsafe extern "C" fn martlet_compiler_release(compiler: *const Compiler, function: u64) -> i32 {
     // SAFETY: the caller's promise.
     let compiler = unsafe { &*compiler };
-    match catch_unwind(AssertUnwindSafe(|| compiler.release(function))) {
+    match catch_unwind(AssertUnwindSafe(|| compiler.release(ALONE, &[function]))) {
         Ok(true) => OK,
         Ok(false) => NOTHING_HELD,
         Err(_) => PANICKED,
@@ -135,7 +137,7 @@ pub unsafe extern "C" fn martlet_compiler_maintain(
 pub unsafe extern "C" fn martlet_compiler_live_functions(compiler: *const Compiler) -> u64 {
     // SAFETY: the caller's promise.
     let compiler = unsafe { &*compiler };
-    catch_unwind(AssertUnwindSafe(|| compiler.live_functions())).unwrap_or(0)
+    catch_unwind(AssertUnwindSafe(|| compiler.live_functions(ALONE))).unwrap_or(0)
 }
 
 /// Ends a compiler. Units that it made live on.

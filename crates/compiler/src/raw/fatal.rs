@@ -6,7 +6,7 @@ use std::env;
 use std::ffi::{CStr, c_char};
 use std::fs;
 use std::process;
-use std::sync::Once;
+use std::sync::{Once, OnceLock};
 
 thread_local! {
     static CURRENT: RefCell<Option<Current>> = const { RefCell::new(None) };
@@ -38,6 +38,15 @@ impl Drop for Compiling {
     }
 }
 
+/// Who else hears what is said, besides standard error.
+static WITNESS: OnceLock<fn(&str)> = OnceLock::new();
+
+/// Installs the handler with a witness, who is called just before the end on the thread that LLVM gave up on.
+pub(crate) fn install_with(witness: fn(&str)) {
+    WITNESS.get_or_init(|| witness);
+    install();
+}
+
 /// Installs the handler, once a process.
 pub(super) fn install() {
     static ONCE: Once = Once::new();
@@ -50,18 +59,24 @@ pub(super) fn install() {
 extern "C" fn give_up(message: *const c_char) {
     // SAFETY: LLVM gives a C string.
     let message = unsafe { CStr::from_ptr(message) };
-    eprintln!("martlet: LLVM gave up: {}", message.to_string_lossy());
+    let mut said = vec![format!("LLVM gave up: {}", message.to_string_lossy())];
     // The handler may run wherever, even with the cell borrowed.
     let _ = CURRENT.try_with(|current| {
         if let Ok(current) = current.try_borrow()
             && let Some(current) = current.as_ref()
         {
-            eprintln!("martlet: while it compiled {}", current.name);
+            said.push(format!("while it compiled {}", current.name));
             let path = env::temp_dir().join(format!("martlet-{}.request", process::id()));
             if fs::write(&path, &current.request).is_ok() {
-                eprintln!("martlet: the request is in {}", path.display());
+                said.push(format!("the request is in {}", path.display()));
             }
         }
     });
+    for line in &said {
+        eprintln!("martlet: {line}");
+    }
+    if let Some(witness) = WITNESS.get() {
+        witness(&said.join("; "));
+    }
     process::abort();
 }

@@ -8,4 +8,4 @@ pub use abi::{
     martlet_compiler_free, martlet_compiler_live_functions, martlet_compiler_maintain,
     martlet_compiler_new, martlet_compiler_release,
 };
-pub(crate) use fatal::Compiling;
+pub(crate) use fatal::{Compiling, install_with};
