@@ -9,39 +9,33 @@ result is a line of JSON.
 """
 
 import json
+import marshal
 import os
 import sys
 import time
 
 import martlet
 
-NAMES = "small", "medium", "large"
-COPIES = 12
+# How often each is compiled.
+COPIES = {"small": 12, "medium": 8, "large": 4}
 FORKS = 60
 
 
-def copies(n):
-    """The functions, so many times, as the interpreter has them after some calls."""
+def copies():
+    """The functions as the interpreter has them after some calls."""
     path = os.path.join(os.path.dirname(__file__), "compile_cost.py")
     with open(path) as file:
         code = compile(file.read(), path, "exec", dont_inherit=True)
     made = []
-    for _ in range(n):
-        for name in NAMES:
+    for name, n in COPIES.items():
+        for _ in range(n):
             space = {"__name__": "compile_cost"}
-            # The code object is a constant of the module's: marshalled, each copy has its own.
-            exec(fresh(code), space)
+            # The code objects of functions are constants of the module's: each copy has its own.
+            exec(marshal.loads(marshal.dumps(code)), space)
             sys.argv[1:] = [name]
             space["main"]()
             made.append((name, space[name]))
     return made
-
-
-def fresh(code):
-    """A code object that shares none of its functions' code objects with `code`."""
-    import marshal
-
-    return marshal.loads(marshal.dumps(code))
 
 
 def compile_all(functions):
@@ -50,11 +44,11 @@ def compile_all(functions):
 
 
 def latency():
-    (_, opening), *functions = copies(COPIES + 1)
+    (_, opening), *functions = copies()
     clock = time.perf_counter
     start = clock()
     martlet.compile(opening)
-    result = {"first": clock() - start} | {name: [] for name in NAMES}
+    result = {"first": clock() - start} | {name: [] for name in COPIES}
     for name, function in functions:
         start = clock()
         martlet.compile(function)
@@ -63,7 +57,7 @@ def latency():
 
 
 def memory(n_workers):
-    functions = copies(COPIES)
+    functions = copies()
     if n_workers == 0:
         compile_all(functions)
         return told_of([os.getpid()], martlet.stats().get("compiler_process"))
@@ -73,22 +67,20 @@ def memory(n_workers):
     compilers = {int(os.read(ready, 20)) for _, ready, _ in workers}
     result = told_of([pid for pid, _, _ in workers], *compilers - {0})
     for pid, _, go in workers:
-        os.close(go)
+        os.write(go, b"!")
         os.waitpid(pid, 0)
     return result
 
 
 def start_worker(functions):
-    """Fork a worker that compiles, tells the compiler's process, and stays until `go` is closed."""
+    """Fork a worker that compiles, tells the compiler's process, and stays until told to go."""
     (ready, tell), (stay, go) = os.pipe(), os.pipe()
     pid = os.fork()
     if pid == 0:
-        os.close(go)
         compile_all(functions)
         os.write(tell, str(martlet.stats().get("compiler_process") or 0).encode())
         os.read(stay, 1)
         os._exit(0)
-    os.close(stay)
     return pid, ready, go
 
 
@@ -108,7 +100,7 @@ def memory_of(process):
 
 
 def fork():
-    compile_all(copies(COPIES))
+    compile_all(copies())
     times = []
     for _ in range(FORKS):
         start = time.perf_counter()

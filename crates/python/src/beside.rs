@@ -3,7 +3,7 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use martlet_engine::{Refusal, reasons};
@@ -50,9 +50,12 @@ impl Beside {
         }
     }
 
+    fn released(&self) -> MutexGuard<'_, Vec<u64>> {
+        self.released.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn ask(&self, ask: Ask, beginning: Beginning) -> Result<Answer, Refusal> {
-        let mut released = self.released.lock().unwrap_or_else(PoisonError::into_inner);
-        let released = std::mem::take(&mut *released);
+        let released = std::mem::take(&mut *self.released());
         let order = encode(&Order { released, ask });
         let answer = self.sidecar.exchange(&order, beginning);
         let answer = answer.map_err(|error| {
@@ -90,11 +93,12 @@ impl Seat for Beside {
     }
 
     fn release(&self, functions: &[u64]) {
-        let mut released = self.released.lock().unwrap_or_else(PoisonError::into_inner);
-        released.extend(functions);
-        let are_many = released.len() >= MANY;
-        drop(released);
-        if are_many {
+        let n_released = {
+            let mut released = self.released();
+            released.extend(functions);
+            released.len()
+        };
+        if n_released >= MANY {
             // A process that is not there holds nothing.
             let _ = self.ask(Ask::Nothing, Beginning::Never);
         }

@@ -151,12 +151,14 @@ class Beside(ProcessTest):
                     return sorted(map(int, os.listdir("/proc/self/fd")))
                 first = numbers()
                 stop = False
+                functions = []
                 def compile_all():
                     n = 0
                     while not stop or n < 5:
                         n += 1
                         # In the background, while the program goes on.
                         f = martlet.jit(define(n))
+                        functions.append(f)
                         assert f(5) == n + 50
                         time.sleep(0.002)
                 thread = threading.Thread(target=compile_all)
@@ -201,20 +203,18 @@ class Beside(ProcessTest):
                 (ready, tell), (stay, go) = os.pipe(), os.pipe()
                 child = os.fork()
                 if child == 0:
-                    os.close(go)
                     works(n)
                     os.write(tell, str(process()).encode())
                     os.read(stay, 1)
                     works(n + 10)
                     os.write(tell, str(process()).encode())
                     os._exit(0)
-                os.close(stay), os.close(tell)
                 workers.append((child, ready, go))
             first = [int(os.read(ready, 20)) for _, ready, _ in workers]
             own = works(1) and process()
             again = []
             for child, ready, go in workers:
-                os.close(go)
+                os.write(go, b"!")
                 again.append(int(os.read(ready, 20)))
                 assert os.waitpid(child, 0) == (child, 0)
             print(json.dumps(first + [own] + again + [process()]))
