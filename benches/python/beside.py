@@ -17,7 +17,7 @@ import time
 import martlet
 
 # How often each is compiled.
-COPIES = {"small": 12, "medium": 8, "large": 4}
+COPIES = {"small": 10, "medium": 6, "large": 3}
 FORKS = 60
 
 

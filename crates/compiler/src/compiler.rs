@@ -8,7 +8,7 @@ use martlet_codegen::{Emitter, OptLevel, Target};
 use martlet_ir::{BitcodeLibrary, Context, Fate, Module, OwnedFunction};
 use martlet_snapshot::{DecodeError, EntryPoint, Reply, Request, decode, encode};
 use std::any::Any;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -60,6 +60,33 @@ impl Maintenance {
 pub struct Compiler {
     /// Made with the first request, and anew after a panic.
     workshop: Mutex<Option<Workshop>>,
+    held: Mutex<Held>,
+}
+
+/// Of which functions the workshop has a translation that is wanted. Its lock is held for moments only, inside that of
+/// the workshop or alone.
+#[derive(Debug, Default)]
+struct Held {
+    functions: HashSet<Key>,
+    /// Those whose translation is still to be dropped.
+    released: Vec<Key>,
+}
+
+impl Held {
+    fn of(&self, client: u64) -> impl Iterator<Item = &Key> {
+        self.functions.iter().filter(move |it| it.0 == client)
+    }
+
+    /// Whether one was held.
+    fn release(&mut self, keys: impl Iterator<Item = Key>) -> bool {
+        let n_before = self.functions.len();
+        for key in keys {
+            self.functions.remove(&key);
+            // Even if it is not held: it may be being compiled.
+            self.released.push(key);
+        }
+        self.functions.len() < n_before
+    }
 }
 
 /// A function: who asks for it, and the number it has there.
@@ -107,7 +134,9 @@ impl Compiler {
         let mut dumps = Dumps::new(&request.mode.dump);
         let outcome = self.run(|workshop| {
             let (unit, function) = pipeline::compile(workshop, &request, &mut dumps)?;
-            workshop.keep((client, request.function), request.entry, function);
+            let key = (client, request.function);
+            self.held().functions.insert(key);
+            workshop.keep(key, request.entry, function);
             Ok(unit)
         });
         let reply = Reply {
@@ -117,35 +146,27 @@ impl Compiler {
         Ok(encode(&reply))
     }
 
-    /// Lets go of what is held of a client's functions. Whether there was anything.
+    /// Lets go of what is held of a client's functions: at once, or, while something is compiled, when that is done.
+    /// Whether there was anything.
     pub fn release(&self, client: u64, functions: &[u64]) -> bool {
-        let released = functions.iter().map(|it| (client, *it)).collect();
-        self.release_all(|_| released)
+        let released = functions.iter().map(|it| (client, *it));
+        let had_any = self.held().release(released);
+        self.sweep_unless_busy();
+        had_any
     }
 
-    /// Lets go of all that is held for a client.
+    /// Lets go of all that is held for a client, in the same way.
     pub fn forget(&self, client: u64) {
-        self.release_all(|workshop| workshop.of(client).copied().collect());
+        let mut held = self.held();
+        let its: Vec<Key> = held.of(client).copied().collect();
+        held.release(its.into_iter());
+        drop(held);
+        self.sweep_unless_busy();
     }
 
-    fn release_all(&self, which: impl FnOnce(&Workshop) -> Vec<Key>) -> bool {
-        let mut place = self.lock();
-        let Some(workshop) = place.as_mut() else {
-            return false;
-        };
-        let released = which(workshop);
-        let held = released.iter().map(|it| workshop.functions.remove(it));
-        let held = held.flatten().count() > 0;
-        workshop.erased += workshop.library.collect().erased.len() as u64;
-        held
-    }
-
-    /// How many functions of a client are held.
+    /// How many functions of a client are held. Waits for no compile.
     pub fn live_functions(&self, client: u64) -> u64 {
-        let place = self.lock();
-        place
-            .as_ref()
-            .map_or(0, |workshop| workshop.of(client).count() as u64)
+        self.held().of(client).count() as u64
     }
 
     /// Runs passes over the whole library: functions that are not used go, those with equal bodies become one, the rest
@@ -193,13 +214,20 @@ impl Compiler {
             Some(workshop) => workshop,
             None => Workshop::new()?,
         };
-        match catch_unwind(AssertUnwindSafe(|| work(&mut workshop))) {
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            workshop.sweep(&mut self.held());
+            let result = work(&mut workshop);
+            workshop.sweep(&mut self.held());
+            result
+        }));
+        match outcome {
             Ok(result) => {
                 *place = Some(workshop);
                 result
             }
             Err(panic) => {
                 mem::forget(workshop);
+                *self.held() = Held::default();
                 Err(Refused {
                     reason: "panic",
                     detail: message(&*panic),
@@ -211,6 +239,19 @@ impl Compiler {
     fn lock(&self) -> MutexGuard<'_, Option<Workshop>> {
         // What a panic left half done was taken out of the mutex before.
         self.workshop.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn held(&self) -> MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whoever is busy sweeps when it is done, or whoever comes next.
+    fn sweep_unless_busy(&self) {
+        if let Ok(mut place) = self.workshop.try_lock()
+            && let Some(workshop) = place.as_mut()
+        {
+            workshop.sweep(&mut self.held());
+        }
     }
 }
 
@@ -232,9 +273,16 @@ impl Workshop {
         translations.insert(entry, translation);
     }
 
-    /// Those of a client.
-    fn of(&self, client: u64) -> impl Iterator<Item = &Key> {
-        self.functions.keys().filter(move |it| it.0 == client)
+    /// Drops the translations of functions that were released.
+    fn sweep(&mut self, held: &mut Held) {
+        if held.released.is_empty() {
+            return;
+        }
+        for key in held.released.drain(..) {
+            held.functions.remove(&key);
+            self.functions.remove(&key);
+        }
+        self.erased += self.library.collect().erased.len() as u64;
     }
 }
 
