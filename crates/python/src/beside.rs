@@ -20,6 +20,8 @@ pub(crate) const RESTS: &str = "the compiler's process rests";
 
 /// What of the environment the process is given: where its libraries are, and where a request goes that LLVM gave up on.
 const ENVIRONMENT: [&str; 2] = ["LD_LIBRARY_PATH", "TMPDIR"];
+/// Each request has a thread of its own there, and few work at the same time: they need no heap each.
+const ONE_HEAP: (&str, &str) = ("MALLOC_ARENA_MAX", "1");
 /// Functions that are gone are told with the next request, or when there are so many.
 const MANY: usize = 256;
 
@@ -36,7 +38,8 @@ impl Beside {
     pub(crate) fn new(path: PathBuf, idle: Duration) -> Self {
         let environment = ENVIRONMENT
             .iter()
-            .filter_map(|it| Some((OsString::from(it), std::env::var_os(it)?)));
+            .filter_map(|it| Some((OsString::from(it), std::env::var_os(it)?)))
+            .chain([(ONE_HEAP.0.into(), ONE_HEAP.1.into())]);
         Self {
             sidecar: Sidecar::new(Spec {
                 // Where the program is now: it may change its folder.

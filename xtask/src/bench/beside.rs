@@ -2,7 +2,8 @@
 //!
 //! `benches/python/beside.py` is run without Martlet's compiling, with the compiler inside of the process, and with it
 //! beside, in alternation; the table has the medians. Memory is that of the Python processes, and of all processes
-//! together, as the kernel shares it out (PSS: a page that n processes have counts 1/n in each).
+//! together, as the kernel shares it out (PSS: a page that n processes have counts 1/n in each; so whoever else has
+//! LLVM's files mapped at the time makes those of its pages look smaller).
 
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
@@ -136,7 +137,9 @@ impl Bench {
                 let workers = n_workers.to_string();
                 let run: Memory = self.run(mode, &["memory", &workers], "best")?.0;
                 let n = run.processes.len() as f64;
-                let sum = |of: fn(&Size) -> f64, sizes: &[Size]| sizes.iter().map(of).sum::<f64>();
+                let sum = |of: fn(&Size) -> f64, sizes: &[Size]| {
+                    sizes.iter().map(of).fold(0.0, |sum, it| sum + it)
+                };
                 let pss = sum(|it| it.pss, &run.processes);
                 let compiler = sum(|it| it.pss, &run.compilers);
                 let n_compilers = run.compilers.len() as f64;
