@@ -160,7 +160,8 @@ class Beside(ProcessTest):
                         f = martlet.jit(define(n))
                         functions.append(f)
                         assert f(5) == n + 50
-                        time.sleep(0.002)
+                        while martlet.stats()["under_way"] > 3:
+                            time.sleep(0.001)
                 thread = threading.Thread(target=compile_all)
                 thread.start()
                 for _ in range(2000):
@@ -183,9 +184,9 @@ class Beside(ProcessTest):
                         it.close()
                 stop = True
                 thread.join()
-                assert martlet.wait()
+                assert martlet.wait(60)
                 stats = martlet.stats()
-                print(numbers() == [0, 1, 2, 3], len(first), stats["compiles"] > 20, stats["refused"])
+                print(numbers() == [0, 1, 2, 3], len(first), stats["compiles"] >= 5, stats["refused"])
                 """
             ),
         )
