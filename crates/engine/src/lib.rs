@@ -48,4 +48,4 @@ pub use record::{Record, State, Transition};
 pub use refusal::{Reason, Refusal, reasons};
 pub use stats::{Stats, VersionCounts};
 pub use timeline::timeline;
-pub use version::Version;
+pub use version::{VALID_SYMBOL, Version};

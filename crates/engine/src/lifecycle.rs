@@ -207,6 +207,12 @@ impl<M: Send + Sync + 'static> Lifecycle<M> {
             version.record.name(),
             reason,
         );
+        self.clear_valid(version);
+    }
+
+    /// Tells those inside, by the version's own byte and by the embedder's hook.
+    pub(crate) fn clear_valid(&self, version: &Version<M>) {
+        version.set_valid(false);
         if let Some(hook) = self.on_invalidate.get() {
             hook(version);
         }
