@@ -9,10 +9,11 @@
 use std::io::{BufRead, Write};
 use std::sync::Arc;
 
-use martlet_calc::{Answer, Error, World};
+use anyhow::Result;
+use martlet_calc::{Answer, World};
 use martlet_engine::{Options, timeline};
 
-fn main() -> Result<(), Error> {
+fn main() -> Result<()> {
     let mut options = Options::default();
     options.events = 100_000;
     let world = World::new(options, 8)?;
@@ -37,7 +38,7 @@ fn main() -> Result<(), Error> {
     }
 }
 
-fn answer(world: &Arc<World>, line: &str) -> Result<String, Error> {
+fn answer(world: &Arc<World>, line: &str) -> Result<String> {
     let (command, rest) = line.split_once(' ').unwrap_or((line, ""));
     Ok(match command {
         ":spawn" => {
@@ -52,13 +53,8 @@ fn answer(world: &Arc<World>, line: &str) -> Result<String, Error> {
             "stopped".to_owned()
         }
         ":versions" => {
-            let records = world.function(rest)?.records();
-            let lines = records.iter().map(|it| {
-                let last = it.history().pop();
-                let reason = last.map_or_else(String::new, |it| it.reason.to_string());
-                format!("{it:?} {:?}: {reason}", it.tier())
-            });
-            lines.collect::<Vec<_>>().join("\n")
+            let events = world.engine().history(world.function(rest)?.id());
+            events.iter().map(|it| format!("{it}\n")).collect()
         }
         ":delete" => world.delete(rest).map(|()| "deleted".to_owned())?,
         ":stats" => format!("{:#?}", world.engine().stats()),
@@ -70,7 +66,7 @@ fn answer(world: &Arc<World>, line: &str) -> Result<String, Error> {
     })
 }
 
-fn shown(answer: Result<Answer, Error>) -> String {
+fn shown(answer: Result<Answer>) -> String {
     match answer {
         Ok(Answer::Defined(name)) => format!("{name} is defined"),
         Ok(Answer::Value(value)) => value.to_string(),

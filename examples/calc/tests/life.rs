@@ -164,7 +164,7 @@ fn module_is_stable_in_a_phase() {
             let start = Instant::now();
             let mut before = String::new();
             while !is_done.load(Ordering::Relaxed) && start.elapsed() < Duration::from_secs(30) {
-                world.compiler().phase(|library| {
+                world.compiler().library().phase(|library| {
                     let text = library.to_string();
                     n_changes.fetch_add(usize::from(text != before), Ordering::Relaxed);
                     std::thread::sleep(Duration::from_millis(2));

@@ -59,10 +59,7 @@ const ARROWS: [(&str, &[&str]); 13] = [
             "martlet-machine-code",
         ],
     ),
-    (
-        "martlet-calc",
-        &["martlet-codegen", "martlet-engine", "martlet-ir"],
-    ),
+    ("martlet-calc", &["martlet-codegen", "martlet-engine"]),
     ("xtask", &["martlet-bitcode"]),
 ];
 
