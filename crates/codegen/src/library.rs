@@ -3,11 +3,11 @@
 //! Building a translation, and extracting the unit of one function with the bodies that it may take in, is done by one
 //! thread at a time; optimising and emitting the unit by as many as there are.
 
-use crate::emitter::{Compiled, Target};
+use crate::emitter::{Compiled, Target, text};
 use crate::emitters::Emitters;
 use crate::error::Error;
 use crate::tier::{OptLevel, Tier};
-use martlet_ir::{Bring, MemoryReport, Module, OwnedFunction, PassReport};
+use martlet_ir::{Bring, MemoryReport, Module, OwnedFunction, PassReport, Unit};
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -104,12 +104,7 @@ impl<K: Copy + Eq + Hash> Library<K> {
         let mut functions: Vec<OwnedFunction> = taken_in.collect();
         functions.sort_by_key(OwnedFunction::id);
         functions.dedup_by_key(|it| it.id());
-        let bring = functions.iter().map(|function| Bring {
-            function,
-            tag: function.id().as_u64(),
-        });
-        let bring: Vec<Bring<'_>> = bring.collect();
-        let unit = module.extract(&translation, &bring);
+        let unit = extract(module, &translation, &mut functions);
         functions.insert(0, translation);
         translations.insert(key, functions);
         let mut unit = unit.map_err(Error::from)?;
@@ -167,4 +162,47 @@ impl<K: Copy + Eq + Hash> Library<K> {
     fn lock(&self) -> MutexGuard<'_, Inner<K>> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Extracts with these bodies, and with what else is named: passes over the library (`mergefunc`) have functions call
+/// others that they did not name before. What is brought is added.
+fn extract(
+    module: &mut Module,
+    translation: &OwnedFunction,
+    bodies: &mut Vec<OwnedFunction>,
+) -> Result<Unit, martlet_ir::Error> {
+    loop {
+        let bring = bodies.iter().map(|function| Bring {
+            function,
+            tag: function.id().as_u64(),
+        });
+        let unit = module.extract(translation, &bring.collect::<Vec<_>>())?;
+        let mut left_out = declared(&unit.module);
+        left_out.retain(|it| is_defined(module, it));
+        let n_bodies = bodies.len();
+        for name in left_out {
+            let body = module.own(&name)?;
+            if bodies.iter().all(|it| it.id() != body.id()) {
+                bodies.push(body);
+            }
+        }
+        if bodies.len() == n_bodies {
+            return Ok(unit);
+        }
+    }
+}
+
+fn declared(module: &Module) -> Vec<String> {
+    module.read(|edit| {
+        let functions = edit.module().get_functions();
+        let declared = functions.filter(|it| it.count_basic_blocks() == 0);
+        declared.map(|it| text(it.get_name().to_bytes())).collect()
+    })
+}
+
+fn is_defined(module: &Module, name: &str) -> bool {
+    module.read(|edit| {
+        let function = edit.module().get_function(name);
+        function.is_some_and(|it| it.count_basic_blocks() > 0)
+    })
 }

@@ -55,6 +55,38 @@ fn bodies_come_along_through_others_and_go_with_them() {
 }
 
 #[test]
+fn what_passes_have_a_body_call_comes_along() {
+    let library = Library::new("library", Target::host()).unwrap();
+    let twin = |key: u32| {
+        library.compile(key, [], Tier::Quick, |module, _| {
+            module.add(&format!(
+                "define i64 @f{key}(i64 %n) {{
+                    %1 = mul i64 %n, 17 %2 = xor i64 %1, %n %3 = udiv i64 %2, 3 ret i64 %3 }}"
+            ))?;
+            Ok::<_, Error>(module.own(&format!("f{key}"))?)
+        })
+    };
+    twin(1).unwrap();
+    twin(2).unwrap();
+    // One of the twins calls the other, or both a third, from now on.
+    library.maintain("mergefunc").unwrap();
+    for key in [1, 2] {
+        let user = library.compile(10 + key, [key], Tier::Best, |module, known| {
+            assert_eq!(known, [key]);
+            module.add(&format!(
+                "declare i64 @f{key}(i64) define i64 @user{key}() {{
+                    %1 = call i64 @f{key}(i64 5) ret i64 %1 }}"
+            ))?;
+            Ok::<_, Error>(module.own(&format!("user{key}"))?)
+        });
+        let object = user.unwrap().compiled.object;
+        assert!(!names(&object, "f1") && !names(&object, "f2"));
+    }
+    library.release([1, 2, 11, 12]);
+    assert_eq!(library.memory_report().definitions, 0);
+}
+
+#[test]
 fn threads_compile_at_once_and_passes_run_in_between() {
     let library = Library::new("library", Target::host()).unwrap();
     compile(&library, 0, None).unwrap();
