@@ -35,6 +35,15 @@ pub struct InstallHooks<'a, M> {
     pub fill: &'a mut Fill<'a, M>,
 }
 
+impl<'a, M> InstallHooks<'a, M> {
+    /// For code without tables that resolves symbols so.
+    pub fn resolving(resolve: &'a dyn Fn(&str) -> Option<usize>) -> Self {
+        // It has no size, so nothing is leaked.
+        let fill = Box::leak(Box::new(|_: &Arc<Version<M>>, _: &Code| Ok(())));
+        InstallHooks { resolve, fill }
+    }
+}
+
 impl<C: Compiler> Engine<C> {
     /// Compiles and installs, all on the caller's thread (the compiler itself on a helper thread
     /// with a large stack, which is joined).

@@ -265,12 +265,25 @@ impl<C: Compiler> Engine<C> {
         cause: impl Into<Cause<'a, C::Meta>>,
         reason: impl Into<Reason>,
     ) -> usize {
+        self.refresh_after(cause, reason, || ())
+    }
+
+    /// The same, with what is to change: `change` is called when nothing that relied on `cause` is behind a door or
+    /// valid any more, and before anything is made of what is new. So a thread that comes upon the new (in an
+    /// interpreter, say) does not meet the old again in machine code, as it might if the change came first.
+    pub fn refresh_after<'a>(
+        &self,
+        cause: impl Into<Cause<'a, C::Meta>>,
+        reason: impl Into<Reason>,
+        change: impl FnOnce(),
+    ) -> usize {
         let (cause, reason) = (cause.into(), reason.into());
         if let Cause::Definition(function) = &cause {
             function.redefined();
         }
         let lifecycle = &self.shared.lifecycle;
         let fallen = lifecycle.break_dependency(cause.dependency(), &reason);
+        change();
         let Some(hook) = self.shared.on_refresh.get() else {
             return fallen.len();
         };
