@@ -8,7 +8,7 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
-use martlet_codegen::{Library, Target};
+use martlet_codegen::Library;
 use martlet_engine::{
     AssumptionKey, Compiled, Compiler, Refusal, Released, Request, Tier, Timings, VALID_SYMBOL,
     VersionId,
@@ -26,17 +26,9 @@ pub struct Source {
 }
 
 /// The compiler.
-pub struct Calc(Library<VersionId>);
-
-impl Calc {
-    pub(crate) fn new() -> Result<Self, martlet_codegen::Error> {
-        Library::new("calc", Target::host()).map(Calc)
-    }
-
+pub struct Calc {
     /// The translations.
-    pub fn library(&self) -> &Library<VersionId> {
-        &self.0
-    }
+    pub library: Library<VersionId>,
 }
 
 impl Compiler for Calc {
@@ -49,26 +41,21 @@ impl Compiler for Calc {
             Tier::Best => martlet_codegen::Tier::Best,
             _ => martlet_codegen::Tier::Quick,
         };
-        let bodies = source.inlined.values().copied();
-        let translated = self
-            .0
-            .compile(request.version, bodies, tier, |module, bodies| {
-                module.add(&lower(&symbol, source, bodies))?;
-                Ok::<_, Box<dyn Error>>(module.own(&symbol)?)
-            });
+        let (library, bodies) = (&self.library, source.inlined.values().copied());
+        let translated = library.compile(request.version, bodies, tier, |module, left| {
+            module.add(&lower(&symbol, source, left))?;
+            Ok::<_, Box<dyn Error>>(module.own(&symbol)?)
+        });
         let it = translated.map_err(|it| Refusal::new("LLVM failed", it.to_string()))?;
         let ns = |time: Duration| time.as_nanos() as u64;
+        let relied_on = it.bodies.iter().map(|it| {
+            let key = AssumptionKey(it.function.0);
+            (key, (it.function, it.number))
+        });
+        let (assumptions, inlined) = relied_on.unzip();
         Ok(Compiled {
-            assumptions: it
-                .bodies
-                .iter()
-                .map(|it| AssumptionKey(it.function.0))
-                .collect(),
-            inlined: it
-                .bodies
-                .iter()
-                .map(|it| (it.function, it.number))
-                .collect(),
+            assumptions,
+            inlined,
             timings: Timings {
                 bytecodes: 1,
                 frontend_ns: ns(it.translate),
@@ -81,15 +68,16 @@ impl Compiler for Calc {
     }
 
     fn release(&self, released: &[Released]) {
-        self.0.release(released.iter().filter_map(|it| match it {
-            Released::Version(id) => Some(*id),
-            _ => None,
-        }));
+        self.library
+            .release(released.iter().filter_map(|it| match it {
+                Released::Version(id) => Some(*id),
+                _ => None,
+            }));
     }
 
     fn library_bytes(&self) -> u64 {
         // About what an instruction takes.
-        64 * self.0.memory_report().instructions
+        64 * self.library.memory_report().instructions
     }
 }
 
@@ -97,10 +85,9 @@ impl Compiler for Calc {
 const PARAMS: &str = "(ptr %frame, ptr %name, i64 %n_args, ptr %args)";
 
 /// Writes one function in LLVM's language.
-struct Lowering<'a> {
-    source: &'a Source,
-    /// Those that may be named.
-    bodies: &'a [VersionId],
+#[derive(Default)]
+struct Lowering {
+    inlined: HashMap<Arc<str>, VersionId>,
     /// What is not of the function.
     externals: BTreeSet<String>,
     locals: BTreeSet<String>,
@@ -108,15 +95,13 @@ struct Lowering<'a> {
     latest: u32,
 }
 
-fn lower(symbol: &str, source: &Source, bodies: &[VersionId]) -> String {
+/// Names the bodies of those versions that are left.
+fn lower(symbol: &str, source: &Source, left: &[VersionId]) -> String {
     let mut it = Lowering {
-        source,
-        bodies,
-        externals: BTreeSet::new(),
-        locals: BTreeSet::new(),
-        code: String::new(),
-        latest: 0,
+        inlined: source.inlined.clone(),
+        ..Lowering::default()
     };
+    it.inlined.retain(|_, version| left.contains(version));
     for (no, param) in source.definition.params.iter().enumerate() {
         let place = it.value(format!("getelementptr double, ptr %args, i64 {no}"));
         let arg = it.value(format!("load double, ptr {place}"));
@@ -142,7 +127,7 @@ fn lower(symbol: &str, source: &Source, bodies: &[VersionId]) -> String {
     )
 }
 
-impl Lowering<'_> {
+impl Lowering {
     fn expr(&mut self, expr: &Expr) -> String {
         match expr {
             Expr::Number(it) => number(*it),
@@ -205,11 +190,10 @@ impl Lowering<'_> {
                 .insert(format!("declare double @{symbol}{PARAMS}"));
             it.value(format!("call double @{symbol}{passed}"))
         };
-        let version = self.source.inlined.get(name);
-        let Some(version) = version.filter(|it| self.bodies.contains(it)) else {
+        let Some(version) = self.inlined.get(name) else {
             return call(self, "calc.call");
         };
-        let (is_valid, version) = (self.is_set(VALID_SYMBOL), version.to_string());
+        let (version, is_valid) = (version.to_string(), self.is_set(VALID_SYMBOL));
         self.choose(
             &is_valid,
             [&|it| call(it, &version), &|it| call(it, "calc.call")],

@@ -1,6 +1,7 @@
 //! Runs trees. What is not compiled is done here, and what is compiled does the same.
 
 use std::collections::HashMap;
+use std::sync::atomic::Ordering;
 
 use crate::parse::{Definition, Expr};
 use crate::raw::Frame;
@@ -37,7 +38,7 @@ fn eval<'t>(frame: &Frame<'_>, expr: &'t Expr, locals: &mut Locals<'t>) -> f64 {
             false => eval(&parts[2]),
         },
         Expr::While(parts) => {
-            while !frame.world.is_stopped() && eval(&parts[0]) != 0.0 {
+            while frame.world.stop.load(Ordering::Relaxed) == 0 && eval(&parts[0]) != 0.0 {
                 eval(&parts[1]);
             }
             0.0

@@ -28,5 +28,5 @@ mod raw;
 mod world;
 
 pub use compile::{Calc, Source};
-pub use parse::{Definition, Expr, Line, Operator, ParseError, parse};
-pub use world::{Answer, World};
+pub use parse::{Definition, Expr, Operator, ParseError, parse};
+pub use world::World;

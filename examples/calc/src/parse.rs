@@ -13,8 +13,6 @@ pub(crate) const MAX_PARAMS: usize = 4;
 /// A function as it was written.
 #[derive(Debug, Clone)]
 pub struct Definition {
-    /// Its name.
-    pub name: Arc<str>,
     /// Its parameters, at most four.
     pub params: Vec<Arc<str>>,
     /// Whom it calls.
@@ -47,17 +45,8 @@ pub enum Expr {
 /// What a [`Expr::Binary`] does: in LLVM's words, and in Rust.
 pub type Operator = (&'static str, fn(f64, f64) -> f64);
 
-/// What a line is.
-#[derive(Debug, Clone)]
-pub enum Line {
-    /// A definition.
-    Define(Definition),
-    /// Something to compute, as a function without parameters.
-    Evaluate(Definition),
-}
-
-/// Reads a line. Fails where it does not follow the grammar.
-pub fn parse(text: &str) -> Result<Line, ParseError> {
+/// Reads a line: a definition, with its name; or something to compute, as a function without parameters.
+pub fn parse(text: &str) -> Result<(Option<Arc<str>>, Definition), ParseError> {
     language::line(text, &RefCell::default())
 }
 
@@ -67,13 +56,14 @@ fn binary(operator: Operator, left: Expr, right: Expr) -> Expr {
 
 peg::parser! {
     grammar language(callees: &RefCell<BTreeSet<Arc<str>>>) for str {
-        pub rule line() -> Line
-            = word("fn") name:name() _ "(" params:list(<name()>) ")" _ "=" body:block() end() {
-                Line::Define(Definition { name, params, callees: callees.take(), body })
+        pub rule line() -> (Option<Arc<str>>, Definition)
+            = head:head()? body:block() _ ![_] {
+                let (name, params) = head.unzip();
+                (name, Definition { params: params.unwrap_or_default(), callees: callees.take(), body })
             }
-            / body:block() end() {
-                Line::Evaluate(Definition { name: "it".into(), params: vec![], callees: callees.take(), body })
-            }
+
+        rule head() -> (Arc<str>, Vec<Arc<str>>)
+            = word("fn") name:name() _ "(" params:list(<name()>) ")" _ "=" { (name, params) }
 
         rule block() -> Expr = exprs:expr() ++ (_ ";") {
             let mut exprs = exprs;
@@ -120,8 +110,6 @@ peg::parser! {
         rule word(word: &'static str) = _ it:letters() {? if it == word { Ok(()) } else { Err(word) } }
 
         rule letters() -> &'input str = $([c if c.is_alphabetic()] [c if c.is_alphanumeric() || c == '_']*)
-
-        rule end() = _ ![_]
 
         rule _() = quiet! { [c if c.is_whitespace()]* }
     }

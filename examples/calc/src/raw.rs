@@ -36,7 +36,7 @@ impl<'w> Frame<'w> {
     /// Goes through the entry of what has this name now, to machine code or to [`interpreted`].
     pub(crate) fn call(&self, name: &Name, args: &[f64]) -> f64 {
         let depth = self.depth.get();
-        let Some(meaning) = name.meaning().filter(|_| depth < MAX_DEPTH) else {
+        let Some(meaning) = name.meaning.load_full().filter(|_| depth < MAX_DEPTH) else {
             return f64::NAN;
         };
         let mut passed = Args::default();

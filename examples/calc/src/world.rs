@@ -6,12 +6,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context, Result};
 use arc_swap::ArcSwapOption;
+use martlet_codegen::{Library, Target};
 use martlet_engine::machine_code::Runtime;
 use martlet_engine::{Engine, Function, InstallHooks, Options, Requested, Tier, Version, Work};
 
 use crate::compile::{Calc, Source};
 use crate::interpret;
-use crate::parse::{Definition, Line, parse};
+use crate::parse::{Definition, parse};
 use crate::raw::{Frame, call, default_target};
 
 /// A version that was called so often is made again, better.
@@ -29,13 +30,13 @@ pub struct World {
     /// Every so many interpreted calls of a function, machine code is asked for; 0: never.
     hot: u64,
     /// Not 0 when all loops are to end.
-    stop: AtomicU8,
+    pub(crate) stop: AtomicU8,
 }
 
 /// A name in a program, whatever it means now. Its address is in machine code, so it stays.
 #[derive(Default)]
 pub(crate) struct Name {
-    meaning: ArcSwapOption<Meaning>,
+    pub(crate) meaning: ArcSwapOption<Meaning>,
     /// How often it was called, but where it is inlined.
     n_calls: AtomicU64,
 }
@@ -46,25 +47,11 @@ pub(crate) struct Meaning {
     definition: Arc<Definition>,
 }
 
-impl Name {
-    pub(crate) fn meaning(&self) -> Option<Arc<Meaning>> {
-        self.meaning.load_full()
-    }
-}
-
-/// What a line came to.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Answer {
-    /// This function is defined now.
-    Defined(Arc<str>),
-    /// The number.
-    Value(f64),
-}
-
 impl World {
     /// An empty program. Every `hot` interpreted calls of a function, machine code is asked for; never, if that is 0.
     pub fn new(options: Options, hot: u64) -> Result<Arc<Self>> {
-        let compiler = Arc::new(Calc::new()?);
+        let library = Library::new("calc", Target::host())?;
+        let compiler = Arc::new(Calc { library });
         let for_engine = compiler.clone();
         let runtime = Runtime::builder().build()?;
         let world = Arc::new(World {
@@ -78,45 +65,43 @@ impl World {
         // What falls because it contains something that is redefined is made anew in the background.
         let weak = Arc::downgrade(&world);
         world.engine.on_refresh(move |version, _| {
-            let source = weak.upgrade()?.source(&version.function()?)?;
+            let source = weak.upgrade()?.source(version.record().name())?;
             Some(Work::new(source).tier(version.tier()))
         });
         Ok(world)
     }
 
-    /// Does what a line says.
-    pub fn run(&self, line: &str) -> Result<Answer> {
+    /// Does what a line says, and answers the value of an expression.
+    pub fn run(&self, line: &str) -> Result<Option<f64>> {
         match parse(line)? {
-            Line::Define(definition) => self.define(definition).map(Answer::Defined),
-            Line::Evaluate(definition) => {
-                let value = interpret::run(&Frame::new(self), &definition, &[]);
-                Ok(Answer::Value(value))
-            }
+            (Some(name), definition) => self.define(&name, definition).map(|()| None),
+            (None, it) => Ok(Some(interpret::run(&Frame::new(self), &it, &[]))),
         }
     }
 
     /// Calls see the new definition when this returns.
-    fn define(&self, definition: Definition) -> Result<Arc<str>> {
+    fn define(&self, text: &Arc<str>, definition: Definition) -> Result<()> {
         let _changing = self.lock();
-        let (text, name) = (definition.name.clone(), self.name(&definition.name));
-        let function = match name.meaning() {
+        let (name, definition) = (self.name(text), Arc::new(definition));
+        let function = match name.meaning.load_full() {
             Some(it) => it.function.clone(),
             None => self.engine.function(text.clone(), default_target())?,
         };
-        name.meaning.store(Some(Arc::new(Meaning {
+        let meaning = Meaning {
             function: function.clone(),
-            definition: Arc::new(definition),
-        })));
-        self.engine.refresh(&function, "redefined");
-        Ok(text)
+            definition,
+        };
+        let change = || name.meaning.store(Some(Arc::new(meaning)));
+        self.engine.refresh_after(&function, "redefined", change);
+        Ok(())
     }
 
     /// Forgets a function. Calls of its name give NaN until there is another one.
     pub fn delete(&self, name: &str) -> Result<()> {
         let _changing = self.lock();
         let function = self.function(name)?;
-        self.name(name).meaning.store(None);
-        self.engine.refresh(&function, "deleted");
+        let change = || self.name(name).meaning.store(None);
+        self.engine.refresh_after(&function, "deleted", change);
         drop(function);
         self.engine.collect(&|_| false);
         Ok(())
@@ -126,15 +111,16 @@ impl World {
     pub fn compile(&self, name: &str, tier: Tier) -> Result<Arc<Version<()>>> {
         let _changing = self.lock();
         let function = self.function(name)?;
-        let source = self.source(&function).context("it is deleted")?;
+        let source = self.source(name).context("it is deleted")?;
         let work = Work::new(source).tier(tier);
-        let compiled = self.with_hooks(|hooks| self.engine.compile_now(&function, work, hooks));
-        Ok(compiled?)
+        let resolve = |symbol: &str| self.resolve(symbol);
+        let mut hooks = InstallHooks::resolving(&resolve);
+        Ok(self.engine.compile_now(&function, work, &mut hooks)?)
     }
 
     /// The engine's handle of a function.
     pub fn function(&self, name: &str) -> Result<Function<()>> {
-        let meaning = self.name(name).meaning();
+        let meaning = self.name(name).meaning.load_full();
         let meaning = meaning.with_context(|| format!("there is no function `{name}`"))?;
         Ok(meaning.function.clone())
     }
@@ -142,7 +128,9 @@ impl World {
     /// Installs what was made in the background, and frees what nobody is inside of any more, unless somebody is at it.
     pub fn poll(&self) {
         if let Ok(_changing) = self.changing.try_lock() {
-            self.with_hooks(|hooks| self.engine.install_finished(hooks));
+            let resolve = |symbol: &str| self.resolve(symbol);
+            let mut hooks = InstallHooks::resolving(&resolve);
+            self.engine.install_finished(&mut hooks);
             // Whoever is inside has entered by a `Thread`, of which the runtime knows.
             self.engine.collect(&|_| false);
         }
@@ -164,14 +152,10 @@ impl World {
         &self.compiler
     }
 
-    pub(crate) fn is_stopped(&self) -> bool {
-        self.stop.load(Ordering::Relaxed) != 0
-    }
-
     /// A call that no machine code was there for.
     pub(crate) fn interpret(&self, frame: &Frame<'_>, name: &Name, args: &[f64]) -> f64 {
         self.count(name, self.hot, Tier::Quick);
-        let meaning = name.meaning();
+        let meaning = name.meaning.load_full();
         meaning.map_or(f64::NAN, |it| interpret::run(frame, &it.definition, args))
     }
 
@@ -180,66 +164,58 @@ impl World {
         self.count(name, CALLS_FOR_BEST, Tier::Best);
     }
 
-    /// Asks for machine code of this tier every so many calls, unless somebody is changing something: the lock is what
-    /// makes sure that the source is not older than the engine takes it to be.
     fn count(&self, name: &Name, every: u64, tier: Tier) {
         // Relaxed: an estimate.
         let n_calls = name.n_calls.fetch_add(1, Ordering::Relaxed) + 1;
-        if self.hot > 0
-            && n_calls.is_multiple_of(every)
-            && let Ok(_changing) = self.changing.try_lock()
-        {
-            // A refusal is counted, and stays with the function.
-            let _ = self.request(name, tier, n_calls);
+        if self.hot > 0 && n_calls.is_multiple_of(every) {
+            self.request(name, tier, n_calls as u32);
         }
         if self.engine.has_finished() {
             self.poll();
         }
     }
 
-    fn request(&self, name: &Name, tier: Tier, n_calls: u64) -> Option<Requested> {
-        let meaning = name.meaning()?;
-        let function = &meaning.function;
-        if function.current().is_some_and(|it| it.tier() >= tier) {
+    /// Asks for machine code, unless there is as good, or somebody is changing something: the lock is what makes sure
+    /// that the source is not older than the engine takes it to be.
+    fn request(&self, name: &Name, tier: Tier, priority: u32) -> Option<Requested> {
+        let _changing = self.changing.try_lock().ok()?;
+        let meaning = name.meaning.load_full()?;
+        if meaning
+            .function
+            .current()
+            .is_some_and(|it| it.tier() >= tier)
+        {
             return None;
         }
-        let work = Work::new(self.source(function)?).tier(tier);
-        let priority = u32::try_from(n_calls).unwrap_or(u32::MAX);
-        self.engine.request(function, work.priority(priority)).ok()
+        let work = Work::new(self.source(meaning.function.name())?).tier(tier);
+        // A refusal is counted, and stays with the function.
+        self.engine
+            .request(&meaning.function, work.priority(priority))
+            .ok()
     }
 
-    /// What the compiler is to know of a function as it is now. None if it is deleted.
-    fn source(&self, function: &Function<()>) -> Option<Source> {
-        let meaning = self.name(function.name()).meaning()?;
-        let is_other = |it: &Function<()>| it.id() != function.id();
-        let may_be_inlined = |name: &Arc<str>| {
-            let version = self.function(name).ok().filter(is_other)?.current()?;
-            (version.bytes() <= INLINED_BYTES).then(|| (name.clone(), version.id()))
+    /// What the compiler is to know of a function as it is now.
+    fn source(&self, text: &str) -> Option<Source> {
+        let definition = self.name(text).meaning.load_full()?.definition.clone();
+        let small = |name: &Arc<str>| {
+            let version = self.function(name).ok()?.current()?;
+            let is_small = **name != *text && version.bytes() <= INLINED_BYTES;
+            is_small.then(|| (name.clone(), version.id()))
         };
-        let definition = meaning.definition.clone();
-        (!is_other(&meaning.function)).then(|| Source {
-            inlined: definition
-                .callees
-                .iter()
-                .filter_map(may_be_inlined)
-                .collect(),
+        let inlined = definition.callees.iter().filter_map(small).collect();
+        Some(Source {
             definition,
+            inlined,
         })
     }
 
-    /// Machine code names by address what lives for as long as the world.
-    fn with_hooks<R>(&self, work: impl FnOnce(&mut InstallHooks<'_, ()>) -> R) -> R {
-        let resolve = |symbol: &str| match symbol {
-            "calc.call" => Some(call as *const () as usize),
-            "calc.stop" => Some(self.stop.as_ptr() as usize),
-            _ => {
-                let name = self.name(symbol.strip_prefix("calc.name.")?);
-                Some(Arc::as_ptr(&name) as usize)
-            }
-        };
-        work(&mut InstallHooks {
-            resolve: &resolve,
-            fill: &mut |_, _| Ok(()),
+    /// What machine code names: names, which live for as long as the world; and what calls them, which stands for bodies
+    /// as well that might have been taken in and were not.
+    fn resolve(&self, symbol: &str) -> Option<usize> {
+        Some(match symbol.strip_prefix("calc.name.") {
+            Some(name) => Arc::as_ptr(&self.name(name)) as usize,
+            None if symbol == "calc.stop" => self.stop.as_ptr() as usize,
+            None => call as *const () as usize,
         })
     }
 

@@ -101,6 +101,26 @@ fn inlined_bodies_are_refreshed_also_through_others() {
 }
 
 #[test]
+fn bodies_bring_what_they_contain_themselves() {
+    by_both(|strategy| {
+        let world = world(strategy, 0);
+        define(&world, "fn a(x) = x + 1");
+        define(&world, "fn b(x) = a(x) * 2");
+        define(&world, "fn c(x) = b(x) + 100");
+        for name in ["a", "b", "c"] {
+            world.compile(name, Tier::Best).unwrap();
+        }
+        // It names `b` alone, and contains `a` through it.
+        let c = world.function("c").unwrap().current().unwrap();
+        assert_eq!(c.inlined().len(), 1);
+        assert_eq!(value(&world, "c(3)"), 108.0);
+        define(&world, "fn a(x) = x + 10");
+        assert!(c.state() >= State::Retired);
+        assert_eq!(value(&world, "c(3)"), 126.0);
+    });
+}
+
+#[test]
 fn what_is_deleted_is_gone_and_its_name_can_be_taken_again() {
     by_both(|strategy| {
         let world = world(strategy, 0);
@@ -164,7 +184,7 @@ fn module_is_stable_in_a_phase() {
             let start = Instant::now();
             let mut before = String::new();
             while !is_done.load(Ordering::Relaxed) && start.elapsed() < Duration::from_secs(30) {
-                world.compiler().library().phase(|library| {
+                world.compiler().library.phase(|library| {
                     let text = library.to_string();
                     n_changes.fetch_add(usize::from(text != before), Ordering::Relaxed);
                     std::thread::sleep(Duration::from_millis(2));

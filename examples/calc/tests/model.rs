@@ -11,9 +11,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use martlet_calc::{Definition, Expr, Line, World, parse};
+use martlet_calc::{Definition, Expr, World, parse};
 use martlet_engine::machine_code::Strategy;
-use martlet_engine::{AssumptionKey, Chaos, EntryPoint, Options, Tier};
+use martlet_engine::{AssumptionKey, Chaos, EntryPoint, Options, Tier, reasons};
 use support::*;
 
 const FUNCTIONS: u64 = 8;
@@ -234,7 +234,7 @@ fn run(seed: u64) -> Done {
             match random.below(14) {
                 0..4 => {
                     let line = random.definition(no);
-                    let Ok(Line::Define(definition)) = parse(&line) else {
+                    let Ok((Some(_), definition)) = parse(&line) else {
                         panic!("{line}")
                     };
                     let before = model.insert(name.as_str().into(), definition);
@@ -278,7 +278,7 @@ fn run(seed: u64) -> Done {
                 10 => {
                     // Whatever comes of it, functions mean what they meant.
                     let pipeline = random.one(&PIPELINES);
-                    world.compiler().library().maintain(pipeline).unwrap();
+                    world.compiler().library.maintain(pipeline).unwrap();
                 }
                 11 => {
                     if let Ok(function) = world.function(&name)
@@ -318,6 +318,10 @@ fn run(seed: u64) -> Done {
 }
 
 fn nothing_is_left(world: &World, seed: u64) {
+    let refused = world.engine().stats().refused;
+    for reason in ["LLVM failed", reasons::NOT_LINKED, reasons::PANIC] {
+        assert!(!refused.contains_key(reason), "seed {seed}: {refused:?}");
+    }
     let names = (0..FUNCTIONS).map(|no| format!("f{no}"));
     for name in names.chain(["more", "watch"].map(str::to_owned)) {
         let _ = world.delete(&name);
@@ -347,8 +351,8 @@ fn nothing_is_left(world: &World, seed: u64) {
         (stats.ledger.live.units, stats.ledger.retired.units),
         (0, 0)
     );
-    assert_eq!(world.compiler().library().len(), 0, "seed {seed}");
-    world.compiler().library().phase(|library| {
+    assert_eq!(world.compiler().library.len(), 0, "seed {seed}");
+    world.compiler().library.phase(|library| {
         library.collect();
         let report = library.memory_report();
         assert_eq!(report.definitions, 0, "seed {seed}: {library}");
