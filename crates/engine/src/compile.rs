@@ -184,10 +184,7 @@ impl<M: Send + Sync + 'static> Lifecycle<M> {
         let Some((place, backoff)) = storm.flatten() else {
             return Ok(());
         };
-        self.counters.storm();
-        let what = crate::What::Storm(record.id(), place);
-        self.log
-            .push(what, record.name(), &Cow::Borrowed(reasons::STORM));
+        self.storm(record, place);
         let detail = format!("the same translation fell before; quiet for {backoff:?}");
         let refusal = Refusal::new(reasons::STORM, detail);
         Err(self.give_up(&unit.finished, Some(&unit.function), refusal))

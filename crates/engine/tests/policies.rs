@@ -587,6 +587,17 @@ fn too_many_exits_bring_another_version_and_a_storm_backs_off() {
         assert_eq!(engine.exited(&version, place, 1_000), Verdict::Tolerated);
     }
     assert_eq!(f.learned(GENERIC), [(place, 30), (Place(9), 6)]);
+    let stats = engine.stats();
+    let counts: Vec<_> = stats.exit_sites.iter().collect();
+    let counts = counts.iter().map(|(site, it)| {
+        assert_eq!(
+            (site.function, site.point, &*it.name),
+            (f.id(), GENERIC, "f")
+        );
+        (site.place, it.exits, it.falls, it.storms)
+    });
+    let expected = [(place, stats.exits - 6, 3, 1), (Place(9), 6, 0, 0)];
+    assert_eq!(counts.collect::<Vec<_>>(), expected);
     let refusal = now(&engine, &f, answer(4)).unwrap_err();
     assert_eq!(refusal.reason, reasons::STORM);
     let told = engine.events();
