@@ -207,6 +207,54 @@ fn module_is_stable_in_a_phase() {
 }
 
 #[test]
+fn any_pass_over_the_library() {
+    const FUNCTIONS: u32 = 40;
+    by_both(|strategy| {
+        let world = world(strategy, 0);
+        let library = &world.compiler().library;
+        for no in 0..FUNCTIONS {
+            // Every other one contains the one before, and some are the same but for their names.
+            let body = match no % 2 {
+                0 => format!("x * 3 + {}", no % 8),
+                _ => format!("f{}(x) - 1", no - 1),
+            };
+            define(&world, &format!("fn f{no}(x) = {body}"));
+            world.compile(&format!("f{no}"), Tier::Quick).unwrap();
+        }
+        assert_eq!(library.memory_report().definitions, FUNCTIONS as usize);
+        // Half of them go, and with them what was only there for them.
+        for no in (1..FUNCTIONS).step_by(2) {
+            world.delete(&format!("f{no}")).unwrap();
+        }
+        world.engine().drain_released();
+        assert_eq!(library.len(), FUNCTIONS as usize / 2);
+        let mut n_changed = 0;
+        for pipeline in [
+            "globaldce",
+            "mergefunc",
+            "deadargelim",
+            "cgscc(argpromotion)",
+            "default<O2>",
+        ] {
+            let text = || library.phase(|module| module.to_string());
+            let before = text();
+            library.maintain(pipeline).unwrap();
+            n_changed += usize::from(text() != before);
+            for no in (0..FUNCTIONS).step_by(2) {
+                // The code that there is, and what is made of the translation now.
+                let expected = f64::from(7 * 3 + no % 8);
+                assert_eq!(value(&world, &format!("f{no}(7)")), expected, "{pipeline}");
+                define(&world, &format!("fn again(x) = f{no}(x) + 0"));
+                world.compile("again", Tier::Best).unwrap();
+                assert_eq!(value(&world, "again(7)"), expected, "{pipeline}");
+            }
+            library.phase(|module| module.verify()).unwrap();
+        }
+        assert!(n_changed >= 2, "{n_changed}");
+    });
+}
+
+#[test]
 fn hot_functions_are_compiled_and_hotter_ones_better() {
     let world = world(martlet_engine::machine_code::Strategy::IndirectCell, 8);
     define(&world, "fn id(x) = x");
