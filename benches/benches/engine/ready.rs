@@ -5,7 +5,7 @@ use std::sync::Arc;
 use martlet_engine::machine_code::{DefaultTarget, Runtime};
 use martlet_engine::{
     AssumptionKey, Compiled, Compiler, Engine, Function, InstallHooks, Options, Refusal, Request,
-    Timings, Work,
+    Work,
 };
 
 use crate::elf;
@@ -22,13 +22,8 @@ impl Compiler for Ready {
 
     fn compile(&self, request: &Request<Self::Source>) -> Result<Compiled<()>, Refusal> {
         Ok(Compiled {
-            object: self.0.clone(),
-            entry_symbol: elf::ENTRY.to_owned(),
-            tables: Vec::new(),
             assumptions: request.source.clone(),
-            inlined: Vec::new(),
-            meta: (),
-            timings: Timings::default(),
+            ..Compiled::new(self.0.clone(), elf::ENTRY, ())
         })
     }
 }
@@ -67,10 +62,7 @@ impl House {
 
     /// On the caller's thread.
     pub(crate) fn compile(&self, function: &Function<()>, keys: &[AssumptionKey]) {
-        let mut hooks = InstallHooks {
-            resolve: &|_| None,
-            fill: &mut |_, _| Ok(()),
-        };
+        let mut hooks = InstallHooks::resolving(&|_| None);
         let work = Work::new(keys.to_vec());
         let compiled = self.engine.compile_now(function, work, &mut hooks);
         compiled.expect("nothing is broken");
@@ -88,10 +80,7 @@ impl House {
             }
             std::thread::yield_now();
         };
-        let mut hooks = InstallHooks {
-            resolve: &|_| None,
-            fill: &mut |_, _| Ok(()),
-        };
+        let mut hooks = InstallHooks::resolving(&|_| None);
         let installed = self.engine.install(finished, &mut hooks);
         installed.expect("nothing is broken");
     }

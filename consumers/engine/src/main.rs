@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use martlet_engine::machine_code::{DefaultTarget, Runtime};
 use martlet_engine::{
     Compiled, Compiler, Engine, Finished, Function, InstallHooks, Options, Refusal, Request, State,
-    Timings, Work,
+    Work,
 };
 use object::write::{Object, StandardSection, Symbol, SymbolSection};
 use object::{Architecture, BinaryFormat, Endianness, SymbolFlags, SymbolKind, SymbolScope};
@@ -36,15 +36,7 @@ impl Compiler for Rules {
         let mut code = vec![0x69, 0xc7];
         code.extend(factor.to_le_bytes());
         code.push(0xc3);
-        Ok(Compiled {
-            object: elf(&code),
-            entry_symbol: "price".to_owned(),
-            tables: Vec::new(),
-            assumptions: Vec::new(),
-            inlined: Vec::new(),
-            meta: factor,
-            timings: Timings::default(),
-        })
+        Ok(Compiled::new(elf(&code), "price", factor))
     }
 }
 
@@ -107,10 +99,7 @@ fn change(engine: &Engine<Rules>, function: &Function<u32>, rule: Rule) {
 }
 
 fn install(engine: &Engine<Rules>) -> Result<(), Refusal> {
-    let mut hooks = InstallHooks {
-        resolve: &|_| None,
-        fill: &mut |_, _| Ok(()),
-    };
+    let mut hooks = InstallHooks::resolving(&|_| None);
     engine.install(await_finished(engine), &mut hooks)?;
     Ok(())
 }

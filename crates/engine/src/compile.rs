@@ -5,7 +5,8 @@
 //! embedder finds the unit in the mailbox (stage 3) and goes on with [`Engine::install`].
 
 use std::borrow::Cow;
-use std::sync::atomic::{AtomicBool, AtomicU32};
+use std::cell::OnceCell;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
@@ -17,7 +18,8 @@ use crate::lifecycle::Lifecycle;
 use crate::mailbox::Finished;
 use crate::sync::lock;
 use crate::{
-    Compiled, Compiler, Engine, Function, Refusal, Released, State, Timings, Version, Work, reasons,
+    Compiled, Compiler, Engine, Function, Refusal, Released, State, Timings, VALID_SYMBOL, Version,
+    Work, reasons,
 };
 
 /// Fills a version's tables; see [`InstallHooks::fill`].
@@ -25,11 +27,21 @@ pub type Fill<'a, M> = dyn FnMut(&Arc<Version<M>>, &Code) -> Result<(), Refusal>
 
 /// What the embedder contributes to an install.
 pub struct InstallHooks<'a, M> {
-    /// The address of a symbol that the object does not define.
+    /// The address of a symbol that the object does not define; not asked for
+    /// [`VALID_SYMBOL`](crate::VALID_SYMBOL).
     pub resolve: &'a dyn Fn(&str) -> Option<usize>,
     /// Fills the version's tables, before any entry leads to it, and sets its `valid` byte. May
     /// refuse, for example because an object that the code names has died.
     pub fill: &'a mut Fill<'a, M>,
+}
+
+impl<'a, M> InstallHooks<'a, M> {
+    /// For code without tables that resolves symbols so.
+    pub fn resolving(resolve: &'a dyn Fn(&str) -> Option<usize>) -> Self {
+        // It has no size, so nothing is leaked.
+        let fill = Box::leak(Box::new(|_: &Arc<Version<M>>, _: &Code| Ok(())));
+        InstallHooks { resolve, fill }
+    }
 }
 
 impl<C: Compiler> Engine<C> {
@@ -56,6 +68,17 @@ impl<C: Compiler> Engine<C> {
 
         // 3. In the mailbox, if this was a compile thread: it takes no lock of the embedder's.
         self.install(finished, hooks)
+    }
+
+    /// Installs all that waits in the mailbox, and answers how many versions were published. A refusal is counted,
+    /// and stays with its function.
+    ///
+    /// The embedder holds the lock under which its assumptions break.
+    pub fn install_finished(&self, hooks: &mut InstallHooks<'_, C::Meta>) -> usize {
+        let finished = std::iter::from_fn(|| self.take_finished());
+        finished
+            .filter_map(|it| self.install(it, hooks).ok())
+            .count()
     }
 
     /// Makes a finished unit the current version of its function.
@@ -161,10 +184,7 @@ impl<M: Send + Sync + 'static> Lifecycle<M> {
         let Some((place, backoff)) = storm.flatten() else {
             return Ok(());
         };
-        self.counters.storm();
-        let what = crate::What::Storm(record.id(), place);
-        self.log
-            .push(what, record.name(), &Cow::Borrowed(reasons::STORM));
+        self.storm(record, place);
         let detail = format!("the same translation fell before; quiet for {backoff:?}");
         let refusal = Refusal::new(reasons::STORM, detail);
         Err(self.give_up(&unit.finished, Some(&unit.function), refusal))
@@ -203,10 +223,18 @@ impl<M: Send + Sync + 'static> Lifecycle<M> {
             })
             .collect();
         let slot = unit.function.door(record.point());
+        let valid = OnceCell::new();
+        let resolve = |symbol: &str| match symbol {
+            VALID_SYMBOL => {
+                let byte = valid.get_or_init(|| Box::new(AtomicU8::new(1)));
+                Some(byte.as_ptr().expose_provenance())
+            }
+            _ => resolve(symbol),
+        };
         let code = self.runtime.publish(&Object {
             name: unit.function.name(),
             tables: &tables,
-            resolve,
+            resolve: &resolve,
             ..Object::new(
                 record.id().code_id(),
                 Source::Elf(&compiled.object),
@@ -235,6 +263,7 @@ impl<M: Send + Sync + 'static> Lifecycle<M> {
             function: unit.finished.function.clone(),
             translation: unit.finished.translation,
             bytes,
+            valid: valid.into_inner(),
             doubts: AtomicU32::new(0),
             is_to_return: AtomicBool::new(false),
             is_released: AtomicBool::new(false),

@@ -81,6 +81,21 @@ pub struct Compiled<M> {
     pub timings: Timings,
 }
 
+impl<M> Compiled<M> {
+    /// Code that relies on nothing and needs no tables.
+    pub fn new(object: Vec<u8>, entry_symbol: impl Into<String>, meta: M) -> Self {
+        Compiled {
+            object,
+            entry_symbol: entry_symbol.into(),
+            tables: Vec::new(),
+            assumptions: Vec::new(),
+            inlined: Vec::new(),
+            meta,
+            timings: Timings::default(),
+        }
+    }
+}
+
 /// A table of 8-byte words to be laid beside the code.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TableSpec {

@@ -85,9 +85,7 @@ impl<M: Send + Sync + 'static> Lifecycle<M> {
             }
             let what = What::Doubted(version.id());
             self.log.push(what, version.record.name(), reason);
-            if let Some(hook) = self.on_invalidate.get() {
-                hook(version);
-            }
+            self.clear_valid(version);
             if suspended.contains(&version.id()) {
                 self.note(&version.record, State::Suspended, reason);
             }
@@ -113,6 +111,7 @@ impl<M: Send + Sync + 'static> Lifecycle<M> {
         for version in &sound {
             let what = What::Revived(version.id());
             self.log.push(what, version.record.name(), &reason);
+            version.set_valid(true);
             if let Some(hook) = self.on_revive.get() {
                 hook(version);
             }
@@ -123,9 +122,7 @@ impl<M: Send + Sync + 'static> Lifecycle<M> {
             if !graph.holds(version.id()) || version.is_doubted() {
                 // The embedder has not held its lock.
                 drop(graph);
-                if let Some(hook) = self.on_invalidate.get() {
-                    hook(&version);
-                }
+                self.clear_valid(&version);
                 continue;
             }
             let was_current = version.is_to_return.swap(false, Ordering::Relaxed);

@@ -11,7 +11,7 @@ use crate::mailbox::Finished;
 use crate::shared::Shared;
 use crate::{
     AssumptionKey, Compiler, Doubt, EntryPoint, Error, Event, Function, FunctionId, Options, Place,
-    Reason, Refusal, State, Stats, Tier, Verdict, Version, What, reasons,
+    Reason, Refusal, State, Stats, Tier, Verdict, Version, reasons,
 };
 
 /// What is to be compiled, for which door, and how urgently.
@@ -265,12 +265,25 @@ impl<C: Compiler> Engine<C> {
         cause: impl Into<Cause<'a, C::Meta>>,
         reason: impl Into<Reason>,
     ) -> usize {
+        self.refresh_after(cause, reason, || ())
+    }
+
+    /// The same, with what is to change: `change` is called when nothing that relied on `cause` is behind a door or
+    /// valid any more, and before anything is made of what is new. So a thread that comes upon the new (in an
+    /// interpreter, say) does not meet the old again in machine code, as it might if the change came first.
+    pub fn refresh_after<'a>(
+        &self,
+        cause: impl Into<Cause<'a, C::Meta>>,
+        reason: impl Into<Reason>,
+        change: impl FnOnce(),
+    ) -> usize {
         let (cause, reason) = (cause.into(), reason.into());
         if let Cause::Definition(function) = &cause {
             function.redefined();
         }
         let lifecycle = &self.shared.lifecycle;
         let fallen = lifecycle.break_dependency(cause.dependency(), &reason);
+        change();
         let Some(hook) = self.shared.on_refresh.get() else {
             return fallen.len();
         };
@@ -300,7 +313,7 @@ impl<C: Compiler> Engine<C> {
     /// A version that is left too often falls: its `valid` byte stays as it is, for it is not wrong.
     pub fn exited(&self, version: &Arc<Version<C::Meta>>, place: Place, times: u64) -> Verdict {
         let lifecycle = &self.shared.lifecycle;
-        lifecycle.counters.exited(times);
+        self.count_exits(version, place, times);
         let Some(function) = version.function() else {
             return Verdict::Tolerated;
         };
@@ -316,15 +329,24 @@ impl<C: Compiler> Engine<C> {
             Verdict::Tolerated => return verdict,
             Verdict::Recompile => Reason::from(reasons::EXITS),
             Verdict::Storm(_) => {
-                lifecycle.counters.storm();
-                let reason = Reason::from(reasons::STORM);
-                let what = What::Storm(version.id(), place);
-                lifecycle.log.push(what, function.name(), &reason);
-                reason
+                lifecycle.storm(version.record(), place);
+                Reason::from(reasons::STORM)
             }
         };
+        lifecycle.counters.fell_for_exits(version.record(), place);
         lifecycle.evict(version, &reason);
         verdict
+    }
+
+    /// Counts exits, for embedders that decide themselves when a version is left too often.
+    pub fn count_exits(&self, version: &Version<C::Meta>, place: Place, times: u64) {
+        let counters = &self.shared.lifecycle.counters;
+        counters.exited(version.record(), place, times);
+    }
+
+    /// Counts a storm that the embedder has found by rules of its own, and tells of it among the events. Nothing falls.
+    pub fn count_storm(&self, version: &Version<C::Meta>, place: Place) {
+        self.shared.lifecycle.storm(version.record(), place);
     }
 
     /// Buries the functions that nobody holds any more, and frees the machine code of retired

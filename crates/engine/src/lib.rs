@@ -46,6 +46,6 @@ pub use martlet_machine_code as machine_code;
 pub use options::Options;
 pub use record::{Record, State, Transition};
 pub use refusal::{Reason, Refusal, reasons};
-pub use stats::{Stats, VersionCounts};
+pub use stats::{ExitCounts, ExitSite, Stats, VersionCounts};
 pub use timeline::timeline;
-pub use version::Version;
+pub use version::{VALID_SYMBOL, Version};

@@ -21,7 +21,7 @@ use crate::slot::Slot;
 use crate::stats::Counters;
 use crate::sync::lock;
 use crate::{
-    EntryPoint, Error, FunctionId, Options, Reason, Record, Refusal, Released, State, Tier,
+    EntryPoint, Error, FunctionId, Options, Place, Reason, Record, Refusal, Released, State, Tier,
     Version, VersionId, reasons,
 };
 
@@ -207,9 +207,22 @@ impl<M: Send + Sync + 'static> Lifecycle<M> {
             version.record.name(),
             reason,
         );
+        self.clear_valid(version);
+    }
+
+    /// Tells those inside, by the version's own byte and by the embedder's hook.
+    pub(crate) fn clear_valid(&self, version: &Version<M>) {
+        version.set_valid(false);
         if let Some(hook) = self.on_invalidate.get() {
             hook(version);
         }
+    }
+
+    /// Whatever is made of a function is left too often at this place; counted.
+    pub(crate) fn storm(&self, record: &Record, place: Place) {
+        self.counters.storm(record, place);
+        let what = What::Storm(record.id(), place);
+        self.log.push(what, record.name(), &reasons::STORM.into());
     }
 
     /// A linked unit comes behind its door: the machine code counts from now on.

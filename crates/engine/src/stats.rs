@@ -6,10 +6,12 @@ use std::sync::{Arc, Mutex};
 use martlet_machine_code::Ledger;
 
 use crate::sync::lock;
-use crate::{Reason, State, Timings};
+use crate::{EntryPoint, FunctionId, Place, Reason, Record, State, Timings};
 
 /// At most so many names are remembered; further ones are only counted.
 const MAX_NAMES: usize = 10_000;
+/// At most so many places where code is left are told apart; further ones count in the sums alone.
+const MAX_SITES: usize = 10_000;
 
 /// What an engine has done so far, and what it holds. A copy.
 #[derive(Clone, Debug, Default)]
@@ -44,10 +46,38 @@ pub struct Stats {
     pub evicted: u64,
     /// Exits that the embedder reported.
     pub exits: u64,
+    /// The same by place, over all versions and definitions of each function, also of those that are gone. After 10 000
+    /// places no more are added.
+    pub exit_sites: BTreeMap<ExitSite, ExitCounts>,
     /// Doors that were given up for a while because whatever was made for them was left too often.
     pub storms: u64,
     /// Code bytes and relinks, from `machine-code`.
     pub ledger: Ledger,
+}
+
+/// A place where code is left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ExitSite {
+    /// The function.
+    pub function: FunctionId,
+    /// Its door.
+    pub point: EntryPoint,
+    /// Where in it.
+    pub place: Place,
+}
+
+/// What came of the exits at one place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ExitCounts {
+    /// The function's name: for people.
+    pub name: Arc<str>,
+    /// How often code was left.
+    pub exits: u64,
+    /// How many versions fell for it, where the engine decides that.
+    pub falls: u64,
+    /// How many storms came from here.
+    pub storms: u64,
 }
 
 /// How many versions are in which state.
@@ -76,6 +106,27 @@ struct Inner {
     evicted: u64,
     exits: u64,
     storms: u64,
+    exit_sites: BTreeMap<ExitSite, ExitCounts>,
+}
+
+impl Inner {
+    /// The counts of a place, unless there are too many already.
+    fn site(&mut self, record: &Record, place: Place) -> Option<&mut ExitCounts> {
+        let site = ExitSite {
+            function: record.id().function,
+            point: record.point(),
+            place,
+        };
+        if self.exit_sites.len() == MAX_SITES && !self.exit_sites.contains_key(&site) {
+            return None;
+        }
+        Some(self.exit_sites.entry(site).or_insert_with(|| ExitCounts {
+            name: record.name().clone(),
+            exits: 0,
+            falls: 0,
+            storms: 0,
+        }))
+    }
 }
 
 /// The counters behind [`Stats`]. One lock: nothing here is counted on a hot path.
@@ -143,12 +194,28 @@ impl Counters {
         lock(&self.0).evicted += 1;
     }
 
-    pub(crate) fn exited(&self, times: u64) {
-        lock(&self.0).exits += times;
+    /// Code of this version was left.
+    pub(crate) fn exited(&self, record: &Record, place: Place, times: u64) {
+        let mut inner = lock(&self.0);
+        inner.exits += times;
+        if let Some(site) = inner.site(record, place) {
+            site.exits += times;
+        }
     }
 
-    pub(crate) fn storm(&self) {
-        lock(&self.0).storms += 1;
+    /// A version fell for its exits.
+    pub(crate) fn fell_for_exits(&self, record: &Record, place: Place) {
+        if let Some(site) = lock(&self.0).site(record, place) {
+            site.falls += 1;
+        }
+    }
+
+    pub(crate) fn storm(&self, record: &Record, place: Place) {
+        let mut inner = lock(&self.0);
+        inner.storms += 1;
+        if let Some(site) = inner.site(record, place) {
+            site.storms += 1;
+        }
     }
 
     pub(crate) fn freed(&self) {
@@ -171,6 +238,7 @@ impl Counters {
             evicted: inner.evicted,
             exits: inner.exits,
             storms: inner.storms,
+            exit_sites: inner.exit_sites.clone(),
             ledger,
             ..Stats::default()
         }

@@ -2,7 +2,7 @@
 
 use std::any::Any;
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 
 use martlet_machine_code::Code;
@@ -11,6 +11,15 @@ use crate::function::WeakFunction;
 use crate::slot::Slot;
 use crate::sync::lock;
 use crate::{AssumptionKey, EntryPoint, Function, FunctionId, Record, State, Tier, VersionId};
+
+/// A symbol that every object may leave undefined: one byte of the version's own, which is 1 as long as what it
+/// relies on holds. The engine clears it when that breaks or comes into doubt, and sets it again when a doubt passes;
+/// so those inside, and whatever contains the code, can look. Bodies that were taken in name the same symbol and so
+/// look at the byte of the version that contains them, which falls with whatever they rely on.
+///
+/// Embedders that keep such a byte themselves name it as they like, and are told by
+/// [`Engine::on_invalidate`](crate::Engine::on_invalidate) and [`Engine::on_revive`](crate::Engine::on_revive).
+pub const VALID_SYMBOL: &str = "martlet.valid";
 
 /// A version that has (or had) machine code. Its meaning never changes: other assumptions make
 /// another version.
@@ -33,6 +42,8 @@ pub struct Version<M> {
     pub(crate) translation: u64,
     /// Bytes of machine code and tables.
     pub(crate) bytes: u64,
+    /// What [`VALID_SYMBOL`] is the address of, if the code names it.
+    pub(crate) valid: Option<Box<AtomicU8>>,
     /// Open doubts about what it relies on.
     pub(crate) doubts: AtomicU32,
     /// It was current when the first of them came.
@@ -114,6 +125,15 @@ impl<M> Version<M> {
     /// entries of the functions that it calls.
     pub fn hold(&self, thing: impl Any + Send) {
         lock(&self.held).push(Box::new(thing));
+    }
+
+    /// Says to those inside whether it may be relied on.
+    pub(crate) fn set_valid(&self, is_valid: bool) {
+        if let Some(byte) = &self.valid {
+            // Relaxed: its door is closed before it is cleared, and opened, by a stronger store, after it is set;
+            // those inside see it at one of their next looks, and who is ordered after us at the next.
+            byte.store(is_valid.into(), Ordering::Relaxed);
+        }
     }
 
     /// Takes this out of its slot for good; false if it is not there (any more).

@@ -69,6 +69,45 @@ fn refresh_falls_back_at_once_and_asks_anew() {
         assert_eq!(engine.refresh(&f, "redefined"), 1);
         install(&engine, await_finished(&engine)).unwrap();
         assert_eq!(call(f.entry()), 21);
+
+        // What is to change changes when nothing old can be met any more, and before anything is asked anew.
+        let (old, n_asked) = (f.current().unwrap(), asked.lock().unwrap().len());
+        let mut has_changed = false;
+        engine.refresh_after(&f, "redefined", || {
+            assert_eq!(call(f.entry()), 0);
+            assert!(f.current().is_none() && !valid(&old));
+            assert_eq!(asked.lock().unwrap().len(), n_asked);
+            has_changed = true;
+        });
+        assert!(has_changed);
+        assert_eq!(asked.lock().unwrap().len(), n_asked + 1);
+    });
+}
+
+#[test]
+fn the_valid_byte_of_a_version_follows_what_it_relies_on() {
+    by_both(|| {
+        let (engine, _) = house();
+        let f = function(&engine, "f");
+        let mut source = answer(0).relying_on(3);
+        source.how = How::Valid;
+        let version = now(&engine, &f, source).unwrap();
+        // Whoever is inside looks again and again.
+        let thread = engine.runtime().attach();
+        let activation = thread.enter(f.entry());
+        // SAFETY: the unit answers a u64 and takes nothing.
+        let is_valid = unsafe { activation.as_fn::<extern "C" fn() -> u64>() };
+        assert_eq!(is_valid(), 1);
+        let doubt = engine.doubt(AssumptionKey(3), "perhaps");
+        assert_eq!(is_valid(), 0);
+        assert_eq!(doubt.unchanged(), 1);
+        assert_eq!(is_valid(), 1);
+        assert_eq!(engine.break_assumption(AssumptionKey(3), "three"), 1);
+        engine.collect(&|_| false);
+        assert_eq!((is_valid(), version.state()), (0, State::Retired));
+        drop(activation);
+        engine.collect(&|_| false);
+        assert_eq!(version.state(), State::Freed);
     });
 }
 
@@ -548,6 +587,17 @@ fn too_many_exits_bring_another_version_and_a_storm_backs_off() {
         assert_eq!(engine.exited(&version, place, 1_000), Verdict::Tolerated);
     }
     assert_eq!(f.learned(GENERIC), [(place, 30), (Place(9), 6)]);
+    let stats = engine.stats();
+    let counts: Vec<_> = stats.exit_sites.iter().collect();
+    let counts = counts.iter().map(|(site, it)| {
+        assert_eq!(
+            (site.function, site.point, &*it.name),
+            (f.id(), GENERIC, "f")
+        );
+        (site.place, it.exits, it.falls, it.storms)
+    });
+    let expected = [(place, stats.exits - 6, 3, 1), (Place(9), 6, 0, 0)];
+    assert_eq!(counts.collect::<Vec<_>>(), expected);
     let refusal = now(&engine, &f, answer(4)).unwrap_err();
     assert_eq!(refusal.reason, reasons::STORM);
     let told = engine.events();

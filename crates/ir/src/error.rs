@@ -51,6 +51,9 @@ pub enum Error {
         /// What the pipeline did all the same, if it was in one.
         report: Option<Box<PassReport>>,
     },
+    /// The text is not of LLVM's language, or has more in it than functions and variables.
+    #[error("not LLVM's language: {0}")]
+    Text(String),
     /// The bytes are not bitcode, or broken.
     #[error("`{name}` is not bitcode: {message}")]
     Bitcode {

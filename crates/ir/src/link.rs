@@ -60,4 +60,48 @@ impl Module {
         home.settle(raw);
         self.check()
     }
+
+    /// Adds functions and variables that are written in LLVM's language (`llvm/IRReader/IRReader.h`). What they declare
+    /// and this module has is that.
+    ///
+    /// ```
+    /// let mut module = martlet_ir::Module::new("example");
+    /// module.add("define i64 @one() { ret i64 1 }").unwrap();
+    /// module
+    ///     .add("declare i64 @one() define i64 @two() { %1 = call i64 @one() %2 = add i64 %1, %1 ret i64 %2 }")
+    ///     .unwrap();
+    /// assert_eq!(module.own("two").unwrap().get(&module).unwrap().count_basic_blocks(), 1);
+    /// assert!(module.add("define i64 @two() { ret i64 2 }").is_err(), "`two` would be defined twice");
+    /// assert!(module.add("define i64 @three()").is_err());
+    /// module.verify().unwrap();
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Text`] if LLVM cannot read it, or it has more in it than functions and variables (metadata and assembly of
+    /// a module, `llvm.used` and its like); [`Error::Link`] if it defines what is defined here; nothing is added then.
+    /// [`Error::Asserted`] if asserting handles lost their values.
+    pub fn add(&mut self, text: &str) -> Result<(), Error> {
+        self.collect_if_due();
+        let _operation = Operation::enter("add", "");
+        let (raw, home, context) = self.parts_and_context();
+        let other = raw.parse_text(text, context.raw()).map_err(Error::Text)?;
+        // LLVM finds that these cannot be linked after it has moved the rest over; that a symbol is defined twice, before.
+        if let Some(oddity) = other.oddity() {
+            return Err(Error::Text(format!("{oddity} in what is added to one")));
+        }
+        if let Err(message) = other.verify() {
+            return Err(Error::Text(message));
+        }
+        let is_linked = raw.link(other);
+        home.stir();
+        home.settle(raw);
+        if !is_linked {
+            return Err(Error::Link {
+                into: raw.name(),
+                other: "text".into(),
+                message: context.raw().take_errors().unwrap_or_default(),
+            });
+        }
+        self.check()
+    }
 }

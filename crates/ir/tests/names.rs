@@ -284,3 +284,48 @@ fn two_identities_can_become_one_function() {
     assert!(g.get(&module).is_ok() && user.get(&module).is_ok());
     assert_eq!(definitions(&module), ["g", "user"]);
 }
+
+#[test]
+fn text_is_taken_in_whole_or_not_at_all() {
+    let mut here = module("declare i64 @g() define i64 @f() { %1 = call i64 @g() ret i64 %1 }");
+    let g = here.own("g").unwrap();
+    here.add("declare i64 @f() define i64 @g() { ret i64 3 } define i64 @h() { %1 = call i64 @f() ret i64 %1 }")
+        .unwrap();
+    // The declaration that is owned has become the definition.
+    assert_eq!(g.get(&here).unwrap().count_basic_blocks(), 1);
+    let before = here.to_string();
+    let refused = [
+        (
+            "define i64 @new() { ret i64 1 } define i64 @g() { ret i64 4 }",
+            "g",
+        ),
+        (
+            "define i64 @new() { ret i64 1 } !llvm.module.flags = !{!0} !0 = !{i32 1, !\"x\", i32 1}",
+            "metadata",
+        ),
+        (
+            "define i64 @new() { ret i64 1 } module asm \"nop\"",
+            "assembly",
+        ),
+        (
+            "define i64 @new() { ret i64 1 } @llvm.used = appending global [1 x ptr] [ptr @new], section \"llvm.metadata\"",
+            "append",
+        ),
+        (
+            "define i64 @new() { %1 = call i64 @nobody() ret i64 %1 }",
+            "nobody",
+        ),
+        (
+            "define i64 @new() { %2 = add i64 1, %3 %3 = add i64 1, %2 ret i64 %3 }",
+            "dominate",
+        ),
+    ];
+    for (text, what) in refused {
+        let error = here.add(text).unwrap_err().to_string();
+        assert!(error.contains(what), "{error}");
+        assert_eq!(here.to_string(), before, "{text}");
+    }
+    here.verify().unwrap();
+    // Nothing is left that would be reported later.
+    here.run_passes("globaldce", &machine()).unwrap();
+}

@@ -65,7 +65,8 @@ impl Inspection {
         self.text(gil, Stage::Asm)
     }
 
-    /// The latest versions, oldest first, each with its tier, what it is now, and every step to there with its reason.
+    /// The latest versions, oldest first, each with its tier, what it is now, and every step to there with its reason;
+    /// those that have machine code with its size, what it relies on, and how often it was left.
     fn versions(&self, gil: Python<'_>) -> Vec<String> {
         let code = self.code(gil);
         with(gil, |state| {
@@ -86,8 +87,15 @@ impl Inspection {
                                 format!("{:?} at {at:.6} s ({})", it.state, it.reason)
                             })
                             .collect();
+                        let version = state.tables.versions().find(|it| it.id() == record.id());
+                        let code = version.map_or_else(String::new, |it| {
+                            let (meta, bytes) = (it.meta(), it.bytes());
+                            let n_exits: u64 = meta.header.counts().sum();
+                            let n_slots = meta.slots.len();
+                            format!("; {bytes} bytes, {n_slots} objects, left {n_exits} times")
+                        });
                         format!(
-                            "{} ({point}), {:?}: {:?}; {}",
+                            "{} ({point}), {:?}: {:?}; {}{code}",
                             record.id(),
                             record.tier(),
                             record.state(),

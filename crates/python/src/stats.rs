@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::compiler::{Meta, Remote};
 use crate::options::Options;
 use crate::raw::Gil;
-use crate::state::{State, unavailable, with};
+use crate::state::{State, header_of, unavailable, with};
 
 /// So many places where machine code was left most often are told.
 const MAX_PLACES: usize = 50;
@@ -127,6 +127,8 @@ fn nothing_but(reason: Option<String>) -> Value {
         "invalidated": none,
         "exits": none,
         "exit_places": [],
+        "storms": 0,
+        "storm_places": [],
         "versions": versions,
         "code_bytes": tally,
         "data_bytes": 0,
@@ -167,6 +169,15 @@ fn gather(gil: Gil<'_>, state: &mut State) -> Value {
         machine as f64 / all as f64
     };
     let ledger = &stats.ledger;
+    let storm_places = stats.exit_sites.iter().filter(|it| it.1.storms > 0);
+    let storm_places = storm_places.map(|(site, counts)| {
+        json!({
+            "function": &*counts.name,
+            "loop": header_of(site.point),
+            "offset": site.place.0,
+            "count": counts.storms,
+        })
+    });
     json!({
         "compiled": stats.compiled.iter().map(|it| it.to_string()).collect::<Vec<_>>(),
         "compiles": stats.compiles,
@@ -175,6 +186,8 @@ fn gather(gil: Gil<'_>, state: &mut State) -> Value {
         "invalidated": stats.invalidated.iter().map(|(it, n)| (it.to_string(), *n)).collect::<BTreeMap<_, _>>(),
         "exits": exits,
         "exit_places": exit_places,
+        "storms": stats.storms,
+        "storm_places": storm_places.collect::<Vec<_>>(),
         "versions": {
             "live": stats.versions.live,
             "suspended": stats.versions.suspended,
@@ -244,6 +257,7 @@ pub(crate) fn table(stats: &Value) -> String {
             line(name, format!("{n:>8} {reason}"));
         }
     }
+    line("exit storms", stats["storms"].to_string());
     let compile = &stats["compile"];
     let ms = |key: &str| compile[key].as_f64().unwrap_or(0.0) / 1e6;
     line(

@@ -340,6 +340,8 @@ pub(crate) fn exits_often(gil: Gil<'_>, header: u64, index: usize) {
             return;
         };
         let meta = version.meta();
+        let left_at = martlet_engine::Place(meta.exit_roots[index]);
+        state.engine.count_exits(&version, left_at, REPORTED.into());
         let Some(addr) = state.by_id.get(&version.id().function).copied() else {
             return;
         };
@@ -393,6 +395,7 @@ pub(crate) fn exits_often(gil: Gil<'_>, header: u64, index: usize) {
         if reaction == Reaction::Stays {
             return;
         }
+        state.engine.count_storm(&version, left_at);
         learn_of_others(state, addr, table, meta, index, count / 4);
         if is_bearable && reaction == Reaction::IsMadeAnew {
             let asked = succeed(gil, state, addr, door, is_due);

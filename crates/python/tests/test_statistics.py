@@ -17,6 +17,7 @@ SCHEMA = {
     "relinks": COUNT,
     "invalidated": REASONS,
     "exits": REASONS,
+    "storms": COUNT,
     "versions": SHARES | {"suspended": int},
     "evicted": COUNT,
     "merged": COUNT,
@@ -225,8 +226,15 @@ class Statistics(ProcessTest):
             assert f(10) == 45
             assert seen.compiled() and len(seen.versions()) == 1, seen.versions()
             told = seen.versions()[0]
-            for step in "(start), Best: Published; Queued at ", " s (requested), Compiling at ", "(installed)":
+            for step in "(start), Best: Published; Queued at ", " s (requested), Compiling at ", "(installed); ":
                 assert step in told, told
+            assert " bytes, " in told and " objects, left 0 times" in told, told
+            try:
+                f(1.5)
+            except TypeError:
+                pass
+            n_exits = sum(martlet.stats()["exits"].values())
+            assert f" objects, left {n_exits} times" in seen.versions()[0], (n_exits, seen.versions())
             assert "FOR_ITER" in seen.bytecode()
             assert "bb0" in seen.hir()
             assert "define" in seen.ir() and "define" in seen.ir(optimised=True)

@@ -73,6 +73,10 @@ class StormTest(unittest.TestCase):
         storms = {reason: n for reason, n in stats["invalidated"].items() if reason.startswith("exits: ")}
         self.assertTrue(storms)
         self.assertLessEqual(sum(storms.values()), 6)
+        # Each is told with its place, too.
+        self.assertGreaterEqual(stats["storms"], sum(storms.values()))
+        self.assertEqual(sum(it["count"] for it in stats["storm_places"]), stats["storms"])
+        self.assertEqual({it["function"] for it in stats["storm_places"]}, {"total"})
 
     def test_types_that_alternate(self):
         result, stats = self.run_program("""

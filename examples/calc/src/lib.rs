@@ -18,7 +18,7 @@
 //! 4. `raw`: the few lines where machine code is called, and calls back.
 //!
 //! Every call goes through the entry of what is called, but where its body was inlined; there the `valid`
-//! word of the version is looked at first. So a call reaches the definition that is current when it is
+//! byte of the version is looked at first. So a call reaches the definition that is current when it is
 //! made, and a loop that runs already sees a redefinition at its next call.
 
 mod compile;
@@ -27,7 +27,6 @@ mod parse;
 mod raw;
 mod world;
 
-pub use compile::{Calc, Callees, Meta, Source};
-pub use parse::{Definition, Expr, Line, Operator, ParseError, parse};
-pub use raw::{Callee, Frame};
-pub use world::{Answer, Error, World};
+pub use compile::{Calc, Source};
+pub use parse::{Definition, Expr, Operator, ParseError, parse};
+pub use world::World;

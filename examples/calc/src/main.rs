@@ -6,43 +6,33 @@
 //! :delete NAME     forgets it          :stats     counts          :timeline FILE   writes the page
 //! ```
 
-use std::io::{BufRead, Write};
+use std::io::Write;
 use std::sync::Arc;
 
-use martlet_calc::{Answer, Error, World};
+use anyhow::Result;
+use martlet_calc::World;
 use martlet_engine::{Options, timeline};
 
-fn main() -> Result<(), Error> {
+fn main() -> Result<()> {
     let mut options = Options::default();
     options.events = 100_000;
     let world = World::new(options, 8)?;
-    let mut line = String::new();
-    loop {
-        print!("> ");
-        // Whoever reads the prompt has gone, or there is nothing more to read.
-        if std::io::stdout().flush().is_err()
-            || !matches!(std::io::stdin().lock().read_line(&mut line), Ok(1..))
-        {
-            world.stop(true);
-            return Ok(());
-        }
-        let text = line.trim();
-        if !text.is_empty() {
-            match answer(&world, text) {
-                Ok(text) => println!("{text}"),
-                Err(error) => println!("error: {error}"),
-            }
-        }
-        line.clear();
+    print!("> ");
+    std::io::stdout().flush()?;
+    for line in std::io::stdin().lines() {
+        print!("{}\n> ", shown(answer(&world, line?.trim())));
+        std::io::stdout().flush()?;
     }
+    Ok(())
 }
 
-fn answer(world: &Arc<World>, line: &str) -> Result<String, Error> {
+fn answer(world: &Arc<World>, line: &str) -> Result<String> {
     let (command, rest) = line.split_once(' ').unwrap_or((line, ""));
     Ok(match command {
+        "" => String::new(),
         ":spawn" => {
             let (world, expr) = (world.clone(), rest.to_owned());
-            std::thread::spawn(move || println!("{expr}: {}", shown(world.run(&expr))));
+            std::thread::spawn(move || println!("{expr}: {}", shown(answer(&world, &expr))));
             "running".to_owned()
         }
         ":stop" => {
@@ -52,28 +42,22 @@ fn answer(world: &Arc<World>, line: &str) -> Result<String, Error> {
             "stopped".to_owned()
         }
         ":versions" => {
-            let records = world.function(rest)?.records();
-            let lines = records.iter().map(|it| {
-                let last = it.history().pop();
-                let reason = last.map_or_else(String::new, |it| it.reason.to_string());
-                format!("{it:?} {:?}: {reason}", it.tier())
-            });
-            lines.collect::<Vec<_>>().join("\n")
+            let events = world.engine().history(world.function(rest)?.id());
+            events.iter().map(|it| format!("{it}\n")).collect()
         }
         ":delete" => world.delete(rest).map(|()| "deleted".to_owned())?,
         ":stats" => format!("{:#?}", world.engine().stats()),
-        ":timeline" => match std::fs::write(rest, timeline(&world.engine().events())) {
-            Ok(()) => format!("see {rest}"),
-            Err(error) => format!("{rest}: {error}"),
+        ":timeline" => {
+            std::fs::write(rest, timeline(&world.engine().events()))?;
+            format!("see {rest}")
+        }
+        _ => match world.run(line)? {
+            Some(value) => value.to_string(),
+            None => "defined".to_owned(),
         },
-        _ => shown(world.run(line)),
     })
 }
 
-fn shown(answer: Result<Answer, Error>) -> String {
-    match answer {
-        Ok(Answer::Defined(name)) => format!("{name} is defined"),
-        Ok(Answer::Value(value)) => value.to_string(),
-        Err(error) => format!("error: {error}"),
-    }
+fn shown(answer: Result<String>) -> String {
+    answer.unwrap_or_else(|error| format!("error: {error}"))
 }

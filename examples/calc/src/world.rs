@@ -1,32 +1,30 @@
-//! What a program is: names, and the engine that makes machine code for them.
+//! What a program is: names, and the engine that makes machine code for what they mean.
 
-use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use anyhow::{Context, Result};
+use arc_swap::ArcSwapOption;
+use martlet_codegen::{Library, Target};
 use martlet_engine::machine_code::Runtime;
-use martlet_engine::{
-    AssumptionKey, Engine, EntryPoint, Finished, Function, FunctionId, InstallHooks, Options,
-    Refusal, Tier, Version, Work, machine_code,
-};
+use martlet_engine::{Engine, Function, InstallHooks, Options, Requested, Tier, Version, Work};
 
-use crate::compile::{Calc, Callees, Meta, Source, VALID};
+use crate::compile::{Calc, Source};
 use crate::interpret;
-use crate::parse::{Definition, Expr, Line, ParseError, parse};
-use crate::raw::{Callee, Frame, address_of, default_target};
+use crate::parse::{Definition, parse};
+use crate::raw::{Frame, call, default_target};
 
 /// A version that was called so often is made again, better.
 const CALLS_FOR_BEST: u64 = 1_000;
-/// Trees of no more parts than this may be inlined.
-const INLINED_PARTS: usize = 20;
+/// What has no more machine code and tables may be inlined.
+const INLINED_BYTES: u64 = 512;
 
 /// A program that can be changed while it runs.
 pub struct World {
     engine: Engine<Calc>,
     compiler: Arc<Calc>,
-    names: RwLock<HashMap<Arc<str>, Arc<Named>>>,
-    by_id: RwLock<HashMap<FunctionId, Weak<Callee>>>,
+    names: Mutex<HashMap<Arc<str>, Arc<Name>>>,
     /// The embedder's lock: whoever changes definitions, or installs what was made of them, holds it.
     changing: Mutex<()>,
     /// Every so many interpreted calls of a function, machine code is asked for; 0: never.
@@ -35,172 +33,112 @@ pub struct World {
     pub(crate) stop: AtomicU8,
 }
 
-struct Named {
-    callee: Arc<Callee>,
-    function: Function<Meta>,
-    /// None for a name that was only called so far.
-    definition: RwLock<Option<Arc<Definition>>>,
+/// A name in a program, whatever it means now. Its address is in machine code, so it stays.
+#[derive(Default)]
+pub(crate) struct Name {
+    pub(crate) meaning: ArcSwapOption<Meaning>,
+    /// How often it was called, but where it is inlined.
+    n_calls: AtomicU64,
 }
 
-/// What a line came to.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Answer {
-    /// This function is defined now.
-    Defined(Arc<str>),
-    /// The number.
-    Value(f64),
-}
-
-/// What can go wrong with a program.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum Error {
-    /// The text is not of the language.
-    #[error(transparent)]
-    Parse(#[from] ParseError),
-    /// There is no memory for machine code, or no compiler.
-    #[error(transparent)]
-    MachineCode(#[from] machine_code::Error),
-    /// The function's entry could not be made.
-    #[error(transparent)]
-    Engine(#[from] martlet_engine::Error),
-    /// It cannot be compiled.
-    #[error(transparent)]
-    Refused(#[from] Refusal),
-    /// Nobody has defined that.
-    #[error("there is no function `{0}`")]
-    Unknown(String),
+/// What a name means: an identity of the engine's, and the latest tree.
+pub(crate) struct Meaning {
+    pub(crate) function: Function<()>,
+    definition: Arc<Definition>,
 }
 
 impl World {
-    /// An empty program. Every `hot` interpreted calls of a function, machine code is asked for; never,
-    /// if that is 0.
-    ///
-    /// # Errors
-    /// Where there is no memory for machine code, or LLVM does not know this machine.
-    pub fn new(options: Options, hot: u64) -> Result<Arc<Self>, Error> {
-        let compiler = Arc::new(Calc::new()?);
+    /// An empty program. Every `hot` interpreted calls of a function, machine code is asked for; never, if that is 0.
+    pub fn new(options: Options, hot: u64) -> Result<Arc<Self>> {
+        let library = Library::new("calc", Target::host())?;
+        let compiler = Arc::new(Calc { library });
         let for_engine = compiler.clone();
         let runtime = Runtime::builder().build()?;
         let world = Arc::new(World {
             engine: Engine::new(runtime, options, move || Ok(for_engine.clone())),
             compiler,
-            names: RwLock::default(),
-            by_id: RwLock::default(),
+            names: Mutex::default(),
             changing: Mutex::default(),
             hot,
             stop: AtomicU8::new(0),
         });
-        let set = |value| {
-            // Relaxed: whoever has called us finds it, and others are as good as before us.
-            move |version: &Version<Meta>| version.meta().valid.store(value, Ordering::Relaxed)
-        };
-        world.engine.on_invalidate(set(0));
-        world.engine.on_revive(set(1));
+        // What falls because it contains something that is redefined is made anew in the background.
         let weak = Arc::downgrade(&world);
         world.engine.on_refresh(move |version, _| {
-            let world = weak.upgrade()?;
-            let source = world.source(&version.meta().name)?;
+            let source = weak.upgrade()?.source(version.record().name())?;
             Some(Work::new(source).tier(version.tier()))
         });
         Ok(world)
     }
 
-    /// Does what a line says.
-    ///
-    /// # Errors
-    /// Where it cannot be read, or there is no memory.
-    pub fn run(&self, line: &str) -> Result<Answer, Error> {
+    /// Does what a line says, and answers the value of an expression.
+    pub fn run(&self, line: &str) -> Result<Option<f64>> {
         match parse(line)? {
-            Line::Define(definition) => self.define(definition).map(Answer::Defined),
-            Line::Evaluate(definition) => Ok(Answer::Value(self.evaluate(&definition))),
+            (Some(name), definition) => self.define(&name, definition).map(|()| None),
+            (None, it) => Ok(Some(interpret::run(&Frame::new(self), &it, &[]))),
         }
     }
 
-    /// Calls with this value see the new definition when this returns. What contains the old one is made
-    /// anew in the background.
-    ///
-    /// # Errors
-    /// Where there is no memory.
-    pub fn define(&self, definition: Definition) -> Result<Arc<str>, Error> {
+    /// Calls see the new definition when this returns.
+    fn define(&self, text: &Arc<str>, definition: Definition) -> Result<()> {
         let _changing = self.lock();
-        let name = definition.name.clone();
-        // Whatever it calls has an identity from now on, so that machine code can name it.
-        for callee in names_in(&definition.body) {
-            self.named(&callee)?;
-        }
-        let named = self.named(&name)?;
-        *named
-            .definition
-            .write()
-            .unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(definition));
-        self.engine.refresh(&named.function, "redefined");
-        Ok(name)
+        let (name, definition) = (self.name(text), Arc::new(definition));
+        let function = match name.meaning.load_full() {
+            Some(it) => it.function.clone(),
+            None => self.engine.function(text.clone(), default_target())?,
+        };
+        let meaning = Meaning {
+            function: function.clone(),
+            definition,
+        };
+        let change = || name.meaning.store(Some(Arc::new(meaning)));
+        self.engine.refresh_after(&function, "redefined", change);
+        Ok(())
     }
 
-    /// Forgets a function. What names it is made anew when it is hot again.
-    ///
-    /// # Errors
-    /// If there is none.
-    pub fn delete(&self, name: &str) -> Result<(), Error> {
+    /// Forgets a function. Calls of its name give NaN until there is another one.
+    pub fn delete(&self, name: &str) -> Result<()> {
         let _changing = self.lock();
-        let named = self.names_mut(|names| names.remove(name));
-        let named = named.ok_or_else(|| Error::Unknown(name.to_owned()))?;
-        self.engine.refresh(&named.function, "deleted");
-        let key = AssumptionKey(named.function.id().0);
-        self.engine.break_assumption(key, "a callee was deleted");
-        drop(named);
+        let function = self.function(name)?;
+        let change = || self.name(name).meaning.store(None);
+        self.engine.refresh_after(&function, "deleted", change);
+        drop(function);
         self.engine.collect(&|_| false);
         Ok(())
     }
 
-    /// The value of an expression, on this thread.
-    pub fn evaluate(&self, definition: &Definition) -> f64 {
-        interpret::run(&Frame::new(self), definition, &[])
-    }
-
-    /// Has a function compiled at once, on this thread.
-    ///
-    /// # Errors
-    /// If there is none, or the reason why it is not compiled.
-    pub fn compile(&self, name: &str, tier: Tier) -> Result<Arc<Version<Meta>>, Error> {
+    /// Has a function compiled at once, on this thread; or says why not.
+    pub fn compile(&self, name: &str, tier: Tier) -> Result<Arc<Version<()>>> {
         let _changing = self.lock();
         let function = self.function(name)?;
-        let source = self.source(name);
-        let source = source.ok_or_else(|| Error::Unknown(name.to_owned()))?;
-        let valid = source.valid.clone();
+        let source = self.source(name).context("it is deleted")?;
         let work = Work::new(source).tier(tier);
-        self.with_hooks(valid, |hooks| {
-            self.engine.compile_now(&function, work, hooks)
-        })
-        .map_err(Error::Refused)
+        let resolve = |symbol: &str| self.resolve(symbol);
+        let mut hooks = InstallHooks::resolving(&resolve);
+        Ok(self.engine.compile_now(&function, work, &mut hooks)?)
     }
 
     /// The engine's handle of a function.
-    ///
-    /// # Errors
-    /// If nobody has defined or called it.
-    pub fn function(&self, name: &str) -> Result<Function<Meta>, Error> {
-        let named = self.find(name);
-        let named = named.ok_or_else(|| Error::Unknown(name.to_owned()))?;
-        Ok(named.function.clone())
+    pub fn function(&self, name: &str) -> Result<Function<()>> {
+        let meaning = self.name(name).meaning.load_full();
+        let meaning = meaning.with_context(|| format!("there is no function `{name}`"))?;
+        Ok(meaning.function.clone())
     }
 
-    /// Installs what was made in the background, and frees what nobody is inside of any more, unless
-    /// somebody is at it.
+    /// Installs what was made in the background, and frees what nobody is inside of any more, unless somebody is at it.
     pub fn poll(&self) {
-        let Ok(_changing) = self.changing.try_lock() else {
-            return;
-        };
-        while let Some(finished) = self.engine.take_finished() {
-            // A refusal is counted, and stays with the function.
-            let _ = self.install(finished);
+        if let Ok(_changing) = self.changing.try_lock() {
+            let resolve = |symbol: &str| self.resolve(symbol);
+            let mut hooks = InstallHooks::resolving(&resolve);
+            self.engine.install_finished(&mut hooks);
+            // Whoever is inside has entered by a `Thread`, of which the runtime knows.
+            self.engine.collect(&|_| false);
         }
-        self.engine.collect(&|_| false);
     }
 
     /// Has all loops end (or not, for new ones).
     pub fn stop(&self, stop: bool) {
+        // Relaxed: it will be seen at one of the next turns.
         self.stop.store(stop.into(), Ordering::Relaxed);
     }
 
@@ -214,211 +152,85 @@ impl World {
         &self.compiler
     }
 
-    // ---- calls
-
     /// A call that no machine code was there for.
-    pub(crate) fn interpret(&self, frame: &Frame<'_>, callee: &Callee, args: &[f64]) -> f64 {
-        let Some(named) = self.find(&callee.name) else {
-            return f64::NAN;
-        };
-        if !std::ptr::eq(&*named.callee, callee) {
-            // The function that the caller knows is gone; another one has its name.
-            return frame.call(&named.callee, args);
-        }
+    pub(crate) fn interpret(&self, frame: &Frame<'_>, name: &Name, args: &[f64]) -> f64 {
+        self.count(name, self.hot, Tier::Quick);
+        let meaning = name.meaning.load_full();
+        meaning.map_or(f64::NAN, |it| interpret::run(frame, &it.definition, args))
+    }
+
+    /// A call from machine code.
+    pub(crate) fn warm(&self, name: &Name) {
+        self.count(name, CALLS_FOR_BEST, Tier::Best);
+    }
+
+    fn count(&self, name: &Name, every: u64, tier: Tier) {
         // Relaxed: an estimate.
-        let n_calls = callee.n_calls.fetch_add(1, Ordering::Relaxed);
-        if self.hot > 0 && n_calls % self.hot == self.hot - 1 {
-            self.request(&named, Tier::Quick, n_calls);
-        }
-        if self.engine.has_finished() {
-            self.poll();
-        }
-        let definition = named
-            .definition
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
-        definition.map_or(f64::NAN, |it| interpret::run(frame, &it, args))
-    }
-
-    /// Machine code calls a function.
-    pub(crate) fn warm(&self, callee: &Callee) {
-        let n_calls = callee.n_calls.fetch_add(1, Ordering::Relaxed);
-        if self.hot > 0 && n_calls % CALLS_FOR_BEST == CALLS_FOR_BEST - 1 {
-            let named = self.find(&callee.name);
-            if let Some(named) = named.filter(|it| {
-                it.function
-                    .current()
-                    .is_some_and(|it| it.tier() < Tier::Best)
-            }) {
-                self.request(&named, Tier::Best, n_calls);
-            }
+        let n_calls = name.n_calls.fetch_add(1, Ordering::Relaxed) + 1;
+        if self.hot > 0 && n_calls.is_multiple_of(every) {
+            self.request(name, tier, n_calls as u32);
         }
         if self.engine.has_finished() {
             self.poll();
         }
     }
 
-    pub(crate) fn call_by_name(&self, frame: &Frame<'_>, name: &str, args: &[f64]) -> f64 {
-        self.find(name)
-            .map_or(f64::NAN, |it| frame.call(&it.callee, args))
-    }
-
-    // ---- compiling
-
-    /// Asks for machine code, unless somebody is changing something. The lock is what makes sure that the
-    /// source is not older than the engine takes it to be.
-    fn request(&self, named: &Named, tier: Tier, n_calls: u64) {
-        let Ok(_changing) = self.changing.try_lock() else {
-            return;
-        };
-        let Some(source) = self.source(&named.callee.name) else {
-            return;
-        };
-        let priority = u32::try_from(n_calls).unwrap_or(u32::MAX);
-        let work = Work::new(source).tier(tier).priority(priority);
-        let _ = self.engine.request(&named.function, work);
+    /// Asks for machine code, unless there is as good, or somebody is changing something: the lock is what makes sure
+    /// that the source is not older than the engine takes it to be.
+    fn request(&self, name: &Name, tier: Tier, priority: u32) -> Option<Requested> {
+        let _changing = self.changing.try_lock().ok()?;
+        let meaning = name.meaning.load_full()?;
+        if meaning
+            .function
+            .current()
+            .is_some_and(|it| it.tier() >= tier)
+        {
+            return None;
+        }
+        let work = Work::new(self.source(meaning.function.name())?).tier(tier);
+        // A refusal is counted, and stays with the function.
+        self.engine
+            .request(&meaning.function, work.priority(priority))
+            .ok()
     }
 
     /// What the compiler is to know of a function as it is now.
-    fn source(&self, name: &str) -> Option<Source> {
-        let named = self.find(name)?;
-        let definition = named
-            .definition
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()?;
-        let mut callees = Callees::new();
-        for name in names_in(&definition.body) {
-            let callee = self.find(&name)?;
-            let is_small = |it: &Arc<Definition>| n_parts(&it.body) <= INLINED_PARTS;
-            let body = callee
-                .definition
-                .read()
-                .unwrap_or_else(PoisonError::into_inner);
-            let may_inline = body.as_ref().is_some_and(is_small) && !Arc::ptr_eq(&callee, &named);
-            let version = callee.function.current_at(EntryPoint::GENERIC);
-            let version = version.filter(|_| may_inline).map(|it| it.id());
-            callees.insert(name, (callee.function.id(), version));
-        }
+    fn source(&self, text: &str) -> Option<Source> {
+        let definition = self.name(text).meaning.load_full()?.definition.clone();
+        let small = |name: &Arc<str>| {
+            let version = self.function(name).ok()?.current()?;
+            let is_small = **name != *text && version.bytes() <= INLINED_BYTES;
+            is_small.then(|| (name.clone(), version.id()))
+        };
+        let inlined = definition.callees.iter().filter_map(small).collect();
         Some(Source {
             definition,
-            callees,
-            valid: Arc::new(AtomicU64::new(1)),
+            inlined,
         })
     }
 
-    fn install(&self, finished: Finished<Meta>) -> Result<Arc<Version<Meta>>, Refusal> {
-        let valid = finished.compiled().map(|it| it.meta.valid.clone());
-        self.with_hooks(valid.unwrap_or_default(), |hooks| {
-            self.engine.install(finished, hooks)
+    /// What machine code names: names, which live for as long as the world; and what calls them, which stands for bodies
+    /// as well that might have been taken in and were not.
+    fn resolve(&self, symbol: &str) -> Option<usize> {
+        Some(match symbol.strip_prefix("calc.name.") {
+            Some(name) => Arc::as_ptr(&self.name(name)) as usize,
+            None if symbol == "calc.stop" => self.stop.as_ptr() as usize,
+            None => call as *const () as usize,
         })
     }
 
-    /// Machine code names callees and its own `valid` by address: they are held until it is gone.
-    fn with_hooks<R>(
-        &self,
-        valid: Arc<AtomicU64>,
-        work: impl FnOnce(&mut InstallHooks<'_, Meta>) -> R,
-    ) -> R {
-        let callees = RefCell::new(Vec::new());
-        let resolve = |symbol: &str| {
-            if symbol == VALID {
-                return Some(Arc::as_ptr(&valid) as usize);
-            }
-            let Some(id) = symbol.strip_prefix("callee.") else {
-                return address_of(symbol, &self.stop);
-            };
-            let by_id = self.by_id.read().unwrap_or_else(PoisonError::into_inner);
-            let callee = by_id.get(&FunctionId(id.parse().ok()?))?.upgrade()?;
-            let address = Arc::as_ptr(&callee) as usize;
-            callees.borrow_mut().push(callee);
-            Some(address)
-        };
-        let mut fill = |version: &Arc<Version<Meta>>, _: &machine_code::Code| {
-            version.hold(callees.take());
-            version.hold(valid.clone());
-            Ok(())
-        };
-        work(&mut InstallHooks {
-            resolve: &resolve,
-            fill: &mut fill,
-        })
-    }
-
-    // ---- names
-
-    fn find(&self, name: &str) -> Option<Arc<Named>> {
-        let names = self.names.read().unwrap_or_else(PoisonError::into_inner);
-        names.get(name).cloned()
-    }
-
-    fn names_mut<R>(&self, work: impl FnOnce(&mut HashMap<Arc<str>, Arc<Named>>) -> R) -> R {
-        work(&mut self.names.write().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// The function of this name, made if there is none. Under the lock.
-    fn named(&self, name: &Arc<str>) -> Result<Arc<Named>, Error> {
-        if let Some(named) = self.find(name) {
-            return Ok(named);
+    /// What stands for a name, made if there is nothing.
+    pub(crate) fn name(&self, text: &str) -> Arc<Name> {
+        let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(name) = names.get(text) {
+            return name.clone();
         }
-        let function = self.engine.function(name.clone(), default_target())?;
-        let callee = Arc::new(Callee {
-            name: name.clone(),
-            entry: function.entry().clone(),
-            n_calls: AtomicU64::new(0),
-        });
-        let mut by_id = self.by_id.write().unwrap_or_else(PoisonError::into_inner);
-        by_id.retain(|_, it| it.strong_count() > 0);
-        by_id.insert(function.id(), Arc::downgrade(&callee));
-        let named = Arc::new(Named {
-            callee,
-            function,
-            definition: RwLock::default(),
-        });
-        self.names_mut(|names| names.insert(name.clone(), named.clone()));
-        Ok(named)
+        let name = Arc::<Name>::default();
+        names.insert(text.into(), name.clone());
+        name
     }
 
     fn lock(&self) -> MutexGuard<'_, ()> {
         self.changing.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Frame<'_> {
-    /// Calls whoever has this name now.
-    pub(crate) fn call_by_name(&self, name: &str, args: &[f64]) -> f64 {
-        self.world.call_by_name(self, name, args)
-    }
-}
-
-/// Whom a tree calls, each once.
-fn names_in(body: &Expr) -> Vec<Arc<str>> {
-    let mut names = Vec::new();
-    visit(body, &mut |expr| {
-        if let Expr::Call(name, _) = expr
-            && !names.contains(name)
-        {
-            names.push(name.clone());
-        }
-    });
-    names
-}
-
-fn n_parts(body: &Expr) -> usize {
-    let mut n = 0;
-    visit(body, &mut |_| n += 1);
-    n
-}
-
-fn visit(expr: &Expr, f: &mut impl FnMut(&Expr)) {
-    f(expr);
-    match expr {
-        Expr::Number(_) | Expr::Local(_) => (),
-        Expr::Set(_, value) => visit(value, f),
-        Expr::Binary(_, left, right) => [left, right].into_iter().for_each(|it| visit(it, f)),
-        Expr::If(parts) => parts.iter().for_each(|it| visit(it, f)),
-        Expr::While(parts) => parts.iter().for_each(|it| visit(it, f)),
-        Expr::Call(_, parts) | Expr::Block(parts) => parts.iter().for_each(|it| visit(it, f)),
     }
 }

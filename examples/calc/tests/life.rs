@@ -101,6 +101,26 @@ fn inlined_bodies_are_refreshed_also_through_others() {
 }
 
 #[test]
+fn bodies_bring_what_they_contain_themselves() {
+    by_both(|strategy| {
+        let world = world(strategy, 0);
+        define(&world, "fn a(x) = x + 1");
+        define(&world, "fn b(x) = a(x) * 2");
+        define(&world, "fn c(x) = b(x) + 100");
+        for name in ["a", "b", "c"] {
+            world.compile(name, Tier::Best).unwrap();
+        }
+        // It names `b` alone, and contains `a` through it.
+        let c = world.function("c").unwrap().current().unwrap();
+        assert_eq!(c.inlined().len(), 1);
+        assert_eq!(value(&world, "c(3)"), 108.0);
+        define(&world, "fn a(x) = x + 10");
+        assert!(c.state() >= State::Retired);
+        assert_eq!(value(&world, "c(3)"), 126.0);
+    });
+}
+
+#[test]
 fn what_is_deleted_is_gone_and_its_name_can_be_taken_again() {
     by_both(|strategy| {
         let world = world(strategy, 0);
@@ -164,7 +184,7 @@ fn module_is_stable_in_a_phase() {
             let start = Instant::now();
             let mut before = String::new();
             while !is_done.load(Ordering::Relaxed) && start.elapsed() < Duration::from_secs(30) {
-                world.compiler().phase(|library| {
+                world.compiler().library.phase(|library| {
                     let text = library.to_string();
                     n_changes.fetch_add(usize::from(text != before), Ordering::Relaxed);
                     std::thread::sleep(Duration::from_millis(2));
@@ -184,6 +204,54 @@ fn module_is_stable_in_a_phase() {
     });
     // Between the phases it has changed.
     assert!(n_changes.load(Ordering::Relaxed) > 5, "{n_changes:?}");
+}
+
+#[test]
+fn any_pass_over_the_library() {
+    const FUNCTIONS: u32 = 40;
+    by_both(|strategy| {
+        let world = world(strategy, 0);
+        let library = &world.compiler().library;
+        for no in 0..FUNCTIONS {
+            // Every other one contains the one before, and some are the same but for their names.
+            let body = match no % 2 {
+                0 => format!("x * 3 + {}", no % 8),
+                _ => format!("f{}(x) - 1", no - 1),
+            };
+            define(&world, &format!("fn f{no}(x) = {body}"));
+            world.compile(&format!("f{no}"), Tier::Quick).unwrap();
+        }
+        assert_eq!(library.memory_report().definitions, FUNCTIONS as usize);
+        // Half of them go, and with them what was only there for them.
+        for no in (1..FUNCTIONS).step_by(2) {
+            world.delete(&format!("f{no}")).unwrap();
+        }
+        world.engine().drain_released();
+        assert_eq!(library.len(), FUNCTIONS as usize / 2);
+        let mut n_changed = 0;
+        for pipeline in [
+            "globaldce",
+            "mergefunc",
+            "deadargelim",
+            "cgscc(argpromotion)",
+            "default<O2>",
+        ] {
+            let text = || library.phase(|module| module.to_string());
+            let before = text();
+            library.maintain(pipeline).unwrap();
+            n_changed += usize::from(text() != before);
+            for no in (0..FUNCTIONS).step_by(2) {
+                // The code that there is, and what is made of the translation now.
+                let expected = f64::from(7 * 3 + no % 8);
+                assert_eq!(value(&world, &format!("f{no}(7)")), expected, "{pipeline}");
+                define(&world, &format!("fn again(x) = f{no}(x) + 0"));
+                world.compile("again", Tier::Best).unwrap();
+                assert_eq!(value(&world, "again(7)"), expected, "{pipeline}");
+            }
+            library.phase(|module| module.verify()).unwrap();
+        }
+        assert!(n_changed >= 2, "{n_changed}");
+    });
 }
 
 #[test]

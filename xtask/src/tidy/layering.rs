@@ -62,10 +62,7 @@ const ARROWS: [(&str, &[&str]); 14] = [
             "martlet-machine-code",
         ],
     ),
-    (
-        "martlet-calc",
-        &["martlet-codegen", "martlet-engine", "martlet-ir"],
-    ),
+    ("martlet-calc", &["martlet-codegen", "martlet-engine"]),
     ("xtask", &["martlet-bitcode"]),
 ];
 

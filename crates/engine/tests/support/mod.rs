@@ -38,6 +38,8 @@ pub struct Source {
 pub enum How {
     #[default]
     Fine,
+    /// Answers the version's own `valid` byte.
+    Valid,
     Refuse,
     Panic,
     /// An object that the linker cannot take.
@@ -145,6 +147,7 @@ impl Compiler for Fake {
         }
         let object = match source.how {
             How::Fine => unit(),
+            How::Valid => valid_unit(),
             How::Garbage => b"not an object".to_vec(),
             How::Refuse => return Err(Refusal::new("too odd", request.name.to_string())),
             How::Endless => {
@@ -192,13 +195,15 @@ impl Compiler for Fake {
     }
 }
 
+/// `mov rax, [rip + martlet.valid@GOTPCREL]; movzx eax, byte [rax]; ret`
+fn valid_unit() -> Vec<u8> {
+    let code = [0x48, 0x8b, 0x05, 0, 0, 0, 0, 0x0f, 0xb6, 0x00, 0xc3];
+    let relocations = [(3, -4, object::elf::R_X86_64_GOTPCREL)];
+    object_of(&code, VALID_SYMBOL, &relocations)
+}
+
 /// `lock inc qword [slots+24]; wait: cmp qword [slots+16], 0; je wait; mov rax, [slots+8]; ret`
 fn unit() -> Vec<u8> {
-    let mut object = Object::new(
-        object::BinaryFormat::Elf,
-        object::Architecture::X86_64,
-        object::Endianness::Little,
-    );
     let code = [
         0xf0, 0x48, 0xff, 0x05, 0, 0, 0, 0, // lock inc qword ptr [rip + slots + 24]
         0x48, 0x83, 0x3d, 0, 0, 0, 0, 0, // cmp qword ptr [rip + slots + 16], 0
@@ -206,8 +211,25 @@ fn unit() -> Vec<u8> {
         0x48, 0x8b, 0x05, 0, 0, 0, 0,    // mov rax, qword ptr [rip + slots + 8]
         0xc3, // ret
     ];
+    // The processor counts from the end of the instruction, the relocation from its field.
+    let pc32 = object::elf::R_X86_64_PC32;
+    let relocations = [(4, 24 - 4), (11, 16 - 5), (21, 8 - 4)].map(|(at, add)| (at, add, pc32));
+    object_of(&code, SLOTS, &relocations)
+}
+
+/// An object with this code as `body`, and relocations against one symbol that it does not define.
+fn object_of(
+    code: &[u8],
+    undefined: &str,
+    relocations: &[(u64, i64, object::elf::RelocationType)],
+) -> Vec<u8> {
+    let mut object = Object::new(
+        object::BinaryFormat::Elf,
+        object::Architecture::X86_64,
+        object::Endianness::Little,
+    );
     let text = object.section_id(object::write::StandardSection::Text);
-    object.append_section_data(text, &code, 16);
+    object.append_section_data(text, code, 16);
     let symbol = |name: &str, kind, section| Symbol {
         name: name.as_bytes().to_vec(),
         value: 0,
@@ -223,20 +245,17 @@ fn unit() -> Vec<u8> {
         object::SymbolKind::Text,
         SymbolSection::Section(text),
     ));
-    let slots = object.add_symbol(symbol(
-        SLOTS,
+    let symbol = object.add_symbol(symbol(
+        undefined,
         object::SymbolKind::Data,
         SymbolSection::Undefined,
     ));
-    // The processor counts from the end of the instruction, the relocation from its field.
-    for (offset, addend) in [(4, 24 - 4), (11, 16 - 5), (21, 8 - 4)] {
+    for &(offset, addend, r_type) in relocations {
         let relocation = Relocation {
             offset,
-            symbol: slots,
+            symbol,
             addend,
-            flags: object::RelocationFlags::Elf {
-                r_type: object::elf::R_X86_64_PC32,
-            },
+            flags: object::RelocationFlags::Elf { r_type },
         };
         object.add_relocation(text, relocation).unwrap();
     }

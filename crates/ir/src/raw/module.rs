@@ -12,21 +12,25 @@ use super::text::{c_string, owned, take_message};
 use super::value::Value;
 use super::watch::Watch;
 use crate::operation::Operation;
-use core::ffi::{c_char, c_void};
+use core::ffi::{CStr, c_char, c_void};
 use core::mem::ManuallyDrop;
 use core::ops::Deref;
 use core::sync::atomic::{AtomicU64, Ordering};
 use inkwell::module::Module as InkModule;
 use inkwell::targets::TargetMachine;
+use llvm_sys::LLVMLinkage;
 use llvm_sys::analysis::{LLVMVerifierFailureAction, LLVMVerifyModule};
 use llvm_sys::bit_reader::LLVMParseBitcodeInContext2;
 use llvm_sys::core::{
-    LLVMCloneModule, LLVMCreateMemoryBufferWithMemoryRange, LLVMDisposeMemoryBuffer,
-    LLVMDisposeModule, LLVMGetFirstFunction, LLVMGetFirstGlobal, LLVMGetModuleIdentifier,
-    LLVMGetNamedFunction, LLVMGetNamedGlobal, LLVMGetNextFunction, LLVMGetNextGlobal,
+    LLVMCloneModule, LLVMCreateMemoryBufferWithMemoryRange,
+    LLVMCreateMemoryBufferWithMemoryRangeCopy, LLVMDisposeMemoryBuffer, LLVMDisposeModule,
+    LLVMGetDataLayoutStr, LLVMGetFirstFunction, LLVMGetFirstGlobal, LLVMGetFirstNamedMetadata,
+    LLVMGetLinkage, LLVMGetModuleIdentifier, LLVMGetModuleInlineAsm, LLVMGetNamedFunction,
+    LLVMGetNamedGlobal, LLVMGetNextFunction, LLVMGetNextGlobal, LLVMGetTarget,
     LLVMModuleCreateWithNameInContext, LLVMPrintModuleToString, LLVMReplaceAllUsesWith,
     LLVMSetValueName2,
 };
+use llvm_sys::ir_reader::LLVMParseIRInContext2;
 use llvm_sys::linker::LLVMLinkModules2;
 use llvm_sys::prelude::{LLVMModuleRef, LLVMValueRef};
 use std::sync::Arc;
@@ -362,6 +366,54 @@ impl RawModule {
         // SAFETY: the module is alive; `user` outlives the call.
         unsafe { martlet_ir_bitcode(self.raw, Some(push_bytes), user) };
         bytes
+    }
+
+    /// Reads LLVM's language, for the target of this module. `Err` holds LLVM's words.
+    pub(crate) fn parse_text(&self, text: &str, context: &RawContext) -> Result<Self, String> {
+        // SAFETY: the module is alive, and its strings are copied.
+        let [layout, triple] = unsafe { [LLVMGetDataLayoutStr(self.raw), LLVMGetTarget(self.raw)] }
+            // SAFETY: both are C strings of the module's.
+            .map(|it| unsafe { CStr::from_ptr(it) }.to_string_lossy());
+        let text = format!("target datalayout = \"{layout}\" target triple = \"{triple}\" {text}");
+        let (mut raw, mut message) = (core::ptr::null_mut(), core::ptr::null_mut());
+        // SAFETY: the text is copied; the copy outlives the reading.
+        let failed = unsafe {
+            let buffer = LLVMCreateMemoryBufferWithMemoryRangeCopy(
+                text.as_ptr().cast(),
+                text.len(),
+                c"text".as_ptr(),
+            );
+            let failed = LLVMParseIRInContext2(context.as_ptr(), buffer, &mut raw, &mut message);
+            LLVMDisposeMemoryBuffer(buffer);
+            failed
+        };
+        // SAFETY: it is null or ours.
+        let message = unsafe { take_message(message) };
+        match failed {
+            0 => Ok(Self::own(raw)),
+            _ => Err(message.unwrap_or_default()),
+        }
+    }
+
+    /// What is in it besides functions and variables that stand for themselves.
+    pub(crate) fn oddity(&self) -> Option<&'static str> {
+        let mut asm_bytes = 0;
+        // SAFETY: the module is alive.
+        unsafe { LLVMGetModuleInlineAsm(self.raw, &mut asm_bytes) };
+        // SAFETY: as above.
+        let has_metadata = !unsafe { LLVMGetFirstNamedMetadata(self.raw) }.is_null();
+        let linkage = |it: &Value<'_>| {
+            // SAFETY: a variable of this module.
+            unsafe { LLVMGetLinkage(it.as_ptr()) }
+        };
+        let appends = LLVMLinkage::LLVMAppendingLinkage;
+        let appends = self.variables().iter().any(|it| linkage(it) == appends);
+        let oddities = [
+            (asm_bytes > 0, "assembly of the module"),
+            (has_metadata, "metadata of the module"),
+            (appends, "a list that linking would append to"),
+        ];
+        oddities.into_iter().find(|it| it.0).map(|it| it.1)
     }
 
     /// Reads bitcode at once and whole; `None` if it is not valid: the context has the reason.

@@ -9,7 +9,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use martlet_calc::{Answer, World};
+use martlet_calc::World;
 use martlet_engine::Options;
 use martlet_engine::machine_code::Strategy;
 
@@ -26,12 +26,12 @@ pub fn world(strategy: Strategy, hot: u64) -> Arc<World> {
 }
 
 pub fn define(world: &World, line: &str) {
-    assert!(matches!(world.run(line), Ok(Answer::Defined(_))), "{line}");
+    assert!(matches!(world.run(line), Ok(None)), "{line}");
 }
 
 pub fn value(world: &World, line: &str) -> f64 {
     match world.run(line) {
-        Ok(Answer::Value(value)) => value,
+        Ok(Some(value)) => value,
         other => panic!("{line}: {other:?}"),
     }
 }
