@@ -8,6 +8,7 @@
 //!   caller's thread, with the least effort, since that is much code;
 //! - *own*: the same with the usual effort, but of the program's own functions only;
 //! - *warm*: as *own*, at the third call, when the interpreter has seen which types there are;
+//! - *loops*: no function is compiled at a call, but every loop at its first back edge, where it is entered;
 //! - *exit every k* and *warm, exit every k*: as those, and every k-th guard is forced to exit.
 //!
 //! Standard output, standard error (so tracebacks, word for word) and exit status must be those of
@@ -55,15 +56,17 @@ pub(crate) enum Mode {
     Always,
     Own,
     Warm,
+    Loops,
     ExitEvery(u32),
     WarmExitEvery(u32),
 }
 
-const COMPARED: [Mode; 9] = [
+const COMPARED: [Mode; 10] = [
     Mode::Default,
     Mode::Always,
     Mode::Own,
     Mode::Warm,
+    Mode::Loops,
     Mode::ExitEvery(1),
     Mode::ExitEvery(2),
     Mode::ExitEvery(7),
@@ -75,7 +78,7 @@ impl Mode {
     /// `MARTLET_ALWAYS`: the call at which a function is compiled; none where only what is hot is.
     fn compiled_at_call(self) -> Option<u32> {
         match self {
-            Self::Plain | Self::Default => None,
+            Self::Plain | Self::Default | Self::Loops => None,
             Self::Always | Self::Own | Self::ExitEvery(_) => Some(1),
             Self::Warm | Self::WarmExitEvery(_) => Some(3),
         }
@@ -102,7 +105,10 @@ impl FromStr for Mode {
             None if name == "always" => Ok(Self::Always),
             None if name == "own" => Ok(Self::Own),
             None if name == "warm" => Ok(Self::Warm),
-            _ => bail!("the modes are plain, default, always, own, warm, exit-K and warm-exit-K"),
+            None if name == "loops" => Ok(Self::Loops),
+            _ => bail!(
+                "the modes are plain, default, always, own, warm, loops, exit-K and warm-exit-K"
+            ),
         }
     }
 }
@@ -115,6 +121,7 @@ impl fmt::Display for Mode {
             Self::Always => f.write_str("always"),
             Self::Own => f.write_str("own"),
             Self::Warm => f.write_str("warm"),
+            Self::Loops => f.write_str("loops"),
             Self::ExitEvery(k) => write!(f, "exit every {k}"),
             Self::WarmExitEvery(k) => write!(f, "warm, exit every {k}"),
         }
@@ -256,6 +263,7 @@ fn compare(python: &Path, program: &Path, modes: &[Mode]) -> Result<Vec<String>>
         let must_compile = match mode {
             Mode::Plain => false,
             Mode::Default => text.contains(GETS_HOT),
+            Mode::Loops => false,
             _ => true,
         };
         if must_compile && compiled == 0 {
@@ -293,6 +301,12 @@ fn run(python: &Path, program: &Path, mode: Mode) -> Result<(Outcome, usize)> {
         } else {
             command.env("MARTLET_ONLY", own_names(python, program)?);
         }
+    }
+    if mode == Mode::Loops {
+        command
+            .env("MARTLET_LOOPS", "1")
+            .env("MARTLET_SYNC", "1")
+            .env("MARTLET_ONLY", own_names(python, program)?);
     }
     if let Some(k) = mode.exit_every() {
         command.env("MARTLET_EXIT_EVERY", k.to_string());

@@ -155,6 +155,12 @@ impl Heat {
         self.loops(gil, code).iter().any(|it| it.header == offset)
     }
 
+    /// Whether a loop begins there that was not given up.
+    pub(crate) fn may_enter(&mut self, gil: Gil<'_>, code: &Code, header: u32) -> bool {
+        let mut loops = self.loops(gil, code).iter();
+        loops.any(|it| it.header == header && !it.refused)
+    }
+
     /// Whether there are loops at all.
     pub(crate) fn has_loops(&mut self, gil: Gil<'_>, code: &Code) -> bool {
         !self.loops(gil, code).is_empty()

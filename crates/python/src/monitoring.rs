@@ -3,13 +3,15 @@
 //! A tool id of `sys.monitoring` is claimed while at least one code object has its events switched on, which is as long
 //! as one of its loops can be entered. (Where it died, the next sample sees to it.) What is changed here raises audit events and may run Python code, so nobody is at
 //! the state meanwhile.
+//!
+//! Where every loop is entered (`MARTLET_LOOPS`), the events of all code are switched on while machine code may run.
 
 use pyo3::prelude::*;
 
 use crate::raw::guarded::Guarded;
 use crate::raw::objects::of_sys;
 use crate::raw::{Addr, Gil, functions};
-use crate::state::with;
+use crate::state::{State, with};
 
 /// The name under which the id is claimed; known to `frames.c` too.
 const NAME: &str = "martlet";
@@ -53,7 +55,7 @@ pub(crate) fn release_unused(gil: Gil<'_>) {
         return;
     }
     let unused = with(gil, |state| {
-        let is_used = state.codes.values().any(|it| it.raw.get().n_loops > 0);
+        let is_used = hears_all(state) || state.codes.values().any(|it| it.raw.get().n_loops > 0);
         (!is_used).then(|| state.codes.keys().copied().collect::<Vec<_>>())
     });
     if let Some(Some(codes)) = unused {
@@ -61,30 +63,55 @@ pub(crate) fn release_unused(gil: Gil<'_>) {
     }
 }
 
+fn hears_all(state: &State) -> bool {
+    state.options.loops && state.enabled && !state.tools
+}
+
+/// Switches the events of all code on, if every loop is to be entered and none of them is switched on.
+pub(crate) fn hear_all(gil: Gil<'_>) {
+    let is_free = CLAIM.try_with(gil, |it| it.tool.is_none() && !it.busy) == Some(true);
+    if !is_free || with(gil, |state| hears_all(state)) != Some(true) {
+        return;
+    }
+    CLAIM.try_with(gil, |it| it.busy = true);
+    let result = (|| -> PyResult<()> {
+        if let Some((monitoring, tool, events)) = claim(gil)? {
+            monitoring.call_method1("set_events", (tool, events))?;
+        }
+        Ok(())
+    })();
+    CLAIM.try_with(gil, |it| it.busy = false);
+    drop(result);
+}
+
 fn arm(gil: Gil<'_>, code: &Bound<'_, PyAny>) -> PyResult<()> {
+    if let Some((monitoring, tool, events)) = claim(gil)? {
+        monitoring.call_method1("set_local_events", (tool, code, events))?;
+    }
+    Ok(())
+}
+
+/// `sys.monitoring`, our tool's id in it, and the events it hears; none if no id is free.
+fn claim(gil: Gil<'_>) -> PyResult<Option<(Bound<'_, PyAny>, u8, Bound<'_, PyAny>)>> {
     let monitoring = of_sys(gil, c"monitoring")?;
     let events = monitoring.getattr("events")?.getattr("JUMP")?;
-    let tool = match CLAIM.try_with(gil, |it| it.tool).flatten() {
-        Some(tool) => tool,
-        None => {
-            // The optimiser's id is 5; the others below it are for whoever comes.
-            let free = [5, 4, 3].into_iter().find(|id| {
-                monitoring
-                    .call_method1("get_tool", (id,))
-                    .is_ok_and(|it| it.is_none())
-            });
-            let Some(tool) = free else { return Ok(()) };
-            monitoring.call_method1("use_tool_id", (tool, NAME))?;
-            monitoring.call_method1(
-                "register_callback",
-                (tool, &events, functions::jump_callback(gil)?),
-            )?;
-            CLAIM.try_with(gil, |it| it.tool = Some(tool));
-            tool
-        }
-    };
-    monitoring.call_method1("set_local_events", (tool, code, events))?;
-    Ok(())
+    if let Some(tool) = CLAIM.try_with(gil, |it| it.tool).flatten() {
+        return Ok(Some((monitoring, tool, events)));
+    }
+    // The optimiser's id is 5; the others below it are for whoever comes.
+    let free = [5, 4, 3].into_iter().find(|id| {
+        monitoring
+            .call_method1("get_tool", (id,))
+            .is_ok_and(|it| it.is_none())
+    });
+    let Some(tool) = free else { return Ok(None) };
+    monitoring.call_method1("use_tool_id", (tool, NAME))?;
+    monitoring.call_method1(
+        "register_callback",
+        (tool, &events, functions::jump_callback(gil)?),
+    )?;
+    CLAIM.try_with(gil, |it| it.tool = Some(tool));
+    Ok(Some((monitoring, tool, events)))
 }
 
 fn disarm(gil: Gil<'_>, code: &Bound<'_, PyAny>) -> PyResult<()> {
@@ -103,6 +130,7 @@ pub(crate) fn release(gil: Gil<'_>, codes: &[Addr]) {
     CLAIM.try_with(gil, |it| it.busy = true);
     let result = (|| -> PyResult<()> {
         let monitoring = of_sys(gil, c"monitoring")?;
+        monitoring.call_method1("set_events", (tool, 0))?;
         for code in codes {
             monitoring.call_method1("set_local_events", (tool, code.object(gil), 0))?;
         }

@@ -137,6 +137,7 @@ fn nothing_but(reason: Option<String>) -> Value {
         "ir_functions_live": 0,
         "machine_share": 0.0,
         "samples": 0,
+        "asked": {"functions": 0, "compiled": 0},
         "queued": 0,
         "under_way": 0,
         "compile": {"bytecodes": 0, "frontend_ns": 0, "optimise_ns": 0, "emit_ns": 0, "link_ns": 0},
@@ -193,6 +194,7 @@ fn gather(gil: Gil<'_>, state: &mut State) -> Value {
         "ir_functions_live": Remote::live_functions(),
         "machine_share": share,
         "samples": all,
+        "asked": {"functions": state.tally.0, "compiled": state.tally.1},
         "queued": stats.queued,
         "under_way": stats.queued + stats.finished + stats.threads,
         "compile": {

@@ -114,6 +114,7 @@ unsafe extern "C" {
     pub(crate) static mut martlet_hooks: Hooks;
     pub(crate) static mut martlet_always: u8;
     pub(crate) static mut martlet_enabled: u8;
+    pub(crate) static mut martlet_all_loops: u8;
 
     pub(crate) fn martlet_init() -> c_int;
 

@@ -40,6 +40,12 @@ pub(crate) fn switch(_gil: Gil<'_>, enabled: bool, always: bool) {
     }
 }
 
+/// Whether every loop is asked for at its first back edge.
+pub(crate) fn enter_all_loops(_gil: Gil<'_>, all: bool) {
+    // SAFETY: the byte is read under the GIL, which is held.
+    unsafe { c::martlet_all_loops = u8::from(all) };
+}
+
 /// Gives the entry to every function whose code wants it, after taking the version from the code.
 pub(crate) fn enter_functions(_gil: Gil<'_>) {
     // SAFETY: the GIL is held.
