@@ -55,6 +55,9 @@ on_function(PyFunction_WatchEvent event, PyFunctionObject *func, O Py_UNUSED(val
             enter(func);
             forget_version((PyCodeObject *)func->func_code);
         }
+        if (martlet_all_loops && martlet_enabled) {
+            martlet_hooks.function_made(func);
+        }
         break;
     case PyFunction_EVENT_DESTROY:
     case PyFunction_EVENT_MODIFY_CODE:

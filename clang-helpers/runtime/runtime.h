@@ -45,6 +45,8 @@ struct martlet_hooks {
     void (*code_died)(struct martlet_record *record);
     /* A tool (tracer, profiler, monitor) comes or goes. */
     void (*tools)(void);
+    /* A function was made, in the mode that enters every loop. */
+    void (*function_made)(PyFunctionObject *func);
     /* The first back edge to a loop of interest, in the current frame. */
     void (*loop_seen)(PyCodeObject *code, uint32_t header);
     /* An exit was taken so often that it may be worth another version. The version's mark still stands in the current

@@ -4,10 +4,12 @@
 //! as one of its loops can be entered. (Where it died, the next sample sees to it.) What is changed here raises audit events and may run Python code, so nobody is at
 //! the state meanwhile.
 //!
-//! Where every loop is entered (`MARTLET_LOOPS`), the events of all code are switched on while machine code may run.
+//! Where every loop is entered (`MARTLET_LOOPS`), the events of all code with loops are switched on while machine code may
+//! run.
 
 use pyo3::prelude::*;
 
+use crate::raw::code::Code;
 use crate::raw::guarded::Guarded;
 use crate::raw::objects::of_sys;
 use crate::raw::{Addr, Gil, functions};
@@ -63,25 +65,35 @@ pub(crate) fn release_unused(gil: Gil<'_>) {
     }
 }
 
+/// Whether every loop is to be entered.
 fn hears_all(state: &State) -> bool {
     state.options.loops && state.enabled && !state.tools
 }
 
-/// Switches the events of all code on, if every loop is to be entered and none of them is switched on.
-pub(crate) fn hear_all(gil: Gil<'_>) {
-    let is_free = CLAIM.try_with(gil, |it| it.tool.is_none() && !it.busy) == Some(true);
-    if !is_free || with(gil, |state| hears_all(state)) != Some(true) {
-        return;
+/// Where every loop is to be entered: switches the events of code of which a function was made on, if it has loops.
+pub(crate) fn hear(gil: Gil<'_>, code: Addr) {
+    let is_wanted = with(gil, |state| {
+        let view = Code::new(gil, code);
+        hears_all(state)
+            && !view.is_resumable()
+            && state
+                .entry(gil, code)
+                .is_ok_and(|it| it.heat.has_loops(gil, &view))
+    });
+    if is_wanted == Some(true) && !is_busy(gil) {
+        switch(gil, code, true);
     }
-    CLAIM.try_with(gil, |it| it.busy = true);
-    let result = (|| -> PyResult<()> {
-        if let Some((monitoring, tool, events)) = claim(gil)? {
-            monitoring.call_method1("set_events", (tool, events))?;
-        }
-        Ok(())
-    })();
-    CLAIM.try_with(gil, |it| it.busy = false);
-    drop(result);
+}
+
+/// The same of all code that is known.
+pub(crate) fn hear_all(gil: Gil<'_>) {
+    let codes = with(gil, |state| match hears_all(state) {
+        true => state.codes.keys().map(|it| it.object(gil)).collect(),
+        false => Vec::new(),
+    });
+    for code in codes.unwrap_or_default() {
+        hear(gil, Addr::of(&code));
+    }
 }
 
 fn arm(gil: Gil<'_>, code: &Bound<'_, PyAny>) -> PyResult<()> {
@@ -130,7 +142,6 @@ pub(crate) fn release(gil: Gil<'_>, codes: &[Addr]) {
     CLAIM.try_with(gil, |it| it.busy = true);
     let result = (|| -> PyResult<()> {
         let monitoring = of_sys(gil, c"monitoring")?;
-        monitoring.call_method1("set_events", (tool, 0))?;
         for code in codes {
             monitoring.call_method1("set_local_events", (tool, code.object(gil), 0))?;
         }

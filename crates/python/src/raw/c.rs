@@ -53,6 +53,7 @@ pub(crate) struct Hooks {
     pub(crate) function_died: unsafe extern "C" fn(*mut PyObject),
     pub(crate) code_died: unsafe extern "C" fn(*mut Record),
     pub(crate) tools: unsafe extern "C" fn(),
+    pub(crate) function_made: unsafe extern "C" fn(*mut PyObject),
     pub(crate) loop_seen: unsafe extern "C" fn(*mut PyObject, u32),
     pub(crate) exits_often: unsafe extern "C" fn(*mut Unit, u32),
     pub(crate) class_seen: unsafe extern "C" fn(*mut PyObject, u32, u32, bool),
