@@ -1,5 +1,6 @@
 //! What runs wrote to `MARTLET_STATS=file.json`, as far as it is asked here whether Martlet ran.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// How many functions the statistics name as compiled; 0 if there are none to read.
@@ -25,6 +26,8 @@ pub(crate) struct Stats {
     /// Samples that fell into machine code, of all.
     pub(crate) in_machine_code: u64,
     pub(crate) samples: u64,
+    /// Why the others fell into the interpreter.
+    pub(crate) interpreted: BTreeMap<String, u64>,
 }
 
 impl Stats {
@@ -41,8 +44,17 @@ impl Stats {
             sums.asked += count(&stats["asked"]["functions"]);
             sums.in_machine_code += (share * samples as f64).round() as u64;
             sums.samples += samples;
+            let reasons = stats["interpreted"].as_object().into_iter().flatten();
+            sums.add_reasons(reasons.map(|(reason, n)| (reason, count(n))));
         }
         sums
+    }
+
+    /// Adds to why samples fell into the interpreter.
+    pub(crate) fn add_reasons<'a>(&mut self, reasons: impl Iterator<Item = (&'a String, u64)>) {
+        for (reason, n) in reasons {
+            *self.interpreted.entry(reason.clone()).or_default() += n;
+        }
     }
 }
 
@@ -62,7 +74,7 @@ mod tests {
     #[test]
     fn processes_are_summed() {
         let folder = tempfile::tempdir().unwrap();
-        let text = r#"{"asked": {"functions": 2, "compiled": 1}, "compiles": 3, "machine_share": 0.25, "samples": 4}"#;
+        let text = r#"{"asked": {"functions": 2, "compiled": 1}, "compiles": 3, "interpreted": {"left": 3}, "machine_share": 0.25, "samples": 4}"#;
         for name in ["1.json", "2.json"] {
             std::fs::write(folder.path().join(name), text).unwrap();
         }
@@ -72,6 +84,7 @@ mod tests {
             versions: 6,
             in_machine_code: 2,
             samples: 8,
+            interpreted: BTreeMap::from([("left".to_owned(), 6)]),
         };
         assert_eq!(Stats::of_all(folder.path()), sums);
     }

@@ -75,6 +75,8 @@ pub(crate) struct State {
     pub(crate) waiting: Waiting,
     /// Samples that fell into machine code, and all.
     pub(crate) samples: (u64, u64),
+    /// Why samples fell into the interpreter.
+    pub(crate) outside: BTreeMap<String, u64>,
     /// Functions that were asked for, and those of them that were compiled at least once.
     pub(crate) tally: (u64, u64),
     /// Where time is spent, if a report is wanted.
@@ -173,6 +175,7 @@ pub(crate) fn initialise(gil: Gil<'_>) -> PyResult<()> {
         gained: 0,
         waiting: Waiting::default(),
         samples: (0, 0),
+        outside: BTreeMap::new(),
         tally: (0, 0),
         profile: None,
         entries_changed: false,

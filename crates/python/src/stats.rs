@@ -137,6 +137,7 @@ fn nothing_but(reason: Option<String>) -> Value {
         "ir_functions_live": 0,
         "machine_share": 0.0,
         "samples": 0,
+        "interpreted": none,
         "asked": {"functions": 0, "compiled": 0},
         "queued": 0,
         "under_way": 0,
@@ -194,6 +195,7 @@ fn gather(gil: Gil<'_>, state: &mut State) -> Value {
         "ir_functions_live": Remote::live_functions(),
         "machine_share": share,
         "samples": all,
+        "interpreted": state.outside,
         "asked": {"functions": state.tally.0, "compiled": state.tally.1},
         "queued": stats.queued,
         "under_way": stats.queued + stats.finished + stats.threads,
@@ -232,7 +234,7 @@ pub(crate) fn table(stats: &Value) -> String {
     }
     line("relinks", stats["relinks"].to_string());
     line("IR functions live", stats["ir_functions_live"].to_string());
-    for name in ["refused", "invalidated", "exits"] {
+    for name in ["interpreted", "refused", "invalidated", "exits"] {
         let Some(reasons) = stats[name].as_object().filter(|it| !it.is_empty()) else {
             line(name, "none".to_owned());
             continue;

@@ -202,6 +202,31 @@ pub(crate) struct Args {
     record: bool,
 }
 
+/// What continuous integration runs, in every mode.
+const PART: [&str; 10] = [
+    "test_grammar",
+    "test_generators",
+    "test_raise",
+    "test_with",
+    "test_patma",
+    "test_unpack",
+    "test_scope",
+    "test_iter",
+    "test_frame",
+    "test_monitoring",
+];
+
+/// Runs a part that takes some minutes, in every mode.
+pub(crate) fn part(workspace: &Workspace) -> Result<ExitCode> {
+    let args = Args {
+        names: PART.map(str::to_owned).to_vec(),
+        modes: MODES.to_vec(),
+        all: false,
+        record: false,
+    };
+    cpython_tests(workspace, &args)
+}
+
 /// Runs the named modules, or the project's list, or all, and prints every difference.
 pub(crate) fn cpython_tests(workspace: &Workspace, args: &Args) -> Result<ExitCode> {
     let package = Package::build(workspace)?;
@@ -225,6 +250,7 @@ pub(crate) fn cpython_tests(workspace: &Workspace, args: &Args) -> Result<ExitCo
     let cache = tempfile::tempdir()?;
     let effort = std::env::var("MARTLET_EFFORT").unwrap_or_else(|_| "none".to_owned());
     let mut rows = Vec::new();
+    let mut sums = Stats::default();
     let mut differing = Vec::new();
     for (index, module) in modules.iter().enumerate() {
         let is_due =
@@ -243,6 +269,8 @@ pub(crate) fn cpython_tests(workspace: &Workspace, args: &Args) -> Result<ExitCo
             };
             let compiled = run(&python, module, Some(&compiling))?;
             let (differences, white_box) = compare(module, &plain, &compiled);
+            let reasons = compiled.stats.interpreted.iter();
+            sums.add_reasons(reasons.map(|(reason, n)| (reason, *n)));
             let row = Row {
                 commit: commit.clone(),
                 tests: plain.results.len(),
@@ -270,6 +298,10 @@ pub(crate) fn cpython_tests(workspace: &Workspace, args: &Args) -> Result<ExitCo
         "module", "mode", "tests", "versions", "plain s", "compiled s", "differences"
     );
     rows.iter().for_each(|row| println!("{row}"));
+    println!("\nsamples that fell into the interpreter:");
+    for (reason, n) in &sums.interpreted {
+        println!("{n:8} {reason}");
+    }
     if let Some(table) = &table {
         println!("\n{}", table.summary());
     }

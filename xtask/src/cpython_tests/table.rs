@@ -168,6 +168,7 @@ fn parse(text: &str) -> Result<BTreeMap<(String, String), Row>> {
                     versions: versions.parse()?,
                     in_machine_code: in_machine_code.parse()?,
                     samples: samples.parse()?,
+                    ..Stats::default()
                 },
                 times: (plain.parse()?, time.parse()?),
             };
@@ -191,6 +192,7 @@ mod tests {
                 versions: 5,
                 in_machine_code: 1,
                 samples: 2,
+                ..Stats::default()
             },
             times: (1.0, 2.5),
             ..Row::default()

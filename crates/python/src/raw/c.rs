@@ -197,6 +197,7 @@ unsafe extern "C" {
     pub(crate) fn martlet_enter_generators();
     pub(crate) fn martlet_leave_generators();
     pub(crate) fn martlet_enter_function(func: *mut PyObject);
+    pub(crate) fn martlet_put_by(object: *mut PyObject);
     pub(crate) fn martlet_learn_vectorcall(fresh: *mut PyObject);
     pub(crate) fn martlet_hear_of_tools() -> c_int;
     pub(crate) fn martlet_make_jump_callback() -> *mut PyObject;
