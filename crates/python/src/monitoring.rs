@@ -97,18 +97,22 @@ pub(crate) fn hear_all(gil: Gil<'_>) {
 }
 
 fn arm(gil: Gil<'_>, code: &Bound<'_, PyAny>) -> PyResult<()> {
-    if let Some((monitoring, tool, events)) = claim(gil)? {
+    let monitoring = of_sys(gil, c"monitoring")?;
+    let events = monitoring.getattr("events")?.getattr("JUMP")?;
+    if let Some(tool) = claim(gil, &monitoring, &events)? {
         monitoring.call_method1("set_local_events", (tool, code, events))?;
     }
     Ok(())
 }
 
-/// `sys.monitoring`, our tool's id in it, and the events it hears; none if no id is free.
-fn claim(gil: Gil<'_>) -> PyResult<Option<(Bound<'_, PyAny>, u8, Bound<'_, PyAny>)>> {
-    let monitoring = of_sys(gil, c"monitoring")?;
-    let events = monitoring.getattr("events")?.getattr("JUMP")?;
+/// Our tool's id, which hears these events; none if no id is free.
+fn claim(
+    gil: Gil<'_>,
+    monitoring: &Bound<'_, PyAny>,
+    events: &Bound<'_, PyAny>,
+) -> PyResult<Option<u8>> {
     if let Some(tool) = CLAIM.try_with(gil, |it| it.tool).flatten() {
-        return Ok(Some((monitoring, tool, events)));
+        return Ok(Some(tool));
     }
     // The optimiser's id is 5; the others below it are for whoever comes.
     let free = [5, 4, 3].into_iter().find(|id| {
@@ -120,10 +124,10 @@ fn claim(gil: Gil<'_>) -> PyResult<Option<(Bound<'_, PyAny>, u8, Bound<'_, PyAny
     monitoring.call_method1("use_tool_id", (tool, NAME))?;
     monitoring.call_method1(
         "register_callback",
-        (tool, &events, functions::jump_callback(gil)?),
+        (tool, events, functions::jump_callback(gil)?),
     )?;
     CLAIM.try_with(gil, |it| it.tool = Some(tool));
-    Ok(Some((monitoring, tool, events)))
+    Ok(Some(tool))
 }
 
 fn disarm(gil: Gil<'_>, code: &Bound<'_, PyAny>) -> PyResult<()> {
