@@ -67,7 +67,8 @@ extern MARTLET_RUNTIME Py_ssize_t martlet_extra_index;
 extern MARTLET_RUNTIME vectorcallfunc martlet_plain_vectorcall;
 extern MARTLET_RUNTIME uint8_t martlet_always; /* compile at the first call */
 extern MARTLET_RUNTIME uint8_t martlet_enabled; /* compiled code may be entered */
-extern MARTLET_RUNTIME uint8_t martlet_all_loops; /* compile every loop at its first back edge, generators where they go on */
+extern MARTLET_RUNTIME uint8_t
+    martlet_all_loops; /* compile every loop at its first back edge, generators where they go on */
 
 /* What stands behind co_extra (Objects/codeobject.c, 3.13). */
 struct martlet_extra {
