@@ -11,6 +11,7 @@ Py_ssize_t martlet_extra_index = -1;
 vectorcallfunc martlet_plain_vectorcall;
 uint8_t martlet_always;
 uint8_t martlet_enabled;
+uint8_t martlet_all_loops;
 
 /* At least one function was given back because the C stack was low. */
 static uint8_t martlet_suspended;

@@ -577,6 +577,11 @@ leave(TS ts, F root, struct martlet_unit *unit, uint32_t index, const uint32_t *
                 martlet_traceback(ts, root);
             }
             answer = martlet_unwind_from(ts, root, offset) ? MARTLET_SENTINEL : NULL;
+            if (answer == NULL && unit->kind == 1) {
+                /* A listener's exception, which the interpreter is not to add the frame to: it adds none that has not
+                 * begun. */
+                root->instr_ptr = _PyCode_CODE(root_code) - 1;
+            }
         }
     }
     if (MARTLET_UNLIKELY(count % REPORT_EVERY == 0) && answer == MARTLET_SENTINEL && unit->valid) {

@@ -55,6 +55,9 @@ on_function(PyFunction_WatchEvent event, PyFunctionObject *func, O Py_UNUSED(val
             enter(func);
             forget_version((PyCodeObject *)func->func_code);
         }
+        if (martlet_all_loops && martlet_enabled) {
+            martlet_hooks.function_made(func);
+        }
         break;
     case PyFunction_EVENT_DESTROY:
     case PyFunction_EVENT_MODIFY_CODE:
@@ -162,6 +165,24 @@ void
 martlet_enter_function(PyFunctionObject *func)
 {
     (void)visit_enter((O)func, NULL);
+}
+
+/* Puts an object that was just made, and that no cycle of the program's will lead to, where the collector neither looks nor
+ * tells of it: with those that `gc.freeze` has put by. */
+MARTLET_RUNTIME void
+martlet_put_by(O v)
+{
+    PyGC_Head *list = &_PyThreadState_GET()->interp->gc.permanent_generation.head;
+    if (!_PyObject_GC_IS_TRACKED(v)) {
+        return;
+    }
+    PyGC_Head *head = _Py_AS_GC(v), *last = _PyGCHead_PREV(list);
+    _PyGCHead_SET_NEXT(_PyGCHead_PREV(head), _PyGCHead_NEXT(head));
+    _PyGCHead_SET_PREV(_PyGCHead_NEXT(head), _PyGCHead_PREV(head));
+    _PyGCHead_SET_NEXT(last, head);
+    _PyGCHead_SET_PREV(head, last);
+    _PyGCHead_SET_NEXT(head, list);
+    _PyGCHead_SET_PREV(list, head);
 }
 
 /* Learns the interpreter's own vectorcall from a function that was just made. */

@@ -151,7 +151,8 @@ resume_late(TS ts, F frame, const struct martlet_record *record, int depth)
 static __attribute__((cold, noinline)) const struct martlet_record *
 ask(F frame, PyCodeObject *code, const struct martlet_record *record)
 {
-    if (martlet_enabled && martlet_must_ask(record)) {
+    bool goes_on = martlet_all_loops && (record == NULL || !record->asked);
+    if (martlet_enabled && (goes_on || martlet_must_ask(record))) {
         martlet_hooks.first_call((PyFunctionObject *)frame->f_funcobj, NULL, 0);
         record = martlet_record_of(code);
     }

@@ -26,6 +26,19 @@ enter_loop(TS ts, F frame, const struct martlet_loop *loop)
     Py_RETURN_NONE;
 }
 
+/* The loop of interest that begins at `header`, or NULL. */
+static const struct martlet_loop *
+loop_at(PyCodeObject *code, uint32_t header)
+{
+    const struct martlet_record *record = martlet_record_of(code);
+    for (uint32_t i = 0; record != NULL && i < record->n_loops; i++) {
+        if (record->loops[i].header == header) {
+            return &record->loops[i];
+        }
+    }
+    return NULL;
+}
+
 /* (code, from, to), offsets in bytes. */
 static O
 on_jump(O Py_UNUSED(self), O const *args, Py_ssize_t n_args)
@@ -36,25 +49,20 @@ on_jump(O Py_UNUSED(self), O const *args, Py_ssize_t n_args)
     TS ts = _PyThreadState_GET();
     F frame = ts->current_frame;
     PyCodeObject *code = (PyCodeObject *)args[0];
-    struct martlet_record *record = martlet_record_of(code);
-    if (record == NULL || frame == NULL || frame->f_executable != (O)code || frame->owner != FRAME_OWNED_BY_THREAD
+    if (frame == NULL || frame->f_executable != (O)code || frame->owner != FRAME_OWNED_BY_THREAD
         || martlet_stack_low(ts) || martlet_frame_seen(frame)) {
         Py_RETURN_NONE;
     }
-    uint32_t target = (uint32_t)PyLong_AsLong(args[2]) / sizeof(_Py_CODEUNIT);
-    for (uint32_t i = 0; i < record->n_loops; i++) {
-        const struct martlet_loop *loop = &record->loops[i];
-        if (loop->header != target) {
-            continue;
-        }
-        if (loop->cell == NULL) {
-            martlet_hooks.loop_seen(code, target);
-        }
-        else if (frame->stacktop == code->co_nlocalsplus + (int)loop->depth) {
-            martlet_frame_forget(frame);
-            return enter_loop(ts, frame, loop);
-        }
-        break;
+    long from = PyLong_AsLong(args[1]), to = PyLong_AsLong(args[2]);
+    uint32_t target = (uint32_t)to / sizeof(_Py_CODEUNIT);
+    const struct martlet_loop *loop = loop_at(code, target);
+    if (loop == NULL ? martlet_all_loops && to < from : loop->cell == NULL) {
+        martlet_hooks.loop_seen(code, target);
+        loop = loop_at(code, target);
+    }
+    if (loop != NULL && loop->cell != NULL && frame->stacktop == code->co_nlocalsplus + (int)loop->depth) {
+        martlet_frame_forget(frame);
+        return enter_loop(ts, frame, loop);
     }
     Py_RETURN_NONE;
 }

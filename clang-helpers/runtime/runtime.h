@@ -45,6 +45,8 @@ struct martlet_hooks {
     void (*code_died)(struct martlet_record *record);
     /* A tool (tracer, profiler, monitor) comes or goes. */
     void (*tools)(void);
+    /* A function was made, in the mode that enters every loop. */
+    void (*function_made)(PyFunctionObject *func);
     /* The first back edge to a loop of interest, in the current frame. */
     void (*loop_seen)(PyCodeObject *code, uint32_t header);
     /* An exit was taken so often that it may be worth another version. The version's mark still stands in the current
@@ -65,6 +67,8 @@ extern MARTLET_RUNTIME Py_ssize_t martlet_extra_index;
 extern MARTLET_RUNTIME vectorcallfunc martlet_plain_vectorcall;
 extern MARTLET_RUNTIME uint8_t martlet_always; /* compile at the first call */
 extern MARTLET_RUNTIME uint8_t martlet_enabled; /* compiled code may be entered */
+extern MARTLET_RUNTIME uint8_t
+    martlet_all_loops; /* compile every loop at its first back edge, generators where they go on */
 
 /* What stands behind co_extra (Objects/codeobject.c, 3.13). */
 struct martlet_extra {

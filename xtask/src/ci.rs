@@ -7,6 +7,7 @@ use anyhow::{Result, bail};
 use crate::bench;
 use crate::bitcode;
 use crate::consumers;
+use crate::cpython_tests;
 use crate::ir;
 use crate::micro_versions;
 use crate::package;
@@ -115,6 +116,9 @@ pub(crate) fn ci(workspace: &Workspace) -> Result<ExitCode> {
         succeeds(bench::python::smoke(workspace)?)
     });
     steps.run("tests", || succeeds(test::test(workspace)?));
+    steps.run("a part of CPython's own tests", || {
+        succeeds(cpython_tests::part(workspace)?)
+    });
     // The last: afterwards the build is one for another interpreter.
     steps.run("another 3.13.x", || {
         succeeds(micro_versions::micro_versions(workspace)?)

@@ -10,6 +10,7 @@
 //! - *warm*: as *own*, at the third call, when the interpreter has seen which types there are;
 //! - *beside*: as *own*, with the compiler as a process of its own; only the programs of [`BESIDE`], for what is compiled
 //!   is the same;
+//! - *loops*: no function is compiled at a call, but every loop at its first back edge, where it is entered;
 //! - *exit every k* and *warm, exit every k*: as those, and every k-th guard is forced to exit.
 //!
 //! Standard output, standard error (so tracebacks, word for word) and exit status must be those of
@@ -58,6 +59,7 @@ pub(crate) enum Mode {
     Own,
     Warm,
     Beside,
+    Loops,
     ExitEvery(u32),
     WarmExitEvery(u32),
 }
@@ -83,11 +85,12 @@ const BESIDE: [&str; 16] = [
     "with_statements",
 ];
 
-const COMPARED: [Mode; 9] = [
+const COMPARED: [Mode; 10] = [
     Mode::Default,
     Mode::Always,
     Mode::Own,
     Mode::Warm,
+    Mode::Loops,
     Mode::ExitEvery(1),
     Mode::ExitEvery(2),
     Mode::ExitEvery(7),
@@ -99,7 +102,7 @@ impl Mode {
     /// `MARTLET_ALWAYS`: the call at which a function is compiled; none where only what is hot is.
     fn compiled_at_call(self) -> Option<u32> {
         match self {
-            Self::Plain | Self::Default => None,
+            Self::Plain | Self::Default | Self::Loops => None,
             Self::Always | Self::Own | Self::Beside | Self::ExitEvery(_) => Some(1),
             Self::Warm | Self::WarmExitEvery(_) => Some(3),
         }
@@ -126,9 +129,10 @@ impl FromStr for Mode {
             None if name == "always" => Ok(Self::Always),
             None if name == "own" => Ok(Self::Own),
             None if name == "warm" => Ok(Self::Warm),
+            None if name == "loops" => Ok(Self::Loops),
             None if name == "beside" => Ok(Self::Beside),
             _ => bail!(
-                "the modes are plain, default, always, own, warm, beside, exit-K and warm-exit-K"
+                "the modes are plain, default, always, own, warm, loops, beside, exit-K and warm-exit-K"
             ),
         }
     }
@@ -143,6 +147,7 @@ impl fmt::Display for Mode {
             Self::Own => f.write_str("own"),
             Self::Warm => f.write_str("warm"),
             Self::Beside => f.write_str("beside"),
+            Self::Loops => f.write_str("loops"),
             Self::ExitEvery(k) => write!(f, "exit every {k}"),
             Self::WarmExitEvery(k) => write!(f, "warm, exit every {k}"),
         }
@@ -285,6 +290,7 @@ fn compare(python: &Path, program: &Path, modes: &[Mode]) -> Result<Vec<String>>
         let must_compile = match mode {
             Mode::Plain => false,
             Mode::Default => text.contains(GETS_HOT),
+            Mode::Loops => false,
             _ => true,
         };
         if must_compile && compiled == 0 {
@@ -325,6 +331,12 @@ fn run(python: &Path, program: &Path, mode: Mode) -> Result<(Outcome, usize)> {
     }
     if mode == Mode::Beside {
         command.env("MARTLET_BESIDE", "1");
+    }
+    if mode == Mode::Loops {
+        command
+            .env("MARTLET_LOOPS", "1")
+            .env("MARTLET_SYNC", "1")
+            .env("MARTLET_ONLY", own_names(python, program)?);
     }
     if let Some(k) = mode.exit_every() {
         command.env("MARTLET_EXIT_EVERY", k.to_string());

@@ -78,18 +78,15 @@ enum Command {
     Tidy,
     /// Everything continuous integration runs
     Ci,
-    /// Run CPython's own test modules plain and with everything compiled, and print differences
-    CpythonTests {
-        /// Test modules, such as test_int; without any, the project's list
-        names: Vec<String>,
-    },
+    /// Run CPython's own test modules plain and compiled, and print differences
+    CpythonTests(cpython_tests::Args),
     /// Build for one 3.13.x and run by another, both ways
     MicroVersions,
     /// Run programs in every mode and compare what they print
     Differential {
         /// Program names in crates/python/tests/differential, or paths; without any, all
         names: Vec<String>,
-        /// plain (are the programs deterministic?), default, always, own, warm, beside, exit-K or warm-exit-K;
+        /// plain (are the programs deterministic?), default, always, own, warm, loops, beside, exit-K or warm-exit-K;
         /// without any, all
         #[arg(long = "mode")]
         modes: Vec<differential::Mode>,
@@ -122,7 +119,7 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Env => env::env(&workspace),
         Command::Tidy => tidy::tidy(&workspace),
         Command::Ci => ci::ci(&workspace),
-        Command::CpythonTests { names } => cpython_tests::cpython_tests(&workspace, &names),
+        Command::CpythonTests(args) => cpython_tests::cpython_tests(&workspace, &args),
         Command::MicroVersions => micro_versions::micro_versions(&workspace),
         Command::Differential { names, modes } => {
             differential::differential(&workspace, &names, &modes)

@@ -94,6 +94,10 @@ pub(crate) fn loop_seen(gil: Gil<'_>, addr: Addr, header: u32) {
             return;
         }
         let code = Code::new(gil, addr);
+        let every = state.options.loops;
+        if every && !state.may_enter(gil, &code, header) {
+            return;
+        }
         if refused_early(
             gil,
             state,
@@ -110,7 +114,7 @@ pub(crate) fn loop_seen(gil: Gil<'_>, addr: Addr, header: u32) {
         let function = state.codes.get(&addr).and_then(|it| it.function.as_ref());
         let current = function.and_then(|it| it.current_at(point_of(header)));
         let effort = current.map_or(Effort::Quick, |it| it.meta().effort);
-        if !can_pay(gil, state, addr, EntryPoint::Loop(header), effort) {
+        if !every && !can_pay(gil, state, addr, EntryPoint::Loop(header), effort) {
             return wait_for_funds(gil, state, &sight, header);
         }
         let view = code.view();
@@ -179,7 +183,7 @@ pub(crate) fn postpone_loop(state: &mut State, addr: Addr, header: u32) {
 fn leave_loop(state: &mut State, addr: Addr, header: u32) {
     if let Some(entry) = state.codes.get_mut(&addr) {
         entry.raw.forget_loop(header);
-        if entry.raw.get().n_loops == 0 {
+        if entry.raw.get().n_loops == 0 && !state.options.loops {
             state.to_arm.push((addr, false));
         }
     }
@@ -317,6 +321,12 @@ pub(crate) fn ask(
     now: bool,
 ) -> Result<(), Refusal> {
     let entry_point = scene.entry;
+    if entry_point == EntryPoint::Start
+        && let Ok(entry) = state.entry(gil, addr)
+        && !std::mem::replace(&mut entry.tally.0, true)
+    {
+        state.tally.0 += 1;
+    }
     let result = try_ask(gil, state, addr, scene, now);
     if let Ok(entry) = state.entry(gil, addr) {
         if entry_point == EntryPoint::Start {

@@ -155,6 +155,12 @@ impl Heat {
         self.loops(gil, code).iter().any(|it| it.header == offset)
     }
 
+    /// Whether a loop begins there that was not given up.
+    pub(crate) fn may_enter(&mut self, gil: Gil<'_>, code: &Code, header: u32) -> bool {
+        let mut loops = self.loops(gil, code).iter();
+        loops.any(|it| it.header == header && !it.refused)
+    }
+
     /// Whether there are loops at all.
     pub(crate) fn has_loops(&mut self, gil: Gil<'_>, code: &Code) -> bool {
         !self.loops(gil, code).is_empty()
@@ -211,7 +217,7 @@ pub(crate) fn sampled(gil: Gil<'_>) {
             profile.sampled(spent.saturating_mul(shared as u32), prompt);
         }
         if prompt {
-            note_where(state, &sights, spent);
+            note_where(gil, state, &sights, spent);
             let n_charged = if at_start { DEPTH } else { 1 };
             for (depth, sight) in sights.iter().take(n_charged).enumerate() {
                 look_at(gil, state, sight, depth == 0, spent);
@@ -241,13 +247,40 @@ fn spent() -> u32 {
     u32::try_from(spent).unwrap_or(most).min(most)
 }
 
-/// Counts whether the innermost frame is one of machine code.
-fn note_where(state: &mut State, sights: &[Sight], spent: u32) {
+/// Counts whether the innermost frame is one of machine code, and why it is not.
+fn note_where(gil: Gil<'_>, state: &mut State, sights: &[Sight], spent: u32) {
     let inside = sights.first().and_then(|it| version_in(state, it));
     state.samples.0 += u64::from(inside.is_some());
     state.samples.1 += 1;
     if let Some(version) = inside {
         state.gained += budget::gained(&version.meta().costs, spent.into());
+    } else if let Some(sight) = sights.first() {
+        let reason = why_outside(gil, state, sight).to_owned();
+        *state.outside.entry(reason).or_default() += 1;
+    }
+}
+
+/// Why a frame is the interpreter's.
+fn why_outside<'a>(gil: Gil<'_>, state: &'a State, sight: &Sight) -> &'a str {
+    let Some(entry) = state.codes.get(&sight.code()) else {
+        return match Code::new(gil, sight.code()).is_function() {
+            true => "not asked for",
+            false => "not a function",
+        };
+    };
+    let record = entry.raw.get();
+    if sight.is_resumed_in_place() {
+        "resumed in place by the interpreter"
+    } else if record.live > 0 {
+        "left, or entered before its version came"
+    } else if let Some(refusal) = &entry.refusal {
+        &refusal.reason
+    } else if !Code::new(gil, sight.code()).is_function() {
+        "not a function"
+    } else if record.asked > 0 {
+        "waits for its version"
+    } else {
+        "not asked for"
     }
 }
 

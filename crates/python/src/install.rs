@@ -203,6 +203,9 @@ pub(crate) fn installed(gil: Gil<'_>, state: &mut State, version: &Arc<Version<M
     }
     if let Some(entry) = state.codes.get_mut(&addr) {
         entry.refusal = None;
+        if header_of(version.point()).is_none() && !std::mem::replace(&mut entry.tally.1, true) {
+            state.tally.1 += 1;
+        }
         entry.heat.was_installed(header_of(version.point()));
     }
     state.refresh(gil, addr);

@@ -13,7 +13,7 @@ use crate::compiler::Remote;
 use crate::inspect::{Inspection, function_behind};
 use crate::raw::{Addr, functions, launch};
 use crate::state::{self, with};
-use crate::{calls, fork, hotness, install, made, report, stats, tools};
+use crate::{calls, fork, hotness, install, made, monitoring, report, stats, tools};
 
 /// Lets functions be compiled from now on. Nothing happens twice, and nothing under `MARTLET_OFF=1`.
 #[pyfunction]
@@ -29,6 +29,7 @@ fn enable(gil: Python<'_>) -> PyResult<()> {
             tools::enter(gil, state);
         }
     });
+    monitoring::hear_all(gil);
     hotness::sampler_may_run(gil);
     Ok(())
 }

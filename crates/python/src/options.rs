@@ -13,6 +13,9 @@ pub(crate) struct Options {
     /// `MARTLET_ALWAYS=n`: every function is compiled at its n-th call. At the first, sites that never ran are compiled
     /// generically; later, for what was seen until then. 0: what is hot is.
     pub(crate) always: u32,
+    /// `MARTLET_LOOPS=1`: every loop is compiled at its first back edge and entered there, every generator's code where it
+    /// goes on.
+    pub(crate) loops: bool,
     /// `MARTLET_SYNC=1`: compiling happens on the thread that asks, which waits.
     pub(crate) sync: bool,
     /// `MARTLET_ONLY=names`: only functions with one of these qualified names (separated by commas) are compiled.
@@ -74,6 +77,7 @@ impl Options {
         Options {
             off: flag("MARTLET_OFF"),
             always: number("MARTLET_ALWAYS").unwrap_or(0) as u32,
+            loops: flag("MARTLET_LOOPS"),
             sync: flag("MARTLET_SYNC"),
             only: text("MARTLET_ONLY")
                 .map(|it| it.split(',').map(|name| name.trim().to_owned()).collect()),

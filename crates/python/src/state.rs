@@ -38,6 +38,8 @@ pub(crate) struct CodeEntry {
     pub(crate) heat: Heat,
     /// Calls that were counted, where they alone make it hot.
     pub(crate) calls: u32,
+    /// It was asked for as a function; it was compiled as one.
+    pub(crate) tally: (bool, bool),
     pub(crate) qualname: Arc<str>,
     /// Why nothing will be compiled.
     pub(crate) refusal: Option<Refusal>,
@@ -73,6 +75,10 @@ pub(crate) struct State {
     pub(crate) waiting: Waiting,
     /// Samples that fell into machine code, and all.
     pub(crate) samples: (u64, u64),
+    /// Why samples fell into the interpreter.
+    pub(crate) outside: BTreeMap<String, u64>,
+    /// Functions that were asked for, and those of them that were compiled at least once.
+    pub(crate) tally: (u64, u64),
     /// Where time is spent, if a report is wanted.
     pub(crate) profile: Option<Profile>,
     /// Codes got entries that all functions of theirs, wherever they are, are to be given.
@@ -168,6 +174,8 @@ pub(crate) fn initialise(gil: Gil<'_>) -> PyResult<()> {
         gained: 0,
         waiting: Waiting::default(),
         samples: (0, 0),
+        outside: BTreeMap::new(),
+        tally: (0, 0),
         profile: None,
         entries_changed: false,
         refused: BTreeMap::new(),
@@ -227,6 +235,7 @@ impl State {
                     doors: Vec::new(),
                     heat: Heat::default(),
                     calls: 0,
+                    tally: (false, false),
                     qualname: code.qualname(gil).into(),
                     refusal: None,
                     avoid: Vec::new(),
@@ -258,6 +267,12 @@ impl State {
         entry.function = Some(function.clone());
         self.by_id.insert(function.id(), addr);
         Ok(function)
+    }
+
+    /// Whether a loop begins there that was not given up.
+    pub(crate) fn may_enter(&mut self, gil: Gil<'_>, code: &code::Code, header: u32) -> bool {
+        self.entry(gil, code.addr())
+            .is_ok_and(|it| it.heat.may_enter(gil, code, header))
     }
 
     /// Tells the C side which entries lead to machine code.

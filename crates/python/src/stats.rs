@@ -140,6 +140,8 @@ fn nothing_but(reason: Option<String>) -> Value {
         "ir_functions_live": 0,
         "machine_share": 0.0,
         "samples": 0,
+        "interpreted": none,
+        "asked": {"functions": 0, "compiled": 0},
         "queued": 0,
         "under_way": 0,
         "compile": {"bytecodes": 0, "frontend_ns": 0, "optimise_ns": 0, "emit_ns": 0, "link_ns": 0},
@@ -208,6 +210,8 @@ fn gather(gil: Gil<'_>, state: &mut State) -> Value {
         "compiler_process": Remote::process(),
         "machine_share": share,
         "samples": all,
+        "interpreted": state.outside,
+        "asked": {"functions": state.tally.0, "compiled": state.tally.1},
         "queued": stats.queued,
         "under_way": stats.queued + stats.finished + stats.threads,
         "compile": {
@@ -248,7 +252,7 @@ pub(crate) fn table(stats: &Value) -> String {
     if let Some(process) = stats["compiler_process"].as_u64() {
         line("compiler's process", process.to_string());
     }
-    for name in ["refused", "invalidated", "exits"] {
+    for name in ["interpreted", "refused", "invalidated", "exits"] {
         let Some(reasons) = stats[name].as_object().filter(|it| !it.is_empty()) else {
             line(name, "none".to_owned());
             continue;

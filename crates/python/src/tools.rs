@@ -84,11 +84,13 @@ pub(crate) fn look(gil: Gil<'_>) {
             enter(gil, state);
         }
     });
+    monitoring::hear_all(gil);
 }
 
 /// Lets compiled code be entered again.
 pub(crate) fn enter(gil: Gil<'_>, state: &mut State) {
     functions::switch(gil, true, state.options.always > 0);
+    functions::enter_all_loops(gil, state.options.loops);
     for entry in state.codes.values_mut() {
         entry.raw.set(|it| it.asked = 0);
     }

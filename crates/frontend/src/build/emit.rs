@@ -68,6 +68,11 @@ impl Builder<'_> {
             self.stored.clear();
             self.classes.clear();
         }
+        if op.allocates() {
+            let call = self.frames[0].call.as_ref().filter(|_| self.is_inlined());
+            let offset = call.map_or(self.offset, |it| it.offset);
+            self.emit_unit(Op::SetIp(offset), vec![]);
+        }
         let inst = self.func.make_inst(op, args, state, ty, self.offset);
         self.func.inlined_from[inst] = self.inlined_from();
         self.func.blocks[self.block].insts.push(inst);

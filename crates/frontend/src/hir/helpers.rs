@@ -95,6 +95,12 @@ impl Helper {
         }
     }
 
+    /// Whether it makes an object where no Python code can run: whoever follows allocations charges it to where the frame
+    /// stands.
+    pub fn allocates(&self) -> bool {
+        self.ret == Ret::New && !self.may_run
+    }
+
     /// Whether it may set an exception that [`Term::Checked`](super::Term::Checked) finds. Not so for
     /// [`Ret::NewOrNull`], whose NULL must be asked about, and [`Ret::Raises`], behind which the block ends with
     /// [`Term::Raise`](super::Term::Raise).

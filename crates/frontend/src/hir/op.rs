@@ -300,6 +300,11 @@ bitflags::bitflags! {
 }
 
 impl Op {
+    /// Whether it calls a helper that [allocates](super::Helper::allocates).
+    pub fn allocates(&self) -> bool {
+        matches!(self, Self::Call { helper, .. } if helper.row().allocates())
+    }
+
     /// Representation of the result; `multi` is the helper whose results [`Op::First`] and [`Op::Second`] take apart.
     pub fn rep(&self, multi: Option<HelperId>) -> Rep {
         match self {

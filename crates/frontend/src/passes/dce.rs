@@ -185,7 +185,7 @@ fn sweep(func: &mut Func, cfg: &Cfg, live: &SecondaryMap<Value, bool>) {
     }
 }
 
-/// Keeps of each run of `SetIp` the last one before code may run.
+/// Keeps of each run of `SetIp` the last one before code may run or an object is made.
 fn instruction_pointers(func: &mut Func, cfg: &Cfg) {
     let mut needed: SecondaryMap<Block, bool> = SecondaryMap::new();
     let mut changed = true;
@@ -224,7 +224,7 @@ fn before_block(
                 dead(inst);
             }
             read = false;
-        } else if op.effects().may_run {
+        } else if op.effects().may_run || op.allocates() {
             read = true;
         }
     }

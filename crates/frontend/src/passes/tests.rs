@@ -197,6 +197,43 @@ states:
 }
 
 #[test]
+fn an_object_is_charged_to_where_the_frame_stands() {
+    check(
+        dce::run,
+        r#"
+func "f" start entry bb0 bytecodes 3
+bb0 @0:
+  v0: obj any = load_local(0)
+  set_ip(1)
+  set_ip(2)
+  v1: obj list = call.martlet_build_list v0
+  checked bb1, bb2
+bb1 @4:
+  set_ip(4)
+  return v1
+bb2 @4:
+  raise fs0
+states:
+  fs0: code 0 at 2 locals [] stack []
+"#,
+        expect![[r#"
+            func "f" start entry bb0 bytecodes 3
+            bb0 @0:
+              v0: obj any = load_local(0)
+              set_ip(2)
+              v1: obj list = call.martlet_build_list v0
+              checked bb1, bb2
+            bb2 @4:
+              raise fs0
+            bb1 @4:
+              return v1
+            states:
+              fs0: code 0 at 2 locals [] stack []
+        "#]],
+    );
+}
+
+#[test]
 fn blocks_are_threaded_and_merged() {
     check(
         blocks::run,

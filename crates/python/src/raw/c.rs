@@ -53,6 +53,7 @@ pub(crate) struct Hooks {
     pub(crate) function_died: unsafe extern "C" fn(*mut PyObject),
     pub(crate) code_died: unsafe extern "C" fn(*mut Record),
     pub(crate) tools: unsafe extern "C" fn(),
+    pub(crate) function_made: unsafe extern "C" fn(*mut PyObject),
     pub(crate) loop_seen: unsafe extern "C" fn(*mut PyObject, u32),
     pub(crate) exits_often: unsafe extern "C" fn(*mut Unit, u32),
     pub(crate) class_seen: unsafe extern "C" fn(*mut PyObject, u32, u32, bool),
@@ -114,6 +115,7 @@ unsafe extern "C" {
     pub(crate) static mut martlet_hooks: Hooks;
     pub(crate) static mut martlet_always: u8;
     pub(crate) static mut martlet_enabled: u8;
+    pub(crate) static mut martlet_all_loops: u8;
 
     pub(crate) fn martlet_init() -> c_int;
 
@@ -195,6 +197,7 @@ unsafe extern "C" {
     pub(crate) fn martlet_enter_generators();
     pub(crate) fn martlet_leave_generators();
     pub(crate) fn martlet_enter_function(func: *mut PyObject);
+    pub(crate) fn martlet_put_by(object: *mut PyObject);
     pub(crate) fn martlet_learn_vectorcall(fresh: *mut PyObject);
     pub(crate) fn martlet_hear_of_tools() -> c_int;
     pub(crate) fn martlet_make_jump_callback() -> *mut PyObject;

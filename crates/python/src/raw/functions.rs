@@ -40,6 +40,12 @@ pub(crate) fn switch(_gil: Gil<'_>, enabled: bool, always: bool) {
     }
 }
 
+/// Whether every loop is asked for at its first back edge.
+pub(crate) fn enter_all_loops(_gil: Gil<'_>, all: bool) {
+    // SAFETY: the byte is read under the GIL, which is held.
+    unsafe { c::martlet_all_loops = u8::from(all) };
+}
+
 /// Gives the entry to every function whose code wants it, after taking the version from the code.
 pub(crate) fn enter_functions(_gil: Gil<'_>) {
     // SAFETY: the GIL is held.
@@ -126,7 +132,8 @@ pub(crate) fn builtins_of(gil: Gil<'_>, func: Addr) -> Addr {
         .map_or(Addr::NULL, |it| Addr::of(&it))
 }
 
-/// A weak reference to `object` that calls `died` with its address when it goes.
+/// A weak reference to `object` that calls `died` with its address when it goes. The program does not see it among the
+/// objects that the collector knows.
 pub(crate) fn watch_by_weakref(
     gil: Gil<'_>,
     object: Addr,
@@ -142,5 +149,10 @@ pub(crate) fn watch_by_weakref(
             ffi::PyWeakref_NewRef(object.as_ptr(), callback.as_ptr()),
         )?
     };
+    // SAFETY: two live objects that the collector knows, just made.
+    unsafe {
+        c::martlet_put_by(callback.as_ptr());
+        c::martlet_put_by(weak.as_ptr());
+    }
     Ok(weak.unbind())
 }

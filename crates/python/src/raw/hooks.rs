@@ -8,8 +8,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use pyo3::ffi::{self, PyObject};
 
-use super::{Addr, Gil, c, objects};
-use crate::{calls, hotness, lifecycle, notes, storms, tools};
+use super::{Addr, Gil, c, functions, objects};
+use crate::{calls, hotness, lifecycle, monitoring, notes, storms, tools};
 
 /// The functions below, for the C side.
 pub(crate) fn table() -> c::Hooks {
@@ -18,6 +18,7 @@ pub(crate) fn table() -> c::Hooks {
         function_died,
         code_died,
         tools: tools_hook,
+        function_made,
         loop_seen,
         exits_often,
         class_seen,
@@ -70,6 +71,10 @@ unsafe extern "C" fn tools_hook() {
 unsafe extern "C" fn sample(_arg: *mut c_void) -> c_int {
     with_gil(hotness::sampled);
     0
+}
+
+unsafe extern "C" fn function_made(func: *mut PyObject) {
+    with_gil(|gil| monitoring::hear(gil, functions::code_of(gil, Addr::from_ptr(func))));
 }
 
 unsafe extern "C" fn loop_seen(code: *mut PyObject, header: u32) {
