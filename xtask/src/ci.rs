@@ -7,6 +7,7 @@ use anyhow::{Result, bail};
 use crate::bench;
 use crate::bitcode;
 use crate::consumers;
+use crate::fuzz;
 use crate::ir;
 use crate::micro_versions;
 use crate::package;
@@ -114,6 +115,7 @@ pub(crate) fn ci(workspace: &Workspace) -> Result<ExitCode> {
     steps.run("benchmark smoke run", || {
         succeeds(bench::python::smoke(workspace)?)
     });
+    steps.run("random programs", || fuzz::smoke(workspace));
     steps.run("tests", || succeeds(test::test(workspace)?));
     // The last: afterwards the build is one for another interpreter.
     steps.run("another 3.13.x", || {
