@@ -56,7 +56,9 @@ const MODES: [Mode; 9] = [
 ];
 
 /// How much is optimised, in turn; `MARTLET_EFFORT`.
-const EFFORTS: [&str; 4] = ["none", "quick", "none", "best"];
+const EFFORTS: [&str; 8] = [
+    "none", "quick", "none", "quick", "none", "quick", "none", "best",
+];
 
 /// Where a plain run says that it met a limit, which compiled code meets elsewhere.
 const LIMITS: [&str; 2] = ["RecursionError", "MemoryError"];
@@ -230,7 +232,8 @@ struct Fuzzer {
     needs: PathBuf,
     /// Where programs that differ are kept.
     kept: PathBuf,
-    /// What the compiler answered is shared by all runs that compile the library as well.
+    /// What the compiler answered is shared by all runs: they have the library, and what every program begins with, in
+    /// common.
     cache: tempfile::TempDir,
 }
 
@@ -417,14 +420,13 @@ impl Fuzzer {
     /// Runs a program, plainly or in one of the ways.
     fn run(&self, program: &Path, way: Option<Way>) -> Result<Outcome> {
         let cache = self.cache.path().to_string_lossy();
-        let mut settings = Vec::new();
-        if let Some(way) = way {
-            settings.push(("MARTLET_EFFORT", way.effort));
-            if way.mode == Mode::Always {
-                settings.push(("MARTLET_CACHE", &cache));
+        let (mode, settings) = match &way {
+            None => (Mode::Plain, vec![]),
+            Some(Way { mode, effort }) => {
+                let settings = [("MARTLET_EFFORT", *effort), ("MARTLET_CACHE", &cache)];
+                (*mode, settings.to_vec())
             }
-        }
-        let mode = way.map_or(Mode::Plain, |way| way.mode);
+        };
         Ok(differential::run(&self.python, program, mode, &settings, LIMIT)?.0)
     }
 
@@ -502,7 +504,7 @@ mod tests {
 
     #[test]
     fn all_ways_come_up() {
-        let seen: Vec<String> = (0..36).flat_map(ways).map(|way| way.to_string()).collect();
+        let seen: Vec<String> = (0..72).flat_map(ways).map(|way| way.to_string()).collect();
         for mode in MODES {
             let name = mode.to_string();
             let name = name.trim_end_matches(char::is_numeric);
