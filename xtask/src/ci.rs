@@ -8,6 +8,7 @@ use crate::bench;
 use crate::bitcode;
 use crate::consumers;
 use crate::cpython_tests;
+use crate::fuzz;
 use crate::ir;
 use crate::micro_versions;
 use crate::package;
@@ -115,6 +116,7 @@ pub(crate) fn ci(workspace: &Workspace) -> Result<ExitCode> {
     steps.run("benchmark smoke run", || {
         succeeds(bench::python::smoke(workspace)?)
     });
+    steps.run("random programs", || fuzz::smoke(workspace));
     steps.run("tests", || succeeds(test::test(workspace)?));
     steps.run("a part of CPython's own tests", || {
         succeeds(cpython_tests::part(workspace)?)

@@ -11,7 +11,8 @@
 //! - *beside*: as *own*, with the compiler as a process of its own; only the programs of [`BESIDE`], for what is compiled
 //!   is the same;
 //! - *loops*: no function is compiled at a call, but every loop at its first back edge, where it is entered;
-//! - *exit every k* and *warm, exit every k*: as those, and every k-th guard is forced to exit.
+//! - *exit every k* and *warm, exit every k*: as those, and every k-th guard is forced to exit;
+//! - *chaos*, which random programs meet: as *warm*, and machine code is refused, invalidated and evicted at random.
 //!
 //! Standard output, standard error (so tracebacks, word for word) and exit status must be those of
 //! the plain run; and something must have been compiled, or the comparison would prove nothing. In
@@ -62,6 +63,7 @@ pub(crate) enum Mode {
     Loops,
     ExitEvery(u32),
     WarmExitEvery(u32),
+    Chaos(u64),
 }
 
 /// Programs that run with the compiler beside them, too: those that fork, start threads and processes, take signals and
@@ -104,7 +106,7 @@ impl Mode {
         match self {
             Self::Plain | Self::Default | Self::Loops => None,
             Self::Always | Self::Own | Self::Beside | Self::ExitEvery(_) => Some(1),
-            Self::Warm | Self::WarmExitEvery(_) => Some(3),
+            Self::Warm | Self::WarmExitEvery(_) | Self::Chaos(_) => Some(3),
         }
     }
 
@@ -124,6 +126,7 @@ impl FromStr for Mode {
         match name.rsplit_once('-') {
             Some(("exit", k)) => Ok(Self::ExitEvery(k.parse()?)),
             Some(("warm-exit", k)) => Ok(Self::WarmExitEvery(k.parse()?)),
+            Some(("chaos", seed)) => Ok(Self::Chaos(seed.parse()?)),
             None if name == "plain" => Ok(Self::Plain),
             None if name == "default" => Ok(Self::Default),
             None if name == "always" => Ok(Self::Always),
@@ -132,7 +135,7 @@ impl FromStr for Mode {
             None if name == "loops" => Ok(Self::Loops),
             None if name == "beside" => Ok(Self::Beside),
             _ => bail!(
-                "the modes are plain, default, always, own, warm, loops, beside, exit-K and warm-exit-K"
+                "the modes are plain, default, always, own, warm, loops, beside, exit-K, warm-exit-K and chaos-SEED"
             ),
         }
     }
@@ -150,6 +153,7 @@ impl fmt::Display for Mode {
             Self::Loops => f.write_str("loops"),
             Self::ExitEvery(k) => write!(f, "exit every {k}"),
             Self::WarmExitEvery(k) => write!(f, "warm, exit every {k}"),
+            Self::Chaos(seed) => write!(f, "chaos {seed}"),
         }
     }
 }
@@ -278,14 +282,14 @@ fn programs(workspace: &Workspace, names: &[String]) -> Result<Vec<PathBuf>> {
 
 /// Runs one program in all modes; each difference is one text.
 fn compare(python: &Path, program: &Path, modes: &[Mode]) -> Result<Vec<String>> {
-    let (expected, _) = run(python, program, Mode::Plain)?;
+    let (expected, _) = run(python, program, Mode::Plain, &[], LIMIT)?;
     if expected.end == End::TimedOut {
         bail!("the plain run took more than {LIMIT:?}");
     }
     let text = std::fs::read_to_string(program)?;
     let mut problems = Vec::new();
     for &mode in modes {
-        let (outcome, compiled) = run(python, program, mode)?;
+        let (outcome, compiled) = run(python, program, mode, &[], LIMIT)?;
         problems.extend(difference(&expected, &outcome).map(|text| format!("  {mode}: {text}")));
         let must_compile = match mode {
             Mode::Plain => false,
@@ -300,8 +304,15 @@ fn compare(python: &Path, program: &Path, modes: &[Mode]) -> Result<Vec<String>>
     Ok(problems)
 }
 
-/// Runs a program in a fresh folder; also returns how many functions were compiled.
-fn run(python: &Path, program: &Path, mode: Mode) -> Result<(Outcome, usize)> {
+/// Runs a program in a fresh folder, with further variables in its environment; also returns how many functions were
+/// compiled.
+pub(crate) fn run(
+    python: &Path,
+    program: &Path,
+    mode: Mode,
+    variables: &[(&str, &str)],
+    limit: Duration,
+) -> Result<(Outcome, usize)> {
     let folder = tempfile::tempdir()?;
     let stats = tempfile::Builder::new().suffix(".json").tempfile()?;
     let mut command = Command::new(python);
@@ -341,7 +352,11 @@ fn run(python: &Path, program: &Path, mode: Mode) -> Result<(Outcome, usize)> {
     if let Some(k) = mode.exit_every() {
         command.env("MARTLET_EXIT_EVERY", k.to_string());
     }
-    let outcome = watch(command.arg(program), LIMIT)?;
+    if let Mode::Chaos(seed) = mode {
+        command.env("MARTLET_CHAOS", seed.to_string());
+    }
+    command.envs(variables.iter().copied());
+    let outcome = watch(command.arg(program), limit)?;
     Ok((outcome, compiled(stats.path())))
 }
 
@@ -354,7 +369,7 @@ fn own_names(python: &Path, program: &Path) -> Result<String> {
 }
 
 /// What differs first, if anything does.
-fn difference(expected: &Outcome, found: &Outcome) -> Option<String> {
+pub(crate) fn difference(expected: &Outcome, found: &Outcome) -> Option<String> {
     if expected.end != found.end {
         let tail = found.stderr.lines().last().unwrap_or_default();
         return Some(format!(

@@ -17,37 +17,28 @@ const PACKAGE: &str = "martlet-ir";
 const VALGRIND: &str = "valgrind --quiet --error-exitcode=1 --leak-check=full \
                         --show-leak-kinds=definite,indirect --errors-for-leak-kinds=definite,indirect";
 
-/// Arguments of `fuzz`.
+/// Arguments of `fuzz ir`.
 #[derive(clap::Args)]
 pub(crate) struct Fuzz {
-    #[command(subcommand)]
-    what: Fuzzed,
-}
-
-#[derive(clap::Subcommand)]
-enum Fuzzed {
-    /// Random operations on modules against plain models
-    Ir {
-        /// How many operations
-        #[arg(long, default_value_t = 5_000_000)]
-        operations: u64,
-        /// The first program's seed
-        #[arg(long, default_value_t = 1_000_000)]
-        seed: u64,
-        /// Under valgrind, which is some twenty times as slow: it finds what is used when it is gone,
-        /// and what is left over
-        #[arg(long)]
-        valgrind: bool,
-    },
+    /// How many operations
+    #[arg(long, default_value_t = 5_000_000)]
+    operations: u64,
+    /// The first program's seed
+    #[arg(long, default_value_t = 1_000_000)]
+    seed: u64,
+    /// Under valgrind, which is some twenty times as slow: it finds what is used when it is gone,
+    /// and what is left over
+    #[arg(long)]
+    valgrind: bool,
 }
 
 /// Runs the model test on other seeds than `cargo test` does, and for longer.
 pub(crate) fn fuzz(workspace: &Workspace, args: &Fuzz) -> Result<ExitCode> {
-    let Fuzzed::Ir {
+    let Fuzz {
         operations,
         seed,
         valgrind,
-    } = args.what;
+    } = *args;
     let mut command = cargo(workspace)?;
     command
         .args(["test", "--release", "-p", PACKAGE])

@@ -15,9 +15,11 @@ mod cpython_tests;
 mod differential;
 mod dump;
 mod env;
+mod fuzz;
 mod ir;
 mod micro_versions;
 mod package;
+mod package_tests;
 mod process;
 mod protocols;
 mod python;
@@ -62,8 +64,8 @@ enum Command {
     Bench(bench::Args),
     /// Run a test for much longer than `cargo test` does
     Stress(stress::Args),
-    /// Run random operations against models
-    Fuzz(ir::Fuzz),
+    /// Run random operations and programs against models
+    Fuzz(fuzz::Args),
     /// Generate the bindings of martlet-ir's shim anew
     Bindings,
     /// Run the project that uses martlet-ir as it is packaged
@@ -80,13 +82,18 @@ enum Command {
     Ci,
     /// Run CPython's own test modules plain and compiled, and print differences
     CpythonTests(cpython_tests::Args),
+    /// Run the test suites of well-known packages plain and under Martlet, and keep a table of what differs
+    PackageTests {
+        /// Packages, such as click; without any, all
+        names: Vec<String>,
+    },
     /// Build for one 3.13.x and run by another, both ways
     MicroVersions,
     /// Run programs in every mode and compare what they print
     Differential {
         /// Program names in crates/python/tests/differential, or paths; without any, all
         names: Vec<String>,
-        /// plain (are the programs deterministic?), default, always, own, warm, loops, beside, exit-K or warm-exit-K;
+        /// plain (are the programs deterministic?), default, always, own, warm, loops, beside, exit-K, warm-exit-K or chaos-SEED;
         /// without any, all
         #[arg(long = "mode")]
         modes: Vec<differential::Mode>,
@@ -111,7 +118,7 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Bitcode(args) => bitcode::bitcode(&workspace, &args),
         Command::Bench(args) => bench::bench(&workspace, &args),
         Command::Stress(args) => stress::stress(&workspace, &args),
-        Command::Fuzz(args) => ir::fuzz(&workspace, &args),
+        Command::Fuzz(args) => fuzz::fuzz(&workspace, &args),
         Command::Bindings => ir::bindings(&workspace),
         Command::ConsumerIr => ir::consumer(&workspace).map(|()| ExitCode::SUCCESS),
         Command::Miri => ir::miri(&workspace).map(|()| ExitCode::SUCCESS),
@@ -120,6 +127,7 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Tidy => tidy::tidy(&workspace),
         Command::Ci => ci::ci(&workspace),
         Command::CpythonTests(args) => cpython_tests::cpython_tests(&workspace, &args),
+        Command::PackageTests { names } => package_tests::package_tests(&workspace, &names),
         Command::MicroVersions => micro_versions::micro_versions(&workspace),
         Command::Differential { names, modes } => {
             differential::differential(&workspace, &names, &modes)

@@ -87,6 +87,18 @@ impl Python {
         found.into_iter().find(|it| it.micro() != self.micro())
     }
 
+    /// Puts packages from the package registry into a folder, without what they depend on.
+    pub(crate) fn fetch_packages(&self, folder: &Path, wanted: &[&str]) -> Result<()> {
+        let mut command = Command::new(&self.executable);
+        command
+            .args(["-I", "-m", "pip", "install", "--quiet", "--no-deps"])
+            .args(["--disable-pip-version-check", "--root-user-action=ignore"])
+            .arg("--target")
+            .arg(folder)
+            .args(wanted);
+        process::output(&mut command).map(drop)
+    }
+
     /// The last number of its version.
     pub(crate) fn micro(&self) -> u32 {
         self.version[2]

@@ -82,6 +82,8 @@ pub fn build(request: &Request) -> Result<Func, Refusal> {
 fn decode(snapshot: &CodeSnapshot) -> Result<CodeInfo, Refusal> {
     let code =
         Code::decode(snapshot).map_err(|error| Refusal::new("bytecode", error.to_string()))?;
+    code.check_locals(snapshot.n_locals)
+        .map_err(|error| Refusal::new("bytecode", error.to_string()))?;
     Ok(CodeInfo::new(code, snapshot))
 }
 

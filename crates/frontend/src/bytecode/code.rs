@@ -59,6 +59,14 @@ pub enum DecodeError {
         /// Where it leads.
         target: i64,
     },
+    /// An instruction names a local that there is not.
+    #[error("instruction at {offset} names local {local}")]
+    BadLocal {
+        /// Code-unit offset.
+        offset: u32,
+        /// Its number.
+        local: u32,
+    },
     /// The last instruction runs off the end.
     #[error("control runs off the end")]
     RunsOff,
@@ -110,6 +118,19 @@ pub struct Instr {
 }
 
 impl Instr {
+    /// The locals, cells and free variables that it names.
+    pub fn locals(&self) -> [Option<u32>; 2] {
+        use Opcode::*;
+        match self.opcode {
+            LoadFast | LoadFastCheck | LoadFastAndClear | StoreFast | DeleteFast | MakeCell
+            | LoadDeref | StoreDeref | DeleteDeref | LoadFromDictOrDeref => [Some(self.arg), None],
+            LoadFastLoadFast | StoreFastLoadFast | StoreFastStoreFast => {
+                [Some(self.arg >> 4), Some(self.arg & 15)]
+            }
+            _ => [None, None],
+        }
+    }
+
     /// Code-unit offset that it may jump to: a start. For [`Opcode::ForIter`] it is the `END_FOR` that the interpreter
     /// itself skips, with the `POP_TOP` behind it.
     pub fn jump_target(&self) -> Option<u32> {
@@ -261,6 +282,22 @@ impl Code {
             None => Err(DecodeError::Empty),
             Some(last) if !last.opcode.ends_flow() => Err(DecodeError::RunsOff),
             Some(_) => Ok(()),
+        }
+    }
+
+    /// Checks that all locals, cells and free variables that instructions name are among so many.
+    ///
+    /// # Errors
+    /// The first that is not.
+    pub fn check_locals(&self, n_locals: u32) -> Result<(), DecodeError> {
+        let named = |inst: &Instr| inst.locals().into_iter().flatten();
+        let mut all = self
+            .insts
+            .iter()
+            .flat_map(|inst| named(inst).map(|local| (inst.offset, local)));
+        match all.find(|&(_, local)| local >= n_locals) {
+            Some((offset, local)) => Err(DecodeError::BadLocal { offset, local }),
+            None => Ok(()),
         }
     }
 

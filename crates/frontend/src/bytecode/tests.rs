@@ -331,6 +331,15 @@ fn errors() {
     check_error(&snapshot, expect!["adaptive code has 0 bytes, code has 2"]);
 }
 
+#[test]
+fn a_local_that_there_is_not_is_refused() {
+    let code = Code::decode(&plain(&[149, 0, 88, 0x12, 103, 0])).unwrap();
+    assert_eq!(code.insts[1].opcode, Opcode::LoadFastLoadFast);
+    assert!(code.check_locals(3).is_ok());
+    expect!["instruction at 1 names local 2"]
+        .assert_eq(&code.check_locals(2).unwrap_err().to_string());
+}
+
 /// Code that decodes can be walked and printed whatever it holds.
 fn survives(snapshot: &CodeSnapshot) -> Result<(), DecodeError> {
     let code = Code::decode(snapshot)?;

@@ -3,11 +3,10 @@
 //! All lies in folders of its own below `target/martlet`; nothing is installed anywhere else.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use crate::process::{self, step};
+use crate::process::step;
 use crate::python::Python;
 
 const PYPERFORMANCE: &str = "pyperformance==1.14.0";
@@ -21,7 +20,8 @@ pub(crate) fn install_pyperformance(folder: &Path) -> Result<()> {
         return Ok(());
     }
     step(&format!("fetching {PYPERFORMANCE} for its programs"));
-    install(&Python::find()?, folder, &[PYPERFORMANCE])
+    Python::find()?
+        .fetch_packages(folder, &[PYPERFORMANCE])
         .context("the public programs come from the package pyperformance, through pip")
 }
 
@@ -50,19 +50,8 @@ pub(super) fn fetch(pyperformance: &Path, name: &str) -> Result<Option<PathBuf>>
         // Beside it first, so that the folder is there only when all is in it.
         let beside = folder.with_extension("new");
         _ = std::fs::remove_dir_all(&beside);
-        install(&Python::find()?, &beside, &wanted)?;
+        Python::find()?.fetch_packages(&beside, &wanted)?;
         std::fs::rename(&beside, &folder)?;
     }
     Ok(Some(folder))
-}
-
-fn install(python: &Python, folder: &Path, wanted: &[&str]) -> Result<()> {
-    let mut command = Command::new(python.executable());
-    command
-        .args(["-m", "pip", "install", "--quiet", "--no-deps"])
-        .args(["--disable-pip-version-check", "--root-user-action=ignore"])
-        .arg("--target")
-        .arg(folder)
-        .args(wanted);
-    process::output(&mut command).map(drop)
 }
