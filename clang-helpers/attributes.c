@@ -333,7 +333,7 @@ MARTLET_INLINE bool may_store_values(O v)
     if (MARTLET_LIKELY(dict == NULL)) {
         return values->valid;
     }
-    return dict->ma_values == values && (dict->ma_version_tag & DICT_WATCHER_MASK) == 0;
+    return has_inline_values(v) && dict->ma_values == values && (dict->ma_version_tag & DICT_WATCHER_MASK) == 0;
 }
 
 /* The inline value `index` of v is there for the first time. */
