@@ -324,22 +324,41 @@ MARTLET_HELPER struct martlet_pair martlet_load_method_lazy_dict(TS ts, O v, O n
     return method_or_generic(ts, hit, v, name, method);
 }
 
+/* Whether v's attributes are its inline values, and a store to them is nobody else's business: v has no dict, or one that
+ * has the same values and that nobody watches. Source: store_instance_attr_lock_held. */
+MARTLET_INLINE bool may_store_values(O v)
+{
+    PyDictObject *dict = _PyObject_GetManagedDict(v);
+    PyDictValues *values = _PyObject_InlineValues(v);
+    if (MARTLET_LIKELY(dict == NULL)) {
+        return values->valid;
+    }
+    return has_inline_values(v) && dict->ma_values == values && (dict->ma_version_tag & DICT_WATCHER_MASK) == 0;
+}
+
+/* The inline value `index` of v is there for the first time. */
+MARTLET_LEAF void martlet_value_added(O v, uint32_t index)
+{
+    PyDictObject *dict = _PyObject_GetManagedDict(v);
+    _PyDictValues_AddToInsertionOrder(_PyObject_InlineValues(v), index);
+    if (dict != NULL) {
+        dict->ma_used++;
+    }
+}
+
 /* v.name = value where the value stands at `index` of the object's inline values. Source: STORE_ATTR_INSTANCE_VALUE. */
 MARTLET_HOT int martlet_set_attr_instance_value(TS ts, O value, O v, O name, uint32_t type_version, uint32_t index)
 {
     (void)ts;
-    if (MARTLET_UNLIKELY(!has_type_version(v, type_version))) {
+    if (MARTLET_UNLIKELY(!has_type_version(v, type_version) || !may_store_values(v))) {
         return PyObject_SetAttr(v, name, value);
     }
     PyDictValues *values = _PyObject_InlineValues(v);
-    if (MARTLET_UNLIKELY(_PyObject_GetManagedDict(v) != NULL || !values->valid)) {
-        return PyObject_SetAttr(v, name, value);
-    }
     O old = values->values[index];
     Py_INCREF(value);
     values->values[index] = value;
     if (old == NULL) {
-        _PyDictValues_AddToInsertionOrder(values, index);
+        martlet_value_added(v, index);
     } else {
         martlet_inline_decref(old);
     }
@@ -409,7 +428,7 @@ MARTLET_HELPER bool martlet_has_place(O v, uint32_t kind, uint32_t index, uint32
     if (MARTLET_UNLIKELY(!has_type_version(v, type_version))) {
         return false;
     }
-    return kind == PLACE_SLOT || (_PyObject_GetManagedDict(v) == NULL && _PyObject_InlineValues(v)->valid);
+    return kind == PLACE_SLOT || may_store_values(v);
 }
 
 /* Whether v has a dict that nobody watches with a value for `name` at entry `index`: then it has that place. `kind` is
@@ -432,12 +451,6 @@ MARTLET_HELPER bool martlet_place_quiet(O v, uint32_t kind, uint32_t index)
 MARTLET_HELPER O martlet_place_value(O v, uint32_t kind, uint32_t index)
 {
     return *place_of(v, kind, index);
-}
-
-/* The inline value `index` of v is there for the first time. */
-MARTLET_LEAF void martlet_value_added(O v, uint32_t index)
-{
-    _PyDictValues_AddToInsertionOrder(_PyObject_InlineValues(v), index);
 }
 
 /* Puts a value at a place that is no entry of a dict; steals it. The old value is released last. */

@@ -22,6 +22,8 @@ MARTLET_INLINE bool is_number(uint64_t seen)
     return seen == MARTLET_INT || seen == MARTLET_FLOAT || seen == MARTLET_NUMBER;
 }
 
+/* An object of any other class. */
+#define MARTLET_OBJECT 14
 /* A value that is a class itself. */
 #define MARTLET_CLASS 18
 /* A Python function, and one that is bound to an object. */
@@ -58,7 +60,7 @@ MARTLET_CALL uint32_t martlet_seen(O v)
         return MARTLET_CLASS;
     }
     char code = martlet_array_code(v);
-    return code != 0 ? 256 + (uint8_t)code : 14;
+    return code != 0 ? 256 + (uint8_t)code : MARTLET_OBJECT;
 }
 
 /* What is known of a Python function as a note, but for what kind of value it is. */
@@ -87,15 +89,18 @@ MARTLET_CALL uint64_t martlet_class_word(O v)
 /* Notes the class of an operand, which may be NULL, in note `index` of the version. */
 MARTLET_LEAF void martlet_note(struct martlet_unit *unit, uint32_t index, O v)
 {
-    if (v == NULL) {
+    uint64_t known = unit->notes[index];
+    if (v == NULL || (known & MARTLET_MIXED) != 0) {
         return;
     }
-    uint64_t known = unit->notes[index];
+    uint32_t version = Py_TYPE(v)->tp_version_tag;
+    if (version != 0 && known == ((uint64_t)version << 32 | MARTLET_OBJECT)) {
+        return;
+    }
     uint64_t now = martlet_class_word(v);
     if (known != 0 && known != now && is_number(known) && is_number(now)) {
         unit->notes[index] = MARTLET_NUMBER;
         return;
     }
-    uint64_t mixed = known != 0 && (known & ~(uint64_t)MARTLET_MIXED) != now ? MARTLET_MIXED : known & MARTLET_MIXED;
-    unit->notes[index] = now | mixed;
+    unit->notes[index] = known != 0 && known != now ? now | MARTLET_MIXED : now;
 }

@@ -6,6 +6,8 @@
  */
 #include "runtime.h"
 
+#include <internal/pycore_dict.h>
+
 struct martlet_hooks martlet_hooks;
 Py_ssize_t martlet_extra_index = -1;
 vectorcallfunc martlet_plain_vectorcall;
@@ -98,14 +100,101 @@ push_simple(TS ts, PyFunctionObject *func, PyCodeObject *code)
     return frame;
 }
 
-/* Gives a new frame its function and its parameters, which stay the caller's; with `take`, it leaves Nones to him. */
-static inline void
-fill_simple(F frame, PyFunctionObject *func, PyCodeObject *code, O const *args, bool take)
+#define SUSPENDABLE (CO_GENERATOR | CO_COROUTINE | CO_ITERABLE_COROUTINE | CO_ASYNC_GENERATOR)
+
+/* Whether parameters stand for one argument each, and a call runs the body. */
+static inline bool
+is_ordinary(PyCodeObject *code)
 {
-    frame->f_funcobj = Py_NewRef(func);
-    int n_args = code->co_argcount;
-    for (int i = 0; i < n_args; i++) {
-        frame->localsplus[i] = args[i];
+    return (code->co_flags & (CO_OPTIMIZED | CO_VARARGS | CO_VARKEYWORDS | SUSPENDABLE)) == CO_OPTIMIZED;
+}
+
+/* The default value of a parameter, borrowed; NULL (no exception) if it has none, or to find it might run code. */
+static inline O
+default_of(PyFunctionObject *func, PyCodeObject *code, int parameter)
+{
+    if (parameter < code->co_argcount) {
+        O defaults = func->func_defaults;
+        Py_ssize_t index = parameter - code->co_argcount + (defaults == NULL ? 0 : PyTuple_GET_SIZE(defaults));
+        return index < 0 || defaults == NULL ? NULL : PyTuple_GET_ITEM(defaults, index);
+    }
+    PyDictObject *defaults = (PyDictObject *)func->func_kwdefaults;
+    if (defaults == NULL || !DK_IS_UNICODE(defaults->ma_keys)) {
+        return NULL;
+    }
+    O name = PyTuple_GET_ITEM(code->co_localsplusnames, parameter);
+    return _PyDict_GetItem_KnownHash((O)defaults, name, ((PyASCIIObject *)name)->hash);
+}
+
+/* Puts n arguments, the last of them named by `names`, where the parameters of an ordinary function stand, and default
+ * values where none is given. The arguments' references are not made here. False where that is not so simple, or an
+ * error: nothing has happened. Source: initialize_locals in ceval.c. */
+static bool
+arrange(PyFunctionObject *func, PyCodeObject *code, O *locals, O const *args, Py_ssize_t n, O names)
+{
+    Py_ssize_t n_positional = n - n_keywords(names);
+    int n_params = code->co_argcount + code->co_kwonlyargcount;
+    if (n_positional > code->co_argcount || n_params > 64) {
+        return false;
+    }
+    for (int i = 0; i < n_params; i++) {
+        locals[i] = i < n_positional ? args[i] : NULL;
+    }
+    for (Py_ssize_t i = n_positional; i < n; i++) {
+        O name = PyTuple_GET_ITEM(names, i - n_positional);
+        int at = code->co_posonlyargcount;
+        while (at < n_params && PyTuple_GET_ITEM(code->co_localsplusnames, at) != name) {
+            at++;
+        }
+        if (at == n_params || locals[at] != NULL) {
+            return false;
+        }
+        locals[at] = args[i];
+    }
+    uint64_t by_default = 0;
+    bool found = true;
+    for (int i = (int)n_positional; i < n_params && found; i++) {
+        if (locals[i] == NULL) {
+            locals[i] = default_of(func, code, i);
+            found = locals[i] != NULL;
+            by_default |= (uint64_t)found << i;
+        }
+    }
+    for (int i = (int)n_positional; i < n_params && found; i++) {
+        if (by_default >> i & 1) {
+            Py_INCREF(locals[i]);
+        }
+    }
+    return found;
+}
+
+/* Pushes a frame whose function the caller fills in, as he makes the arguments' references. NULL where push_general is
+ * needed: nothing has happened. */
+static inline F
+push_arranged(TS ts, PyFunctionObject *func, PyCodeObject *code, O const *args, Py_ssize_t n, O names)
+{
+    F frame = MARTLET_LIKELY(is_ordinary(code)) ? push_simple(ts, func, code) : NULL;
+    if (MARTLET_UNLIKELY(frame == NULL)) {
+        return NULL;
+    }
+    if (MARTLET_LIKELY(names == NULL && n == code->co_argcount && code->co_kwonlyargcount == 0)) {
+        for (Py_ssize_t i = 0; i < n; i++) {
+            frame->localsplus[i] = args[i];
+        }
+    }
+    else if (!arrange(func, code, frame->localsplus, args, n, names)) {
+        ts->datastack_top = (O *)frame;
+        Py_DECREF(code);
+        return NULL;
+    }
+    return frame;
+}
+
+/* The frame is the arguments' owner now: with `take`, Nones are left to the caller. */
+static inline void
+give(O const *args, Py_ssize_t n, bool take)
+{
+    for (Py_ssize_t i = 0; i < n; i++) {
         if (take) {
             ((O *)args)[i] = Py_None;
         }
@@ -123,13 +212,8 @@ push_general(TS ts, PyFunctionObject *func, O const *args, Py_ssize_t n_args, O 
     O taken[n_total + 1];
     for (Py_ssize_t i = 0; i < n_total; i++) {
         taken[i] = args[i];
-        if (take) {
-            ((O *)args)[i] = Py_None;
-        }
-        else {
-            Py_INCREF(args[i]);
-        }
     }
+    give(args, n_total, take);
     F frame = _PyEvalFramePushAndInit(ts, (PyFunctionObject *)Py_NewRef(func), NULL, taken, (size_t)n_args, kwnames);
     if (frame != NULL) {
         PyCodeObject *code = (PyCodeObject *)func->func_code;
@@ -228,13 +312,12 @@ martlet_vectorcall(O callable, O const *args, size_t nargsf, O kwnames)
     if (MARTLET_UNLIKELY(!martlet_may_enter(ts, record, code) || record->resumable)) {
         return interpret_call(callable, args, nargsf, kwnames, ts);
     }
-    bool take = may_take(ts, callable, args, n_args + n_keywords(kwnames));
-    F frame = NULL;
-    if (MARTLET_LIKELY(record->simple && kwnames == NULL && n_args == code->co_argcount)) {
-        frame = push_simple(ts, func, code);
-    }
+    Py_ssize_t n_total = n_args + n_keywords(kwnames);
+    bool take = may_take(ts, callable, args, n_total);
+    F frame = push_arranged(ts, func, code, args, n_total, kwnames);
     if (MARTLET_LIKELY(frame != NULL)) {
-        fill_simple(frame, func, code, args, take);
+        frame->f_funcobj = Py_NewRef(func);
+        give(args, n_total, take);
     }
     else {
         frame = push_general(ts, func, args, n_args, kwnames, take);
@@ -244,8 +327,6 @@ martlet_vectorcall(O callable, O const *args, size_t nargsf, O kwnames)
     }
     return run(ts, frame, record, code);
 }
-
-#define SUSPENDABLE (CO_GENERATOR | CO_COROUTINE | CO_ITERABLE_COROUTINE | CO_ASYNC_GENERATOR)
 
 /* As martlet_call_function where machine code is not entered at once. */
 static __attribute__((noinline)) O
@@ -280,23 +361,32 @@ call_slowly(TS ts, O callable, O *args, size_t n, O names)
     return result;
 }
 
+/* Whether the interpreter runs calls of a function, and nothing is to be learned from this one. */
+static inline bool
+is_interpreted(TS ts, PyFunctionObject *func, const struct martlet_record *record)
+{
+    return func->vectorcall == martlet_plain_vectorcall && ts->interp->eval_frame == NULL
+           && (record == NULL ? !martlet_always : record->refused || !record->entered);
+}
+
 MARTLET_RUNTIME O
 martlet_call_function(TS ts, O callable, O *args, size_t n, O names)
 {
     PyFunctionObject *func = (PyFunctionObject *)callable;
     PyCodeObject *code = (PyCodeObject *)func->func_code;
     struct martlet_record *record = martlet_record_of(code);
-    if (MARTLET_UNLIKELY(func->vectorcall != martlet_vectorcall || names != NULL || !martlet_may_enter(ts, record, code)
-                         || !record->simple || n != (size_t)code->co_argcount)) {
+    bool enters = func->vectorcall == martlet_vectorcall && martlet_may_enter(ts, record, code);
+    if (MARTLET_UNLIKELY(!enters && !is_interpreted(ts, func, record))) {
         return call_slowly(ts, callable, args, n, names);
     }
-    F frame = push_simple(ts, func, code);
+    F frame = push_arranged(ts, func, code, args, (Py_ssize_t)n, names);
     if (MARTLET_UNLIKELY(frame == NULL)) {
         return call_slowly(ts, callable, args, n, names);
     }
     frame->f_funcobj = callable;
-    for (size_t i = 0; i < n; i++) {
-        frame->localsplus[i] = args[i];
+    if (enters) {
+        return run(ts, frame, record, code);
     }
-    return run(ts, frame, record, code);
+    frame->instr_ptr = _PyCode_CODE(code);
+    return _PyEval_EvalFrameDefault(ts, frame, 0);
 }

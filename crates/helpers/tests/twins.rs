@@ -60,6 +60,10 @@ def next_of(it):
 def with_dict(v):
     v.__dict__['z'] = 1
     return v
+def dict_made(v):
+    # Its dict shares its values.
+    v.__dict__
+    return v
 def version(cls):
     _testcapi.type_assign_version(cls)
     return _testcapi.type_get_version(cls)

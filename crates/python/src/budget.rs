@@ -14,7 +14,7 @@ use crate::state::State;
 const FIRST_SHARE: u64 = 10;
 /// which is so many microseconds more than the share of later times.
 const ADVANCE: u64 = 100_000;
-const SHARE: u64 = 48;
+const SHARE: u64 = 96;
 /// Of the time in machine code that does nothing in the general way, one part in so many more: it would have taken
 /// longer in the interpreter. The more general calls, the less.
 const SHARE_OF_GAIN: u64 = 3;

@@ -26,16 +26,16 @@ use crate::storms::Place;
 use crate::{fork, install, monitoring, tools};
 
 /// Time between samples while things get hot: at first,
-const FAST: Duration = Duration::from_millis(1);
-/// and when so many were taken, for each costs both threads some ten microseconds.
-const BRISK: Duration = Duration::from_millis(2);
-const FAST_SAMPLES: u32 = 400;
+const FAST: Duration = Duration::from_millis(2);
+/// and when so many were taken, for each costs both threads some twenty microseconds.
+const BRISK: Duration = Duration::from_millis(3);
+const FAST_SAMPLES: u32 = 200;
 /// Time between samples when nothing new was found for long.
-const SLOW: Duration = Duration::from_millis(5);
+const SLOW: Duration = Duration::from_millis(8);
 /// Time between looks at a process that does not run Python code.
 const IDLE: Duration = Duration::from_millis(50);
 /// So many samples in a row without anything new make the sampler slow.
-const BORING: u32 = 500;
+const BORING: u32 = 300;
 /// The first sample comes after this time, so that very short programs see none.
 const FIRST: Duration = Duration::from_millis(2);
 

@@ -35,6 +35,9 @@ const TRIAL: u64 = 20_000;
 /// Another version is asked for when exits at one place have cost one part in so many of what that will cost: who waits for
 /// longer may lose more than it costs, who asks sooner may ask in vain, and does not know yet where else guesses fail.
 const SHARE_OF_PRICE: u64 = 2;
+/// However slowly they come, exits of a loop at one place that have cost so many times what another version will cost are
+/// as many as a storm's.
+const ADDS_UP: u64 = 2;
 /// A loop that was left at its function's end so often stands in for the function, however slowly.
 const OFTEN_LEFT: u64 = 256;
 /// Storms in the life of a code object after which each makes its place generic at once.
@@ -371,13 +374,15 @@ pub(crate) fn exits_often(gil: Gil<'_>, header: u64, index: usize) {
         if is_bearable && meta.succeeded.load(Ordering::Relaxed) {
             return;
         }
-        if meta.costs.bytecodes == 0 || !(is_storm || is_worth_a_whole(meta, index)) {
-            return;
-        }
         let door = header_of(version.point());
         let entry = door.map_or(EntryPoint::Start, EntryPoint::Loop);
         let price = calls::estimate(gil, state, addr, entry, Effort::Quick);
         let count = meta.header.counts().nth(index).unwrap_or(0);
+        // A function that is left slowly gets hot in the interpreter; a loop is entered again at once.
+        let adds_up = door.is_some() && count * EXIT_COST > ADDS_UP * price;
+        if meta.costs.bytecodes == 0 || !(is_storm || adds_up || is_worth_a_whole(meta, index)) {
+            return;
+        }
         let lost = lost_at(state, addr, meta, count);
         if state.options.always == 0 && lost * SHARE_OF_PRICE < price {
             return;

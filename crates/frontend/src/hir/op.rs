@@ -596,8 +596,15 @@ fn helper_effects(helper: HelperId) -> Effects {
             effects.reads = Memory::LIST_ITEMS | Memory::LIST_LEN | Memory::ITERATORS;
             effects.writes = Memory::ITERATORS;
         }
-        HelperId::QuickLen | HelperId::QuickTruth | HelperId::ListCanPop => {
-            effects.reads = Memory::LIST_LEN | Memory::OTHER
+        HelperId::ListCanPop => effects.reads = Memory::LIST_LEN | Memory::OTHER,
+        // A dictionary may be that of an object.
+        HelperId::DictLen => effects.reads = Memory::ATTRIBUTES | Memory::OTHER,
+        HelperId::QuickLen | HelperId::QuickTruth => {
+            effects.reads = Memory::LIST_LEN | Memory::ATTRIBUTES | Memory::OTHER
+        }
+        HelperId::QuickContains => {
+            effects.reads =
+                Memory::LIST_ITEMS | Memory::LIST_LEN | Memory::ATTRIBUTES | Memory::OTHER
         }
         HelperId::QuickSetAdd => effects.writes = Memory::OTHER,
         helper if reads_attribute(helper) => effects.reads = Memory::ATTRIBUTES | Memory::OTHER,
@@ -613,8 +620,7 @@ fn helper_effects(helper: HelperId) -> Effects {
         }
         // The dictionary of an object may be that of a module.
         HelperId::EntryStore => effects.writes = Memory::ATTRIBUTES | Memory::GLOBALS,
-        HelperId::DictLen
-        | HelperId::HasPlace
+        HelperId::HasPlace
         | HelperId::HasEntry
         | HelperId::ClassAttr
         | HelperId::ProbeMethodWithValues
@@ -627,7 +633,6 @@ fn helper_effects(helper: HelperId) -> Effects {
         | HelperId::ProbeMethodLazyDict
         | HelperId::QuickDictGet
         | HelperId::QuickDictItem
-        | HelperId::QuickContains
         | HelperId::QuickEqual
         | HelperId::QuickIsInstance
         | HelperId::FunctionHasCode
