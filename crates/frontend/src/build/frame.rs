@@ -66,6 +66,8 @@ pub(super) struct Frame {
     pub(super) sees_globals: bool,
     /// For an inlined frame of which only the head stands here.
     pub(super) head: Option<Head>,
+    /// For a generator expression's: what takes the items that it yields.
+    pub(super) consumer: Option<Consumer>,
     /// For the root: its exceptions.
     pub(super) exceptions: Exceptions,
 }
@@ -101,6 +103,21 @@ pub(super) struct Head {
     pub(super) operands: Vec<Item>,
 }
 
+/// What stands on the stack below a fused generator expression: the consumer and NULL, the function and its iterator.
+pub(super) const FUSED_OPERANDS: usize = 4;
+
+/// A builtin that is given a generator expression.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Consumer {
+    Any,
+    All,
+    Sum,
+    Min,
+    Max,
+    Set,
+    Tuple,
+}
+
 /// Shape of an item.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) enum ItemShape {
@@ -134,6 +151,7 @@ pub(super) struct FrameShape {
     pub(super) call: Option<Pending>,
     pub(super) locals: Vec<LocalShape>,
     pub(super) stack: Vec<ItemShape>,
+    pub(super) consumer: Option<Consumer>,
     pub(super) exceptions: Exceptions,
 }
 
@@ -186,6 +204,7 @@ impl Frame {
             sees_globals: true,
             call: None,
             head: None,
+            consumer: None,
             exceptions: Exceptions::default(),
         }
     }
@@ -198,6 +217,7 @@ impl Frame {
             call: self.call,
             locals: self.locals.iter().map(|local| local.shape(func)).collect(),
             stack: self.stack.iter().map(|item| item.shape(func)).collect(),
+            consumer: self.consumer,
             exceptions: self.exceptions.clone(),
         }
     }
@@ -241,6 +261,7 @@ fn join_frame(a: &FrameShape, b: &FrameShape) -> Option<FrameShape> {
     if a.stack.len() != b.stack.len()
         || a.code != b.code
         || a.call != b.call
+        || a.consumer != b.consumer
         || a.exceptions != b.exceptions
     {
         return None;
@@ -264,6 +285,7 @@ fn join_frame(a: &FrameShape, b: &FrameShape) -> Option<FrameShape> {
         call: a.call,
         locals,
         stack,
+        consumer: a.consumer,
         exceptions: a.exceptions.clone(),
     })
 }

@@ -313,6 +313,7 @@ impl Builder<'_> {
             sees_globals: shape.sees_globals,
             call: shape.call,
             head: None,
+            consumer: shape.consumer,
             exceptions: shape.exceptions.clone(),
         }
     }

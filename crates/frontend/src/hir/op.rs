@@ -584,7 +584,7 @@ fn helper_effects(helper: HelperId) -> Effects {
         HelperId::ProbeGlobalModule | HelperId::ProbeGlobalBuiltin => {
             effects.reads = Memory::GLOBALS
         }
-        HelperId::ListAppend | HelperId::ListPop => {
+        HelperId::ListAppend | HelperId::ListPop | HelperId::TupleOfList => {
             effects.writes = Memory::LIST_ITEMS | Memory::LIST_LEN
         }
         HelperId::QuickNext => {
@@ -631,7 +631,9 @@ fn helper_effects(helper: HelperId) -> Effects {
         | HelperId::MethodSelf
         | HelperId::TypeOf
         | HelperId::IsClass => effects.reads = Memory::OTHER,
-        HelperId::LoadDeref | HelperId::LoadLocals | HelperId::ExceptionsWatched => {
+        HelperId::ProbeCell
+        | HelperId::LoadDeref
+        | HelperId::LoadLocals | HelperId::ExceptionsWatched => {
             effects.reads = Memory::OTHER
         }
         HelperId::CopyFreeVars | HelperId::Suspend => effects.writes = Memory::FRAME,

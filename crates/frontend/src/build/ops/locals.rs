@@ -672,6 +672,15 @@ impl Builder<'_> {
     }
 
     fn cell_access(&mut self, instr: &Instr) -> Result {
+        if let (Opcode::LoadDeref, Local::Inlined(cell)) = (
+            instr.opcode,
+            self.frame().locals[instr.arg as usize].clone(),
+        ) {
+            let cell = self.obj(&cell)?;
+            let value = self.probe(HelperId::ProbeCell, vec![cell], Type::ANY);
+            self.push_value(value);
+            return Ok(Flow::Next);
+        }
         if !self.may_call_out()? {
             return Ok(Flow::Ended);
         }

@@ -12,6 +12,7 @@ mod compare;
 mod control;
 mod displays;
 mod exceptions;
+mod fusion;
 mod inlining;
 mod items;
 mod iteration;
@@ -38,6 +39,17 @@ pub(super) fn instruction(b: &mut Builder<'_>, instr: &Instr) -> Result {
     use Opcode::*;
     if instr.never_ran && b.prunes() {
         b.exit("never_ran");
+        return Ok(Flow::Ended);
+    }
+    if let Some(consumer) = b.frame().consumer {
+        match instr.opcode {
+            YieldValue => return b.consume(instr, consumer),
+            ReturnConst | ReturnValue => return b.finish_fused(consumer),
+            _ => {}
+        }
+    }
+    if b.only_looks() && !fusion::may_look(instr) {
+        b.exit("inlined");
         return Ok(Flow::Ended);
     }
     b.expect_what_was_noted(instr);
