@@ -619,7 +619,7 @@ pub(super) fn virtual_kind(kind: VirtualKind) -> Kind {
 /// The frames outside of a fused expression, and the call that it stands for, if there is one among these frames: it is
 /// left in front of that.
 fn called_from(frames: &[Frame]) -> Option<(&[Frame], Pending)> {
-    let depth = frames.iter().position(|it| it.consumer.is_some())?;
+    let depth = frames.iter().position(|it| it.fused.is_some())?;
     let outer = &frames[..depth];
     Some((outer, outer.last()?.call?))
 }

@@ -67,7 +67,7 @@ pub(super) struct Frame {
     /// For an inlined frame of which only the head stands here.
     pub(super) head: Option<Head>,
     /// For a generator expression's: what takes the items that it yields.
-    pub(super) consumer: Option<Consumer>,
+    pub(super) fused: Option<Fused>,
     /// For the root: its exceptions.
     pub(super) exceptions: Exceptions,
 }
@@ -118,6 +118,15 @@ pub(super) enum Consumer {
     Tuple,
 }
 
+/// A generator expression that is consumed where it is made. While its body is built, the frames outside of it stay as
+/// they were: they are no part of what a block is versioned for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Fused {
+    pub(super) consumer: Consumer,
+    /// Which it is, in the builder's table of them.
+    pub(super) site: usize,
+}
+
 /// Shape of an item.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) enum ItemShape {
@@ -151,7 +160,7 @@ pub(super) struct FrameShape {
     pub(super) call: Option<Pending>,
     pub(super) locals: Vec<LocalShape>,
     pub(super) stack: Vec<ItemShape>,
-    pub(super) consumer: Option<Consumer>,
+    pub(super) fused: Option<Fused>,
     pub(super) exceptions: Exceptions,
 }
 
@@ -204,7 +213,7 @@ impl Frame {
             sees_globals: true,
             call: None,
             head: None,
-            consumer: None,
+            fused: None,
             exceptions: Exceptions::default(),
         }
     }
@@ -217,7 +226,7 @@ impl Frame {
             call: self.call,
             locals: self.locals.iter().map(|local| local.shape(func)).collect(),
             stack: self.stack.iter().map(|item| item.shape(func)).collect(),
-            consumer: self.consumer,
+            fused: self.fused,
             exceptions: self.exceptions.clone(),
         }
     }
@@ -261,7 +270,7 @@ fn join_frame(a: &FrameShape, b: &FrameShape) -> Option<FrameShape> {
     if a.stack.len() != b.stack.len()
         || a.code != b.code
         || a.call != b.call
-        || a.consumer != b.consumer
+        || a.fused != b.fused
         || a.exceptions != b.exceptions
     {
         return None;
@@ -285,7 +294,7 @@ fn join_frame(a: &FrameShape, b: &FrameShape) -> Option<FrameShape> {
         call: a.call,
         locals,
         stack,
-        consumer: a.consumer,
+        fused: a.fused,
         exceptions: a.exceptions.clone(),
     })
 }

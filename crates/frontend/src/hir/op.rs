@@ -633,9 +633,8 @@ fn helper_effects(helper: HelperId) -> Effects {
         | HelperId::IsClass => effects.reads = Memory::OTHER,
         HelperId::ProbeCell
         | HelperId::LoadDeref
-        | HelperId::LoadLocals | HelperId::ExceptionsWatched => {
-            effects.reads = Memory::OTHER
-        }
+        | HelperId::LoadLocals
+        | HelperId::ExceptionsWatched => effects.reads = Memory::OTHER,
         HelperId::CopyFreeVars | HelperId::Suspend => effects.writes = Memory::FRAME,
         HelperId::ResumeOffset => effects.reads = Memory::FRAME,
         HelperId::PushExcInfo | HelperId::TakeRaised => effects.writes = Memory::OTHER,

@@ -7,10 +7,14 @@
 
 use super::inlining::INLINE_DEPTH;
 use super::{Builder, Flow, Result};
-use crate::build::Refusal;
-use crate::build::frame::{Consumer, FUSED_OPERANDS, Exceptions, Field, Frame, Item, Local, Pending};
+use crate::build::frame::{
+    Consumer, Exceptions, FUSED_OPERANDS, Field, Frame, Fused, Item, Local, Pending,
+};
+use crate::build::{Refusal, Work};
 use crate::bytecode::{Instr, Opcode};
-use crate::hir::{Cond, Field as Raw, HelperId, IntOp, Kind, Op, Type, Value};
+use crate::hir::{
+    Block, Cond, Field as Raw, HelperId, IntOp, Kind, Op, Rep, Target, Term, Type, Value,
+};
 use martlet_snapshot::{Object, Returned, VirtualKind};
 use std::ops::Range;
 
@@ -21,7 +25,25 @@ const CO_GENERATOR: u32 = 0x20;
 /// SET_FUNCTION_ATTRIBUTE's argument for a closure.
 const CLOSURE: u32 = 8;
 
+/// Where a generator expression is fused.
+pub(in crate::build) struct FusedSite {
+    /// The frames outside of it, while its body is built.
+    outer: Vec<Frame>,
+    /// Where it goes on behind it, with the result.
+    done: Block,
+}
+
 impl Consumer {
+    /// Representation and kind of the result.
+    fn result(self) -> (Rep, Kind) {
+        match self {
+            Self::Any | Self::All => (Rep::I1, Kind::BOOL),
+            Self::Sum | Self::Min | Self::Max => (Rep::I64, Kind::INT),
+            Self::Set => (Rep::Obj, Kind::SET),
+            Self::Tuple => (Rep::Obj, Kind::TUPLE),
+        }
+    }
+
     fn of(object: &Object) -> Option<Self> {
         let (is_function, name) = match object {
             Object::Builtin { module, name } if module == "builtins" => (true, name),
@@ -161,12 +183,15 @@ impl Builder<'_> {
             Field::Item(cell) => Some(cell.clone()),
             Field::Raw(_) => None,
         }));
-        self.returns.insert((self.frame().code, next.end));
+        let done = self.go_on_behind(next, consumer)?;
         self.frame_mut().call = Some(Pending {
             offset: instr.offset,
             return_to: next.end,
             returned: Returned::Pushed,
         });
+        let site = self.fused.len();
+        let outer = self.frames.clone();
+        self.fused.push(FusedSite { outer, done });
         self.frames.push(Frame {
             code: index,
             function: None,
@@ -175,11 +200,45 @@ impl Builder<'_> {
             call: None,
             sees_globals: true,
             head: None,
-            consumer: Some(consumer),
+            fused: Some(Fused { consumer, site }),
             exceptions: Exceptions::default(),
         });
         self.jump(infos[index].code.insts[body.start].start)?;
         Ok(Some(Flow::Ended))
+    }
+
+    /// The block that goes on behind the consumer's call, with its result.
+    fn go_on_behind(
+        &mut self,
+        call: &Instr,
+        consumer: Consumer,
+    ) -> std::result::Result<Block, Refusal> {
+        let done = self.func.add_block(self.offset);
+        let (rep, kind) = consumer.result();
+        let result = self.func.add_param(done, rep, Type::of(kind));
+        let frames = self.frames.clone();
+        self.pop_n(FUSED_OPERANDS as u32)?;
+        self.push_value(result);
+        self.work.push(Work {
+            block: done,
+            frames: std::mem::replace(&mut self.frames, frames),
+            offset: call.end,
+            classes: self.classes.clone(),
+            plain: false,
+            caught: false,
+            goes_there: true,
+        });
+        Ok(done)
+    }
+
+    /// In the body of a fused expression, the frames outside of it are what they were in front of it: nothing that was
+    /// found out of them holds for all blocks.
+    pub(in crate::build) fn keep_outer_frames(&mut self) {
+        let fused = self.frames.iter().find_map(|it| it.fused);
+        if let Some(Fused { site, .. }) = fused {
+            let outer = self.fused[site].outer.clone();
+            self.frames.splice(..outer.len(), outer);
+        }
     }
 
     /// How many items an iterator that was not made gives at most.
@@ -232,8 +291,7 @@ impl Builder<'_> {
                 let (frames, boxes) = (self.frames.clone(), self.boxes.clone());
                 let found = consumer == Consumer::Any;
                 let found = self.emit(Op::Bool(found), vec![], Type::of(Kind::BOOL));
-                let end = self.end_fused(Item::Val(found))?;
-                self.leave(end)?;
+                self.end_fused(found)?;
                 self.frames = frames;
                 self.boxes = boxes;
                 self.block = goes_on;
@@ -303,25 +361,29 @@ impl Builder<'_> {
                     .expect("a tuple")
             }
         };
-        let end = self.end_fused(Item::Val(result))?;
-        self.leave(end)?;
+        self.end_fused(result)?;
         Ok(Flow::Ended)
     }
 
-    /// Leaves the body with the consumer's result; answers where the caller goes on.
-    fn end_fused(&mut self, result: Item) -> std::result::Result<u32, Refusal> {
+    /// Leaves the body with the consumer's result.
+    fn end_fused(&mut self, result: Value) -> std::result::Result<(), Refusal> {
         let body = self.frames.pop().expect("an inlined frame");
-        let call = self.frame_mut().call.take().expect("a call is under way");
+        let Some(Fused { site, .. }) = body.fused else {
+            return Err(Refusal::new("shape", "not a fused expression"));
+        };
         let locals = body.locals.into_iter().filter_map(|local| match local {
             Local::Inlined(held) => Some(held),
             _ => None,
         });
         let held = locals.chain(body.stack);
         let mut released: Vec<Item> = held.chain(self.pop_n(FUSED_OPERANDS as u32)?).collect();
-        released.retain(|it| *it != result);
+        released.retain(|it| *it != Item::Val(result));
         self.release_all(&released);
-        self.push(result);
-        Ok(call.return_to)
+        self.end(Term::Jump(Target {
+            block: self.fused[site].done,
+            args: vec![result],
+        }));
+        Ok(())
     }
 
     /// The index of a generator expression's code, and its loop with what belongs to that, if it may be fused: it goes over
@@ -339,7 +401,9 @@ impl Builder<'_> {
         let body = self.body_of_expression(index)?;
         let is_known = snapshot.flags & CO_GENERATOR != 0
             && !self.avoid.keys().any(|it| it.0 as usize == index)
-            && self.size_of(index, body.clone(), INLINE_DEPTH - 2, true).is_some();
+            && self
+                .size_of(index, body.clone(), INLINE_DEPTH - 2, true)
+                .is_some();
         is_known.then_some((index, body))
     }
 
@@ -363,7 +427,7 @@ impl Builder<'_> {
 
     /// Whether the frame at hand is, or was called by, a fused expression, in which nothing may be changed.
     pub(super) fn only_looks(&self) -> bool {
-        self.frames.iter().any(|it| it.consumer.is_some())
+        self.frames.iter().any(|it| it.fused.is_some())
     }
 }
 

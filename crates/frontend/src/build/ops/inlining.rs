@@ -642,7 +642,7 @@ impl Builder<'_> {
                 Inlined::Head(head) => Some(head),
                 _ => None,
             },
-            consumer: None,
+            fused: None,
             exceptions: Exceptions::default(),
         });
         if !self.func.inlined.contains(&callee) {

@@ -29,6 +29,7 @@ use crate::bytecode::{Instr, Opcode};
 use crate::hir::{HelperId, Op, Type, Value};
 use martlet_snapshot::EntryPoint;
 
+pub(super) use fusion::FusedSite;
 pub(super) use places::Place;
 pub(super) use resumption::Resumption;
 
@@ -41,10 +42,10 @@ pub(super) fn instruction(b: &mut Builder<'_>, instr: &Instr) -> Result {
         b.exit("never_ran");
         return Ok(Flow::Ended);
     }
-    if let Some(consumer) = b.frame().consumer {
+    if let Some(fused) = b.frame().fused {
         match instr.opcode {
-            YieldValue => return b.consume(instr, consumer),
-            ReturnConst | ReturnValue => return b.finish_fused(consumer),
+            YieldValue => return b.consume(instr, fused.consumer),
+            ReturnConst | ReturnValue => return b.finish_fused(fused.consumer),
             _ => {}
         }
     }
