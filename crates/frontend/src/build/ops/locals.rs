@@ -672,10 +672,8 @@ impl Builder<'_> {
     }
 
     fn cell_access(&mut self, instr: &Instr) -> Result {
-        if let (Opcode::LoadDeref, Local::Inlined(cell)) = (
-            instr.opcode,
-            self.frame().locals[instr.arg as usize].clone(),
-        ) {
+        let local = self.frame().locals.get(instr.arg as usize).cloned();
+        if let (Opcode::LoadDeref, Some(Local::Inlined(cell))) = (instr.opcode, local) {
             let cell = self.obj(&cell)?;
             let value = self.probe(HelperId::ProbeCell, vec![cell], Type::ANY);
             self.push_value(value);
