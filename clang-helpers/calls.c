@@ -268,6 +268,12 @@ MARTLET_COLD O martlet_unbound_cell(TS ts, F frame, uint32_t i)
     return NULL;
 }
 
+/* The content of a cell; borrowed; NULL (no exception) if it is empty. Source: LOAD_DEREF. */
+MARTLET_HELPER O martlet_probe_cell(O cell)
+{
+    return ((PyCellObject *)cell)->ob_ref;
+}
+
 /* The content of a cell, which is local `i` of the frame; new; NameError or UnboundLocalError. Source: LOAD_DEREF. */
 MARTLET_HELPER O martlet_load_deref(TS ts, F frame, O cell, uint32_t i)
 {

@@ -1,7 +1,7 @@
 /* lookups.c: dictionaries and sets where nothing of the program's has a say, and what else is found out that way.
  *
- * A key is looked up here only if the interpreter alone hashes it and compares it with what stands in its way: a str, an
- * int, an object that hashes by identity. So no Python code runs. What is not so is left to the caller, who does it in
+ * A key is looked up here only if the interpreter alone hashes it and compares it with what stands in its way: a str, a
+ * number, an object that hashes by identity, a tuple of such. So no Python code runs. What is not so is left to the caller, who does it in
  * the general way.
  */
 #include "inline.h"
@@ -13,6 +13,28 @@
 #include <internal/pycore_unicodeobject.h>
 
 bool martlet_release_quiet(O v);
+
+/* Tuples in tuples in a key that is looked into. */
+#define KEY_DEPTH 4
+
+/* Whether an object is hashed, and compared with others of which that is true, by the interpreter alone. */
+static bool is_quiet_key(O v, int depth)
+{
+    PyTypeObject *type = Py_TYPE(v);
+    if (type == &PyLong_Type || type == &PyUnicode_Type || type == &PyFloat_Type || type == &PyBool_Type ||
+        v == Py_None) {
+        return true;
+    }
+    if (type->tp_hash != PyTuple_Type.tp_hash || type->tp_richcompare != PyTuple_Type.tp_richcompare) {
+        return type->tp_hash == PyBaseObject_Type.tp_hash && type->tp_richcompare == PyBaseObject_Type.tp_richcompare;
+    }
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(v); i++) {
+        if (depth == 0 || !is_quiet_key(PyTuple_GET_ITEM(v, i), depth - 1)) {
+            return false;
+        }
+    }
+    return true;
+}
 
 /* The hash of a key that the interpreter alone hashes; -1 (no exception) for any other. */
 static Py_hash_t quiet_hash(O key)
@@ -26,7 +48,10 @@ static Py_hash_t quiet_hash(O key)
         Py_hash_t value = martlet_inline_int_compact_value(key);
         return value == -1 ? -2 : value;
     }
-    return type->tp_hash == PyBaseObject_Type.tp_hash ? Py_HashPointer(key) : -1;
+    if (type->tp_hash == PyBaseObject_Type.tp_hash) {
+        return Py_HashPointer(key);
+    }
+    return is_quiet_key(key, KEY_DEPTH) ? PyObject_Hash(key) : -1;
 }
 
 /* Whether an object is of a class whose objects are never equal to a string. */
@@ -49,7 +74,14 @@ static int quietly_equal(O a, O b)
         return martlet_inline_int_compact_value(a) == martlet_inline_int_compact_value(b);
     }
     bool differ = (PyUnicode_CheckExact(a) && is_never_str(b)) || (PyUnicode_CheckExact(b) && is_never_str(a));
-    return differ ? 0 : -1;
+    if (differ || !is_quiet_key(a, KEY_DEPTH) || !is_quiet_key(b, KEY_DEPTH)) {
+        return differ ? 0 : -1;
+    }
+    int equal = PyObject_RichCompareBool(a, b, Py_EQ);
+    if (MARTLET_UNLIKELY(equal < 0)) {
+        PyErr_Clear(); /* too deep: the general way says so */
+    }
+    return equal;
 }
 
 /* Where a key is: the place of its value, or why there is none. */
@@ -455,17 +487,33 @@ MARTLET_HELPER O martlet_none(void)
     return Py_None;
 }
 
-/* Whether list.pop() needs neither an error nor less memory. Source: list_pop_impl. */
+/* Whether list.pop() has an item to give. Source: list_pop_impl. */
 MARTLET_HELPER bool martlet_list_can_pop(O list)
 {
-    Py_ssize_t n = Py_SIZE(list);
-    return n > 0 && n - 1 >= ((PyListObject *)list)->allocated >> 1;
+    return Py_SIZE(list) > 0;
 }
 
-/* list.pop() of a list that martlet_list_can_pop says it of: the last item, new; never NULL. */
+/* martlet_list_pop where the list needs less memory from there on. */
+MARTLET_CALL O martlet_list_pop_shrinking(O list)
+{
+    Py_ssize_t n = Py_SIZE(list) - 1;
+    O last = Py_NewRef(((PyListObject *)list)->ob_item[n]);
+    if (PyList_SetSlice(list, n, n + 1, NULL) < 0) {
+        PyErr_Clear(); /* it keeps the memory */
+        Py_SET_SIZE(list, n);
+        Py_DECREF(last);
+    }
+    return last;
+}
+
+/* list.pop() of a list that martlet_list_can_pop says it of: the last item, new; never NULL. Source: list_pop_impl,
+ * list_resize. */
 MARTLET_HELPER O martlet_list_pop(O list)
 {
     Py_ssize_t n = Py_SIZE(list) - 1;
+    if (MARTLET_UNLIKELY(n < ((PyListObject *)list)->allocated >> 1)) {
+        return martlet_list_pop_shrinking(list);
+    }
     Py_SET_SIZE(list, n);
     return ((PyListObject *)list)->ob_item[n];
 }

@@ -20,20 +20,18 @@ static bool as_small(O v, int64_t *i)
     return is_small;
 }
 
-/* An exact int of one or two digits: its value. */
+/* An exact int of 64 bits: its value. */
 static bool as_int(O v, int64_t *i)
 {
+    int overflow = 0;
     if (as_small(v, i)) {
         return true;
     }
-    const PyLongObject *number = (const PyLongObject *)v;
-    if (!PyLong_CheckExact(v) || number->long_value.lv_tag >> NON_SIZE_BITS != 2) {
+    if (!PyLong_CheckExact(v)) {
         return false;
     }
-    const digit *digits = number->long_value.ob_digit;
-    int64_t magnitude = (int64_t)digits[1] << PyLong_SHIFT | digits[0];
-    *i = (number->long_value.lv_tag & SIGN_MASK) == SIGN_NEGATIVE ? -magnitude : magnitude;
-    return true;
+    *i = PyLong_AsLongLongAndOverflow(v, &overflow);
+    return overflow == 0;
 }
 
 /* A float, or an int of one digit, as a double of the same value. */
@@ -49,7 +47,7 @@ static bool as_real(O v, double *d)
     return is_small;
 }
 
-/* A float, or an int of one or two digits, rounded. Source: PyLong_AsDouble. */
+/* A float, or an int of 64 bits, rounded. Source: PyLong_AsDouble. */
 static bool as_rounded(O v, double *d)
 {
     int64_t i;
@@ -66,14 +64,20 @@ static bool is_exact(int64_t a)
     return a >= -((int64_t)1 << DBL_MANT_DIG) && a <= (int64_t)1 << DBL_MANT_DIG;
 }
 
+/* Whether a // b has 64 bits. */
+static bool divides(int64_t a, int64_t b)
+{
+    return b != 0 && !(a == INT64_MIN && b == -1);
+}
+
 static O int_result(int64_t a, int64_t b, int32_t op)
 {
     int64_t result;
     switch (op) {
     case NB_ADD:
-        return martlet_inline_int_box(a + b);
+        return __builtin_add_overflow(a, b, &result) ? NULL : martlet_inline_int_box(result);
     case NB_SUBTRACT:
-        return martlet_inline_int_box(a - b);
+        return __builtin_sub_overflow(a, b, &result) ? NULL : martlet_inline_int_box(result);
     case NB_MULTIPLY:
         return __builtin_mul_overflow(a, b, &result) ? NULL : martlet_inline_int_box(result);
     case NB_AND:
@@ -83,9 +87,9 @@ static O int_result(int64_t a, int64_t b, int32_t op)
     case NB_XOR:
         return martlet_inline_int_box(a ^ b);
     case NB_FLOOR_DIVIDE:
-        return b != 0 ? martlet_inline_int_box(martlet_int_floordiv(a, b)) : NULL;
+        return divides(a, b) ? martlet_inline_int_box(martlet_int_floordiv(a, b)) : NULL;
     case NB_REMAINDER:
-        return b != 0 ? martlet_inline_int_box(martlet_int_mod(a, b)) : NULL;
+        return divides(a, b) ? martlet_inline_int_box(martlet_int_mod(a, b)) : NULL;
     case NB_TRUE_DIVIDE:
         return b != 0 && is_exact(a) && is_exact(b) ? PyFloat_FromDouble((double)a / (double)b) : NULL;
     default:
@@ -113,7 +117,7 @@ static O real_result(double a, double b, int32_t op)
     }
 }
 
-/* left OP right, where op is BINARY_OP's argument, of exact ints of one or two digits and floats; new. NULL without an exception:
+/* left OP right, where op is BINARY_OP's argument, of exact ints of 64 bits and floats; new. NULL without an exception:
  * they are none, or the interpreter has more to say. Source: BINARY_OP. */
 MARTLET_CALL O martlet_mixed_op(O left, O right, int32_t op)
 {

@@ -291,6 +291,20 @@ MARTLET_CALL O martlet_build_tuple(O const *items, int64_t n)
     return _PyTuple_FromArraySteal(items, n);
 }
 
+/* A tuple of the items of a list that nobody knows, which it takes away; new. NULL = MemoryError. */
+MARTLET_CALL O martlet_tuple_of_list(O list)
+{
+    Py_ssize_t n = Py_SIZE(list);
+    Py_SET_SIZE(list, 0);
+    return _PyTuple_FromArraySteal(((PyListObject *)list)->ob_item, n);
+}
+
+/* An empty set; new. NULL = MemoryError. */
+MARTLET_CALL O martlet_new_set(void)
+{
+    return PySet_New(NULL);
+}
+
 static void release_all(O const *items, int64_t n)
 {
     for (int64_t i = 0; i < n; i++) {

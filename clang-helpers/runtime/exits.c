@@ -11,10 +11,13 @@
 
 #include <internal/pycore_dict.h>
 #include <internal/pycore_opcode_metadata.h>
+#include <internal/pycore_opcode_utils.h>
 #include <opcode_ids.h>
 
 /* calls.c, notes.c and operators.c of the helpers. */
 int martlet_init_result(O result);
+O martlet_make_function(F frame, O code);
+void martlet_set_function_attribute(O function, O value, int32_t which);
 uint64_t martlet_class_word(O v);
 O martlet_operator_rest(O left, O right, int32_t number);
 
@@ -27,6 +30,7 @@ union value {
 /* One exit on its way. */
 struct exit {
     TS ts;
+    F root;
     struct martlet_unit *unit;
     union value *values;
     O *boxes;       /* one a value: made when first named */
@@ -151,6 +155,15 @@ make_virtual(struct exit *x, uint32_t index, const uint32_t *at)
         fields[1] = named(x, items[1]);
         if (fields[0] != NULL && fields[1] != NULL) {
             made = martlet_make_method(fields[0], fields[1]);
+        }
+        break;
+    case 7:
+        fields[0] = named(x, items[0]);
+        fields[1] = named(x, items[1]);
+        made = fields[0] != NULL ? martlet_make_function(x->root, fields[0]) : NULL;
+        if (made != NULL && fields[1] != NULL) {
+            martlet_set_function_attribute(made, fields[1], MAKE_FUNCTION_CLOSURE);
+            fields[1] = NULL;
         }
         break;
     }
@@ -486,7 +499,7 @@ leave(TS ts, F root, struct martlet_unit *unit, uint32_t index, const uint32_t *
     O virtuals[n_virtuals + 1];
     PyCodeObject *root_code = (PyCodeObject *)root->f_executable;
     O old[root_code->co_nlocalsplus + 1];
-    struct exit x = {ts, unit, values, boxes, moved, virtuals, old, 0, false};
+    struct exit x = {ts, root, unit, values, boxes, moved, virtuals, old, 0, false};
     if (!synced) {
         find_kept(&x, root, frames_of(at - 1));
     }

@@ -95,6 +95,7 @@ pub(crate) fn take(
     begin_snapshot(gil);
     notes::gather(state);
     let mut builder = Builder::new(gil, state);
+    builder.globals = scene.globals;
     let dicts = (scene.globals, scene.builtins);
     let root = builder.code(&Code::new(gil, code), Keeper::Root, dicts)?;
     builder.codes[root].seen_locals = scene.seen_locals;
@@ -188,8 +189,10 @@ struct Builder<'a, 'py> {
     codes: Vec<CodeSnapshot>,
     /// Where each of them was copied from.
     code_addrs: Vec<Addr>,
-    /// Small functions that are called: the function, its code, the code's id.
-    to_inline: Vec<(Addr, Addr, ObjId)>,
+    /// Small functions that are called, and generator expressions: the globals, the code and its id, who keeps it.
+    to_inline: Vec<(Addr, Addr, ObjId, Keeper)>,
+    /// The globals of the code that is compiled.
+    globals: Addr,
 }
 
 impl<'a, 'py> Builder<'a, 'py> {
@@ -203,6 +206,7 @@ impl<'a, 'py> Builder<'a, 'py> {
             codes: Vec::new(),
             code_addrs: Vec::new(),
             to_inline: Vec::new(),
+            globals: Addr::NULL,
         }
     }
 
@@ -592,7 +596,16 @@ impl<'a, 'py> Builder<'a, 'py> {
             Kind::Code => Object::Code(None),
             other => self.plain(addr, other),
         };
-        Ok(self.push(addr, object, keeper))
+        let is_code = matches!(object, Object::Code(_));
+        let id = self.push(addr, object, keeper);
+        if is_code && keeper == Keeper::Root {
+            let code = Code::new(self.gil, addr);
+            let is_small = code.view().n_units <= INLINE_UNITS;
+            if is_small && code.is_expression(self.gil) && self.to_inline.len() < INLINE_FUNCTIONS {
+                self.to_inline.push((self.globals, addr, id, keeper));
+            }
+        }
+        Ok(id)
     }
 
     /// An object that a cache holds, alive now.
@@ -667,7 +680,9 @@ impl<'a, 'py> Builder<'a, 'py> {
             && is_small
             && self.to_inline.len() < INLINE_FUNCTIONS
         {
-            self.to_inline.push((globals, code.addr(), info.code));
+            let keeper = Keeper::Watched(code.addr());
+            self.to_inline
+                .push((globals, code.addr(), info.code, keeper));
         }
     }
 
@@ -705,14 +720,14 @@ impl<'a, 'py> Builder<'a, 'py> {
     fn inline_candidates(&mut self, root: Addr, builtins: Addr) -> PyResult<()> {
         let mut taken: Vec<(Addr, usize)> = vec![(root, 0)];
         for next in 0..INLINE_FUNCTIONS {
-            let Some((globals, addr, code_id)) = self.to_inline.get(next).copied() else {
+            let Some((globals, addr, code_id, keeper)) = self.to_inline.get(next).copied() else {
                 break;
             };
             let index = match taken.iter().find(|it| it.0 == addr) {
                 Some(known) => known.1,
                 None => {
                     let code = Code::new(self.gil, addr);
-                    self.code(&code, Keeper::Watched(addr), (globals, builtins))?
+                    self.code(&code, keeper, (globals, builtins))?
                 }
             };
             taken.push((addr, index));

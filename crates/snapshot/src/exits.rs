@@ -72,6 +72,8 @@ pub enum VirtualKind {
     Range,
     /// (6) `method`: function, the object it is bound to.
     Method,
+    /// (7) A function with the root's globals: code, closure or NULL.
+    Function,
 }
 
 /// An object that was never made.

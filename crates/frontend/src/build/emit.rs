@@ -1,6 +1,6 @@
 //! Making instructions, exits and frame states; boxing and unboxing.
 
-use super::frame::{Field, Frame, Item, Local};
+use super::frame::{FUSED_OPERANDS, Field, Frame, Item, Local, Pending};
 use super::{Builder, Refusal};
 use crate::hir::{
     Cond, HelperId, Inlined, InstData, Kind, Op, Rep, Slot, State, StateId, Target, Term, Type,
@@ -32,7 +32,7 @@ impl Builder<'_> {
     /// Appends an operation that may raise: it ends the block, and the next one is begun. The stack must already be
     /// without what the operation consumes.
     pub(super) fn emit_raising(&mut self, op: Op, args: Vec<Value>, ty: Type) -> Option<Value> {
-        let state = self.make_state(&self.frames.clone(), self.offset);
+        let state = self.raising_state();
         let result = self.append(op, args, Some(state), ty);
         self.end_checked(state);
         result
@@ -141,10 +141,27 @@ impl Builder<'_> {
             return state;
         }
         let frames = std::mem::take(&mut self.before);
-        let state = self.make_state(&frames, self.start);
+        let state = match called_from(&frames) {
+            Some((outer, call)) => self.make_state(outer, call.offset),
+            None => self.make_state(&frames, self.start),
+        };
         self.before = frames;
         self.before_state = Some(state);
         state
+    }
+
+    /// The state where the current bytecode raises. A fused expression raises only where there is no memory, as if its
+    /// call did.
+    fn raising_state(&mut self) -> StateId {
+        let mut frames = self.frames.clone();
+        let Some((outer, call)) = called_from(&frames) else {
+            return self.make_state(&frames, self.offset);
+        };
+        let depth = outer.len();
+        frames.truncate(depth);
+        let held = frames[depth - 1].stack.len() - FUSED_OPERANDS;
+        frames[depth - 1].stack.truncate(held);
+        self.make_state(&frames, call.offset)
     }
 
     /// The state of these frames, the innermost of them at `offset`.
@@ -246,6 +263,7 @@ impl Builder<'_> {
             VirtualKind::TupleIter => HelperId::MakeTupleIter,
             VirtualKind::Enumerate => HelperId::MakeEnumerate,
             VirtualKind::Method => HelperId::MakeMethod,
+            VirtualKind::Function => return self.made_function(fields),
             _ => return Err(Refusal::new("shape", "only an exit makes this object")),
         };
         let mut args = Vec::new();
@@ -598,8 +616,17 @@ pub(super) fn virtual_kind(kind: VirtualKind) -> Kind {
         VirtualKind::ListIter => Kind::LIST_ITER,
         VirtualKind::TupleIter => Kind::TUPLE_ITER,
         VirtualKind::Enumerate => Kind::ENUMERATE,
+        VirtualKind::Function => Kind::FUNCTION,
         _ => Kind::OBJECT,
     }
+}
+
+/// The frames outside of a fused expression, and the call that it stands for, if there is one among these frames: it is
+/// left in front of that.
+fn called_from(frames: &[Frame]) -> Option<(&[Frame], Pending)> {
+    let depth = frames.iter().position(|it| it.fused.is_some())?;
+    let outer = &frames[..depth];
+    Some((outer, outer.last()?.call?))
 }
 
 /// The exact kind of a known object.

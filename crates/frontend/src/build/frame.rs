@@ -66,6 +66,8 @@ pub(super) struct Frame {
     pub(super) sees_globals: bool,
     /// For an inlined frame of which only the head stands here.
     pub(super) head: Option<Head>,
+    /// For a generator expression's: what takes the items that it yields.
+    pub(super) fused: Option<Fused>,
     /// For the root: its exceptions.
     pub(super) exceptions: Exceptions,
 }
@@ -101,6 +103,30 @@ pub(super) struct Head {
     pub(super) operands: Vec<Item>,
 }
 
+/// What stands on the stack below a fused generator expression: the consumer and NULL, the function and its iterator.
+pub(super) const FUSED_OPERANDS: usize = 4;
+
+/// A builtin that is given a generator expression.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Consumer {
+    Any,
+    All,
+    Sum,
+    Min,
+    Max,
+    Set,
+    Tuple,
+}
+
+/// A generator expression that is consumed where it is made. While its body is built, the frames outside of it stay as
+/// they were: they are no part of what a block is versioned for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Fused {
+    pub(super) consumer: Consumer,
+    /// Which it is, in the builder's table of them.
+    pub(super) site: usize,
+}
+
 /// Shape of an item.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) enum ItemShape {
@@ -134,6 +160,7 @@ pub(super) struct FrameShape {
     pub(super) call: Option<Pending>,
     pub(super) locals: Vec<LocalShape>,
     pub(super) stack: Vec<ItemShape>,
+    pub(super) fused: Option<Fused>,
     pub(super) exceptions: Exceptions,
 }
 
@@ -186,6 +213,7 @@ impl Frame {
             sees_globals: true,
             call: None,
             head: None,
+            fused: None,
             exceptions: Exceptions::default(),
         }
     }
@@ -198,6 +226,7 @@ impl Frame {
             call: self.call,
             locals: self.locals.iter().map(|local| local.shape(func)).collect(),
             stack: self.stack.iter().map(|item| item.shape(func)).collect(),
+            fused: self.fused,
             exceptions: self.exceptions.clone(),
         }
     }
@@ -241,6 +270,7 @@ fn join_frame(a: &FrameShape, b: &FrameShape) -> Option<FrameShape> {
     if a.stack.len() != b.stack.len()
         || a.code != b.code
         || a.call != b.call
+        || a.fused != b.fused
         || a.exceptions != b.exceptions
     {
         return None;
@@ -264,6 +294,7 @@ fn join_frame(a: &FrameShape, b: &FrameShape) -> Option<FrameShape> {
         call: a.call,
         locals,
         stack,
+        fused: a.fused,
         exceptions: a.exceptions.clone(),
     })
 }

@@ -25,7 +25,7 @@ use crate::hir::{Block, Func, Kind, StateId, Type, Value};
 use frame::{Frame, Item, Local};
 use info::CodeInfo;
 use martlet_snapshot::{CodeSnapshot, EntryPoint, ObjId, Object, Request};
-use ops::{Place, Resumption};
+use ops::{FusedSite, Place, Resumption};
 use std::collections::{HashMap, HashSet};
 use versions::Versions;
 
@@ -98,6 +98,8 @@ struct Work {
     plain: bool,
     /// The bytecode has raised an exception that this frame handles.
     caught: bool,
+    /// The block only goes there.
+    goes_there: bool,
 }
 
 struct Builder<'a> {
@@ -148,6 +150,8 @@ struct Builder<'a> {
     told_apart: HashSet<Value>,
     /// In code that is resumed: where it may go on.
     resumption: Option<Resumption>,
+    /// The generator expressions that are fused.
+    fused: Vec<FusedSite>,
 }
 
 impl<'a> Builder<'a> {
@@ -206,6 +210,7 @@ impl<'a> Builder<'a> {
             expected: vec![Kind::empty(); snapshot.n_locals as usize],
             told_apart: HashSet::new(),
             resumption: None,
+            fused: Vec::new(),
         }
     }
 
@@ -223,7 +228,9 @@ impl<'a> Builder<'a> {
             self.stored.clear();
             self.classes = work.classes;
             self.plain = work.plain.then(|| (self.frame().code as u32, work.offset));
-            if work.caught {
+            if work.goes_there {
+                self.jump(work.offset)?;
+            } else if work.caught {
                 self.catch_at(work.offset)?;
             } else {
                 self.fill(work.offset)?;

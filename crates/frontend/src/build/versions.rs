@@ -18,6 +18,12 @@ pub(super) struct Versions {
     blocks: HashMap<(usize, u32), Vec<(Shape, Block)>>,
 }
 
+/// How many frames are outside of a fused expression: their values are at hand in all of its blocks.
+fn n_outer(shape: &Shape) -> usize {
+    let depth = shape.iter().position(|it| it.fused.is_some());
+    depth.unwrap_or(0)
+}
+
 fn is_number(hint: Kind) -> bool {
     matches!(hint, Kind::INT | Kind::FLOAT)
 }
@@ -46,6 +52,7 @@ impl Builder<'_> {
         let code = self.frame().code;
         self.forget_details(offset);
         self.show_floats();
+        self.keep_outer_frames();
         let shape: Shape = self
             .frames
             .iter()
@@ -135,6 +142,7 @@ impl Builder<'_> {
             classes: self.classes.clone(),
             plain: false,
             caught: false,
+            goes_there: false,
         });
         Ok(())
     }
@@ -155,6 +163,7 @@ impl Builder<'_> {
             classes: HashMap::new(),
             plain: false,
             caught: false,
+            goes_there: false,
         });
         self.jump_to_version(block, &shape)
     }
@@ -162,7 +171,7 @@ impl Builder<'_> {
     /// Brings the frames into `shape` and jumps.
     fn jump_to_version(&mut self, block: Block, shape: &Shape) -> Result<(), Refusal> {
         let mut args = Vec::new();
-        for (depth, frame) in shape.iter().enumerate() {
+        for (depth, frame) in shape.iter().enumerate().skip(n_outer(shape)) {
             self.convert_frame(depth, frame, &mut args)?;
         }
         self.end(Term::Jump(Target { block, args }));
@@ -269,10 +278,11 @@ impl Builder<'_> {
 
     /// Frames of a shape, with fresh parameters of `block` for what they hold.
     fn frames_of_shape(&mut self, block: Block, shape: &Shape) -> Vec<Frame> {
-        shape
-            .iter()
-            .map(|frame| self.frame_of_shape(block, frame))
-            .collect()
+        let n_outer = n_outer(shape);
+        let mut frames = self.frames[..n_outer].to_vec();
+        let inner = shape[n_outer..].iter();
+        frames.extend(inner.map(|frame| self.frame_of_shape(block, frame)));
+        frames
     }
 
     fn frame_of_shape(&mut self, block: Block, shape: &FrameShape) -> Frame {
@@ -313,6 +323,7 @@ impl Builder<'_> {
             sees_globals: shape.sees_globals,
             call: shape.call,
             head: None,
+            fused: shape.fused,
             exceptions: shape.exceptions.clone(),
         }
     }

@@ -302,6 +302,7 @@ helpers! {
     MakeFunction = "martlet_make_function" (frame) [Obj] -> New FUNCTION "";
     SetFunctionAttribute = "martlet_set_function_attribute" () [Obj, Steal, Const32] -> Void ANY "";
     MakeCell = "martlet_make_cell" () [Obj] -> New CELL "";
+    ProbeCell = "martlet_probe_cell" () [Obj] -> BorrowedOrNull ANY "";
     LoadDeref = "martlet_load_deref" (ts frame) [Obj, Const32] -> New ANY "";
     StoreDeref = "martlet_store_deref" () [Obj, Steal] -> Void ANY "run";
     DeleteDeref = "martlet_delete_deref" (ts frame) [Obj, Const32] -> Status ANY "run";
@@ -309,6 +310,8 @@ helpers! {
     // Displays.
     BuildList = "martlet_build_list" () [ArraySteal] -> New LIST "";
     BuildTuple = "martlet_build_tuple" () [ArraySteal] -> New TUPLE "";
+    TupleOfList = "martlet_tuple_of_list" () [Obj] -> New TUPLE "";
+    NewSet = "martlet_new_set" () [] -> New SET "";
     BuildSet = "martlet_build_set" () [ArraySteal] -> New SET "run";
     BuildMap = "martlet_build_map" () [ArraySteal] -> New DICT "run";
     BuildConstKeyMap = "martlet_build_const_key_map" () [Obj, ArraySteal] -> New DICT "run";

@@ -589,7 +589,7 @@ fn helper_effects(helper: HelperId) -> Effects {
         HelperId::ProbeGlobalModule | HelperId::ProbeGlobalBuiltin => {
             effects.reads = Memory::GLOBALS
         }
-        HelperId::ListAppend | HelperId::ListPop => {
+        HelperId::ListAppend | HelperId::ListPop | HelperId::TupleOfList => {
             effects.writes = Memory::LIST_ITEMS | Memory::LIST_LEN
         }
         HelperId::QuickNext => {
@@ -641,9 +641,10 @@ fn helper_effects(helper: HelperId) -> Effects {
         | HelperId::MethodSelf
         | HelperId::TypeOf
         | HelperId::IsClass => effects.reads = Memory::OTHER,
-        HelperId::LoadDeref | HelperId::LoadLocals | HelperId::ExceptionsWatched => {
-            effects.reads = Memory::OTHER
-        }
+        HelperId::ProbeCell
+        | HelperId::LoadDeref
+        | HelperId::LoadLocals
+        | HelperId::ExceptionsWatched => effects.reads = Memory::OTHER,
         HelperId::CopyFreeVars | HelperId::Suspend => effects.writes = Memory::FRAME,
         HelperId::ResumeOffset => effects.reads = Memory::FRAME,
         HelperId::PushExcInfo | HelperId::TakeRaised => effects.writes = Memory::OTHER,

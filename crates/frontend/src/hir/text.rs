@@ -107,7 +107,7 @@ symbols! {
 }
 
 /// Virtual kinds and their words. (The enum belongs to another crate, which may add to it.)
-const VIRTUAL_KINDS: [(VirtualKind, &str); 7] = [
+const VIRTUAL_KINDS: [(VirtualKind, &str); 8] = [
     (VirtualKind::Tuple, "tuple"),
     (VirtualKind::RangeIter, "range_iter"),
     (VirtualKind::ListIter, "list_iter"),
@@ -115,6 +115,7 @@ const VIRTUAL_KINDS: [(VirtualKind, &str); 7] = [
     (VirtualKind::Enumerate, "enumerate"),
     (VirtualKind::Range, "range"),
     (VirtualKind::Method, "method"),
+    (VirtualKind::Function, "function"),
 ];
 
 impl Immediate for VirtualKind {

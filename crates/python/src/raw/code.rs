@@ -67,6 +67,12 @@ impl Code {
         self.view.flags & RESUMABLE_FLAGS != 0
     }
 
+    /// Whether it is a generator expression's.
+    pub(crate) fn is_expression(&self, gil: Gil<'_>) -> bool {
+        let name = super::objects::str_of(gil, Addr::from_ptr(self.view.name));
+        self.is_resumable() && name.is_some_and(|it| it == "<genexpr>")
+    }
+
     /// Whether a call with exactly its positional arguments needs nothing but storing them.
     pub(crate) fn is_simple(&self) -> bool {
         self.is_function()

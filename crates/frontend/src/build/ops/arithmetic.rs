@@ -84,6 +84,17 @@ impl Builder<'_> {
         if let Some(flow) = self.operator_method(instr, &left, &right)? {
             return Ok(flow);
         }
+        // In an inlined function the general way would be an exit.
+        if let (Item::Val(x), Item::Val(y)) = (&left, &right)
+            && self.is_inlined()
+            && self.may_speculate()
+            && is_mixable(operator)
+            && self.may_mix([*x, *y])
+        {
+            let result = self.mixed_op(instr, operator, *x, *y);
+            self.push_value(result);
+            return Ok(Flow::Next);
+        }
         let (left, right) = (self.obj(&left)?, self.obj(&right)?);
         let number = self.number(instr.arg);
         self.generic(instr, HelperId::BinaryOp, vec![left, right, number])

@@ -68,22 +68,8 @@ impl Builder<'_> {
                 let callable = self.pop()?;
                 self.generic_of(instr, &[callable, args, kwargs], HelperId::CallEx)
             }
-            Opcode::MakeFunction => {
-                let code = self.pop()?;
-                self.generic_of(instr, &[code], HelperId::MakeFunction)
-            }
-            Opcode::SetFunctionAttribute => {
-                let function = self.pop()?;
-                let attribute = self.pop()?;
-                let (function, attribute) = (self.obj(&function)?, self.obj(&attribute)?);
-                let which = self.number(instr.arg);
-                self.call_helper(
-                    HelperId::SetFunctionAttribute,
-                    vec![function, attribute, which],
-                );
-                self.push_value(function);
-                Ok(Flow::Next)
-            }
+            Opcode::MakeFunction => self.make_function(instr),
+            Opcode::SetFunctionAttribute => self.set_function_attribute(instr),
             Opcode::CallIntrinsic1 => {
                 let item = self.pop()?;
                 let value = self.obj(&item)?;
@@ -103,6 +89,11 @@ impl Builder<'_> {
     }
 
     fn call(&mut self, instr: &Instr) -> Result {
+        if instr.arg == 0
+            && let Some(flow) = self.fused(instr)?
+        {
+            return Ok(flow);
+        }
         let args = self.pop_n(instr.arg)?;
         let (callable, bound) = self.callee()?;
         if let Some(flow) = self.call_of_known(instr, &callable, &bound, &args, &[])? {

@@ -216,7 +216,11 @@ impl Builder<'_> {
     }
 
     /// The truth of an item of a kind whose truth needs no Python code; guarded where it is only likely.
-    fn truth(&mut self, item: &Item, instr: &Instr) -> std::result::Result<Option<Value>, Refusal> {
+    pub(super) fn truth(
+        &mut self,
+        item: &Item,
+        instr: &Instr,
+    ) -> std::result::Result<Option<Value>, Refusal> {
         let ty = Type::of(Kind::BOOL);
         let value = match item {
             Item::Val(value) => *value,

@@ -202,6 +202,7 @@ impl Builder<'_> {
                 classes: HashMap::new(),
                 plain: false,
                 caught: true,
+                goes_there: false,
             }),
             Way::ToCaller => {
                 let here = std::mem::replace(&mut self.block, block);

@@ -2,12 +2,15 @@
 //! rest is called through its cell.
 
 use super::calls::arrange;
+use super::fusion::may_look;
+use super::quick::{changes_its_object, is_table, is_understood};
 use super::{Builder, Flow, Place};
 use crate::build::Refusal;
 use crate::build::frame::{Exceptions, Frame, Head, Item, Local, Pending};
 use crate::bytecode::{CallKind, Code, Instr, Opcode, Special};
 use crate::hir::{HelperId, Kind, Op, Rep, Target, Term, Type, Value};
 use martlet_snapshot::{Effort, FunctionInfo, ObjId, Object, Returned, Seen, Site, VirtualKind};
+use std::ops::Range;
 
 /// Instructions of a function that is inlined where code is made as well as can be, and where it is made quickly.
 const INLINE_INSTRUCTIONS: usize = 100;
@@ -15,7 +18,7 @@ const INLINE_INSTRUCTIONS_QUICKLY: usize = 60;
 /// Bytecodes of a translation from which on nothing is inlined any more, beside what its own code grows by.
 const MAX_INLINED: u32 = 600;
 /// Frames deep that functions are inlined.
-const INLINE_DEPTH: usize = 4;
+pub(super) const INLINE_DEPTH: usize = 4;
 /// Instructions on the way from a function's start to an early return, where its head is inlined.
 const HEAD_INSTRUCTIONS: usize = 12;
 
@@ -335,7 +338,7 @@ impl Builder<'_> {
             return None;
         };
         let size = self.infos[*index as usize].code.insts.len();
-        let in_all = self.leaf_size(*index as usize, INLINE_DEPTH - 1)?;
+        let in_all = self.leaf_size(*index as usize, INLINE_DEPTH - 1, false)?;
         // Who has begun to inline goes on.
         let fits = self.is_inlined()
             || in_all <= MAX_INLINED as usize
@@ -362,10 +365,22 @@ impl Builder<'_> {
 
     /// The instructions of a code object in which nothing can be observed, with those of what it calls, which is inlined in
     /// turn, so many calls deep; none of any other.
-    fn leaf_size(&self, index: usize, depth: usize) -> Option<usize> {
+    fn leaf_size(&self, index: usize, depth: usize, only_looks: bool) -> Option<usize> {
+        let all = 0..self.infos[index].code.insts.len();
+        self.size_of(index, all, depth, only_looks)
+    }
+
+    /// The same of some of its instructions, with `only_looks` if nothing in them changes anything either.
+    pub(super) fn size_of(
+        &self,
+        index: usize,
+        part: Range<usize>,
+        depth: usize,
+        only_looks: bool,
+    ) -> Option<usize> {
         let mut known = Vec::new();
         let mut size = 0;
-        for instr in &self.infos[index].code.insts {
+        for instr in &self.infos[index].code.insts[part] {
             let callee = match instr.opcode {
                 Opcode::Call => {
                     let callable = known.len().checked_sub(instr.arg as usize + 2);
@@ -382,7 +397,8 @@ impl Builder<'_> {
                 }
                 _ => None,
             };
-            let called = callee.and_then(|it| self.leaf_callee_size(it, index, depth));
+            let size_of = |it| self.leaf_callee_size(it, index, depth, only_looks);
+            let called = callee.and_then(size_of);
             let may_be = called.is_some()
                 || match instr.opcode {
                     Opcode::Call => false,
@@ -390,17 +406,22 @@ impl Builder<'_> {
                     Opcode::LoadGlobal => self.loaded_by(index, instr).is_some(),
                     Opcode::LoadAttr if instr.arg & 1 != 0 => {
                         let method = self.loaded_by(index, instr);
-                        let size = method.and_then(|it| self.leaf_callee_size(it, index, depth));
-                        size.is_some()
+                        method.and_then(size_of).is_some()
                     }
                     Opcode::BinaryOp => callee.is_none() && self.may_compute(index, instr),
                     Opcode::BinarySubscr | Opcode::StoreSubscr => {
                         callee.is_none() && self.knows_container(index, instr)
                     }
+                    Opcode::ContainsOp => only_looks || self.knows_table(index, instr),
+                    Opcode::LoadDeref
+                    | Opcode::ForIter
+                    | Opcode::EndFor
+                    | Opcode::JumpBackward
+                    | Opcode::YieldValue => only_looks,
                     _ => may_be_in_leaf(instr),
                 }
                 || (instr.never_ran && !self.request.mode.generic_unknown);
-            if !may_be {
+            if !may_be || only_looks && !may_look(instr) {
                 return None;
             }
             size += 1 + called.unwrap_or(0);
@@ -425,6 +446,14 @@ impl Builder<'_> {
         let container = at.ok().and_then(|at| noted[at].1.get(1));
         let is_known = container.is_some_and(|it| Kind::from_seen(*it).is_single());
         instr.special.is_some() || is_known || self.site_in(index, instr).is_some()
+    }
+
+    /// The same of what an item is looked for in.
+    fn knows_table(&self, index: usize, instr: &Instr) -> bool {
+        let noted = &self.request.codes[index].noted;
+        let at = noted.binary_search_by_key(&instr.offset, |(offset, _)| *offset);
+        let container = at.ok().and_then(|at| noted[at].1.first());
+        instr.special.is_some() || container.is_some_and(|it| is_table(Kind::from_seen(*it)))
     }
 
     /// What an instruction of a code object has learned of what it loads or calls.
@@ -471,10 +500,19 @@ impl Builder<'_> {
     }
 
     /// The same of an object that is called.
-    fn leaf_callee_size(&self, id: ObjId, caller: usize, depth: usize) -> Option<usize> {
+    fn leaf_callee_size(
+        &self,
+        id: ObjId,
+        caller: usize,
+        depth: usize,
+        only_looks: bool,
+    ) -> Option<usize> {
         let info = match self.object(id)? {
             Object::Function(info) => info,
-            other => return super::quick::is_understood(other).then_some(0),
+            other => {
+                let may_be = is_understood(other) && !(only_looks && changes_its_object(other));
+                return may_be.then_some(0);
+            }
         };
         let Some(Object::Code(Some(index))) = self.object(info.code) else {
             return None;
@@ -484,7 +522,7 @@ impl Builder<'_> {
             && depth > 1
             && index != caller
             && self.infos[index].code.insts.len() <= self.inline_limit();
-        may_be.then(|| self.leaf_size(index, depth - 1))?
+        may_be.then(|| self.leaf_size(index, depth - 1, only_looks))?
     }
 
     /// The index of a code object that may return early, before it does anything that must be seen.
@@ -604,6 +642,7 @@ impl Builder<'_> {
                 Inlined::Head(head) => Some(head),
                 _ => None,
             },
+            fused: None,
             exceptions: Exceptions::default(),
         });
         if !self.func.inlined.contains(&callee) {
@@ -732,6 +771,7 @@ fn may_be_in_leaf(instr: &Instr) -> bool {
             | JumpForward
             | BuildTuple
             | UnpackSequence
+            | IsOp
             | RaiseVarargs
     );
     let writes_attribute = Place::of_store(instr).is_some();

@@ -55,7 +55,7 @@ impl Builder<'_> {
     /// Behind GET_ITER: an iterator of the class that the loop has specialised to becomes raw state.
     fn open_made_iterator(&mut self, instr: &Instr) {
         let next = self.infos[self.frame().code].code.at(instr.end);
-        let kind = match next.and_then(|next| next.special) {
+        let kind = match self.loop_behind(instr, 1) {
             Some(Special::ForIterRange) => Kind::RANGE_ITER,
             Some(Special::ForIterList) => Kind::LIST_ITER,
             Some(Special::ForIterTuple) => Kind::TUPLE_ITER,
@@ -73,13 +73,22 @@ impl Builder<'_> {
         }
     }
 
+    /// What the loop has specialised to that GET_ITER makes an iterator for: the one behind it, or the generator
+    /// expression's whose function stands so far from the top of the stack.
+    fn loop_behind(&self, instr: &Instr, function: usize) -> Option<Special> {
+        let next = self.infos[self.frame().code].code.at(instr.end)?;
+        match next.opcode {
+            Opcode::ForIter => next.special,
+            _ => self.fused_loop(next, function)?.special,
+        }
+    }
+
     /// What kind of sequence is iterated over: known, or what the loop behind has specialised to.
     fn iterated_kind(&self, item: &Item, instr: &Instr) -> Kind {
         if self.kinds(item).is_single() {
             return self.kinds(item);
         }
-        let next = self.infos[self.frame().code].code.at(instr.end);
-        let kind = match next.and_then(|next| next.special) {
+        let kind = match self.loop_behind(instr, 0) {
             Some(Special::ForIterList) => Kind::LIST,
             Some(Special::ForIterTuple) => Kind::TUPLE,
             _ => self.likely_kinds(item),

@@ -672,6 +672,13 @@ impl Builder<'_> {
     }
 
     fn cell_access(&mut self, instr: &Instr) -> Result {
+        let local = self.frame().locals.get(instr.arg as usize).cloned();
+        if let (Opcode::LoadDeref, Some(Local::Inlined(cell))) = (instr.opcode, local) {
+            let cell = self.obj(&cell)?;
+            let value = self.probe(HelperId::ProbeCell, vec![cell], Type::ANY);
+            self.push_value(value);
+            return Ok(Flow::Next);
+        }
         if !self.may_call_out()? {
             return Ok(Flow::Ended);
         }

@@ -334,6 +334,7 @@ impl Builder<'_> {
             classes: self.classes.clone(),
             plain,
             caught: false,
+            goes_there: false,
         });
     }
 }

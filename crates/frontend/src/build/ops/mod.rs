@@ -12,6 +12,7 @@ mod compare;
 mod control;
 mod displays;
 mod exceptions;
+mod fusion;
 mod inlining;
 mod items;
 mod iteration;
@@ -28,6 +29,7 @@ use crate::bytecode::{Instr, Opcode};
 use crate::hir::{HelperId, Op, Type, Value};
 use martlet_snapshot::EntryPoint;
 
+pub(super) use fusion::FusedSite;
 pub(super) use places::Place;
 pub(super) use resumption::Resumption;
 
@@ -38,6 +40,17 @@ pub(super) fn instruction(b: &mut Builder<'_>, instr: &Instr) -> Result {
     use Opcode::*;
     if instr.never_ran && b.prunes() {
         b.exit("never_ran");
+        return Ok(Flow::Ended);
+    }
+    if let Some(fused) = b.frame().fused {
+        match instr.opcode {
+            YieldValue => return b.consume(instr, fused.consumer),
+            ReturnConst | ReturnValue => return b.finish_fused(fused.consumer),
+            _ => {}
+        }
+    }
+    if b.only_looks() && !fusion::may_look(instr) {
+        b.exit("inlined");
         return Ok(Flow::Ended);
     }
     b.expect_what_was_noted(instr);

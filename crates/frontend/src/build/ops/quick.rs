@@ -169,6 +169,10 @@ impl Builder<'_> {
         if self.left_head()? {
             return Ok(Some(Flow::Ended));
         }
+        if self.only_looks() && name != "get" {
+            self.exit("inlined");
+            return Ok(Some(Flow::Ended));
+        }
         let mut values = Vec::new();
         for arg in args {
             values.push(self.obj(arg)?);
@@ -222,6 +226,22 @@ impl Builder<'_> {
         let general = self.general_call(function, &values);
         self.either(instr, ok, general, |b| b.letting_go(&values, bit));
         Ok(Some(Flow::Next))
+    }
+
+    /// The truth of an item; exits where only Python code could tell.
+    pub(super) fn truth_without_running(
+        &mut self,
+        item: &Item,
+        instr: &Instr,
+    ) -> std::result::Result<Value, Refusal> {
+        if let Some(bit) = self.truth(item, instr)? {
+            return Ok(bit);
+        }
+        let value = self.obj(item)?;
+        let (bit, ok) = self.bit_and_ok(HelperId::QuickTruth, vec![value], false);
+        self.guard(ok, true);
+        self.release(value);
+        Ok(bit)
     }
 
     /// `type(value)`.
@@ -309,9 +329,9 @@ impl Builder<'_> {
             instr.special,
             Some(Special::ContainsDict | Special::ContainsSet)
         );
-        let likely = self.likely_kinds(container);
-        let is_table = [Kind::DICT, Kind::SET, Kind::LIST, Kind::TUPLE].contains(&likely);
-        self.may_speculate() && (seen || is_table)
+        // What only looks may ask whatever it is.
+        let is_it = seen || self.only_looks() || is_table(self.likely_kinds(container));
+        self.may_speculate() && is_it
     }
 
     /// A call in the general way. It takes the operands over, so that they cost nothing on the quick way.
@@ -341,7 +361,7 @@ impl Builder<'_> {
     }
 
     /// Calls a helper that does something, or says that it did not.
-    fn tried(&mut self, helper: HelperId, args: Vec<Value>) -> Value {
+    pub(super) fn tried(&mut self, helper: HelperId, args: Vec<Value>) -> Value {
         let op = Op::Call { helper, outputs: 0 };
         self.emit_raising(op, args, Type::of(Kind::BOOL))
             .expect("a bit")
@@ -444,6 +464,16 @@ impl Builder<'_> {
         self.after_run(instr.end);
         result
     }
+}
+
+/// Whether it is quick to look whether an item is in an object of this kind.
+pub(super) fn is_table(kind: Kind) -> bool {
+    [Kind::DICT, Kind::SET, Kind::LIST, Kind::TUPLE].contains(&kind)
+}
+
+/// Whether what [`is_understood`] knows changes the object that it is a method of.
+pub(super) fn changes_its_object(object: &Object) -> bool {
+    matches!(object, Object::MethodDescriptor { class, .. } if class != "dict")
 }
 
 /// Whether calls of an object are probably done without running any Python code.

@@ -178,7 +178,7 @@ fn has_fields(object: &Virtual) -> bool {
         VirtualKind::ListIter | VirtualKind::TupleIter => &[false, true],
         VirtualKind::Enumerate => &[true, false],
         VirtualKind::Range => &[false, false, false],
-        VirtualKind::Method => &[false, false],
+        VirtualKind::Method | VirtualKind::Function => &[false, false],
         _ => return true,
     };
     raw.len() == object.items.len()
