@@ -31,13 +31,17 @@ pub(crate) fn switch(_gil: Gil<'_>, enabled: bool, always: bool) {
         c::martlet_enabled = u8::from(enabled);
         c::martlet_always = u8::from(always);
     }
-    // SAFETY: the GIL is held.
-    unsafe {
-        match enabled {
-            true => c::martlet_enter_generators(),
-            false => c::martlet_leave_generators(),
-        }
+    if !enabled {
+        // SAFETY: the GIL is held.
+        unsafe { c::martlet_leave_generators() };
     }
+}
+
+/// From now on generators, coroutines and asynchronous generators are resumed by us, which costs those something that have
+/// no machine code: not before some have.
+pub(crate) fn enter_generators(_gil: Gil<'_>) {
+    // SAFETY: the GIL is held.
+    unsafe { c::martlet_enter_generators() };
 }
 
 /// Gives the entry to every function whose code wants it, after taking the version from the code.
