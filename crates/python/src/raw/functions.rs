@@ -16,6 +16,7 @@ pub(crate) fn initialise(gil: Gil<'_>) -> PyResult<()> {
             return Err(PyErr::fetch(gil));
         }
         c::martlet_learn_vectorcall(fresh.as_ptr());
+        c::martlet_learn_generators();
         c::martlet_request_extra() < 0 || c::martlet_watch_functions() < 0
     };
     if failed {
