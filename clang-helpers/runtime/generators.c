@@ -545,6 +545,14 @@ martlet_send_method_of(PyTypeObject *type)
     return method != NULL && Py_IS_TYPE(method, &PyMethodDescr_Type) ? ((PyMethodDescrObject *)method)->d_method : NULL;
 }
 
+/* Learns the interpreter's own functions, which resume what we do not, also where we stand in no slot. */
+MARTLET_RUNTIME void
+martlet_learn_generators(void)
+{
+    plain_next = PyGen_Type.tp_iternext;
+    plain_send = PyGen_Type.tp_as_async->am_send;
+}
+
 /* From now on generators and coroutines go on in machine code where there is some. */
 MARTLET_RUNTIME void
 martlet_enter_generators(void)
@@ -552,8 +560,6 @@ martlet_enter_generators(void)
     if (!entered) {
         entered = true;
         home = _PyThreadState_GET()->interp;
-        plain_next = PyGen_Type.tp_iternext;
-        plain_send = PyGen_Type.tp_as_async->am_send;
         PyGen_Type.tp_iternext = next;
         PyGen_Type.tp_as_async->am_send = send;
         PyCoro_Type.tp_as_async->am_send = send;

@@ -50,7 +50,7 @@ const MODES: [Mode; 9] = [
     Mode::Chaos(0),
     Mode::WarmExitEvery(1),
     Mode::ExitEvery(2),
-    Mode::Warm,
+    Mode::Loops,
     Mode::Always,
     Mode::WarmExitEvery(3),
 ];

@@ -81,7 +81,7 @@ fn jit<'py>(gil: Python<'py>, function: Bound<'py, PyAny>) -> PyResult<Bound<'py
         if let Ok(entry) = state.entry(gil, code) {
             entry.raw.set(|it| it.eager = 1);
             if entry.raw.get().resumable > 0 {
-                return;
+                return functions::enter_generators(gil);
             }
             entry.raw.set(|it| it.entered = 1);
             functions::forget_version(gil, code);

@@ -301,7 +301,9 @@ impl State {
             entry.raw.set(|it| it.entered = 0);
             functions::restore_version(gil, addr, entry.raw.get().saved_version);
         }
-        if live && entry.raw.get().entered == 0 && entry.raw.get().resumable == 0 {
+        if live && entry.raw.get().resumable != 0 {
+            functions::enter_generators(gil);
+        } else if live && entry.raw.get().entered == 0 {
             entry.raw.set(|it| it.entered = 1);
             functions::forget_version(gil, addr);
             // Functions of this code that exist are given their entry when they are seen to run, or are called by machine

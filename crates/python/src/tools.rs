@@ -95,6 +95,7 @@ pub(crate) fn enter(gil: Gil<'_>, state: &mut State) {
         entry.raw.set(|it| it.asked = 0);
     }
     if state.options.always > 0 {
+        functions::enter_generators(gil);
         functions::enter_functions(gil);
     }
 }

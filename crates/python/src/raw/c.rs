@@ -194,6 +194,7 @@ unsafe extern "C" {
     pub(crate) fn martlet_enter_functions();
     pub(crate) fn martlet_may_resume() -> bool;
     pub(crate) fn martlet_leave_functions();
+    pub(crate) fn martlet_learn_generators();
     pub(crate) fn martlet_enter_generators();
     pub(crate) fn martlet_leave_generators();
     pub(crate) fn martlet_enter_function(func: *mut PyObject);

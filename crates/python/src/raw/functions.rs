@@ -16,6 +16,7 @@ pub(crate) fn initialise(gil: Gil<'_>) -> PyResult<()> {
             return Err(PyErr::fetch(gil));
         }
         c::martlet_learn_vectorcall(fresh.as_ptr());
+        c::martlet_learn_generators();
         c::martlet_request_extra() < 0 || c::martlet_watch_functions() < 0
     };
     if failed {
@@ -31,12 +32,9 @@ pub(crate) fn switch(_gil: Gil<'_>, enabled: bool, always: bool) {
         c::martlet_enabled = u8::from(enabled);
         c::martlet_always = u8::from(always);
     }
-    // SAFETY: the GIL is held.
-    unsafe {
-        match enabled {
-            true => c::martlet_enter_generators(),
-            false => c::martlet_leave_generators(),
-        }
+    if !enabled {
+        // SAFETY: the GIL is held.
+        unsafe { c::martlet_leave_generators() };
     }
 }
 
@@ -44,6 +42,13 @@ pub(crate) fn switch(_gil: Gil<'_>, enabled: bool, always: bool) {
 pub(crate) fn enter_all_loops(_gil: Gil<'_>, all: bool) {
     // SAFETY: the byte is read under the GIL, which is held.
     unsafe { c::martlet_all_loops = u8::from(all) };
+}
+
+/// From now on generators, coroutines and asynchronous generators are resumed by us, which costs those something that have
+/// no machine code: not before some have.
+pub(crate) fn enter_generators(_gil: Gil<'_>) {
+    // SAFETY: the GIL is held.
+    unsafe { c::martlet_enter_generators() };
 }
 
 /// Gives the entry to every function whose code wants it, after taking the version from the code.
