@@ -70,7 +70,8 @@ impl Module {
     /// module
     ///     .add("declare i64 @one() define i64 @two() { %1 = call i64 @one() %2 = add i64 %1, %1 ret i64 %2 }")
     ///     .unwrap();
-    /// assert_eq!(module.own("two").unwrap().get(&module).unwrap().count_basic_blocks(), 1);
+    /// let two = module.own("two").unwrap();
+    /// assert_eq!(two.get(&module).unwrap().count_basic_blocks(), 1);
     /// assert!(module.add("define i64 @two() { ret i64 2 }").is_err(), "`two` would be defined twice");
     /// assert!(module.add("define i64 @three()").is_err());
     /// module.verify().unwrap();
