@@ -421,7 +421,7 @@ MARTLET_INLINE O *place_of(O v, uint32_t kind, uint32_t index)
 }
 
 /* Whether v has the place, an inline value or a slot, which may be empty. Source: STORE_ATTR_INSTANCE_VALUE,
- * STORE_ATTR_SLOT. */
+ * STORE_ATTR_SLOT, store_instance_attr_lock_held. */
 MARTLET_HELPER bool martlet_has_place(O v, uint32_t kind, uint32_t index, uint32_t type_version)
 {
     (void)index;

@@ -1,8 +1,8 @@
 /* lookups.c: dictionaries and sets where nothing of the program's has a say, and what else is found out that way.
  *
- * A key is looked up here only if the interpreter alone hashes it and compares it with what stands in its way: a str, a
- * number, an object that hashes by identity, a tuple of such. So no Python code runs. What is not so is left to the caller, who does it in
- * the general way.
+ * A key is looked up here only if the interpreter alone hashes it and compares it with what stands in its way: a str, an
+ * int, a float, a bool, None, an object that hashes by identity, a tuple of such. So no Python code runs. What is not so
+ * is left to the caller, who does it in the general way.
  */
 #include "inline.h"
 
@@ -493,7 +493,7 @@ MARTLET_HELPER bool martlet_list_can_pop(O list)
     return Py_SIZE(list) > 0;
 }
 
-/* martlet_list_pop where the list needs less memory from there on. */
+/* martlet_list_pop where the list needs less memory, or none, from there on. */
 MARTLET_CALL O martlet_list_pop_shrinking(O list)
 {
     Py_ssize_t n = Py_SIZE(list) - 1;
@@ -511,7 +511,7 @@ MARTLET_CALL O martlet_list_pop_shrinking(O list)
 MARTLET_HELPER O martlet_list_pop(O list)
 {
     Py_ssize_t n = Py_SIZE(list) - 1;
-    if (MARTLET_UNLIKELY(n < ((PyListObject *)list)->allocated >> 1)) {
+    if (MARTLET_UNLIKELY(n == 0 || n < ((PyListObject *)list)->allocated >> 1)) {
         return martlet_list_pop_shrinking(list);
     }
     Py_SET_SIZE(list, n);

@@ -117,8 +117,8 @@ static O real_result(double a, double b, int32_t op)
     }
 }
 
-/* left OP right, where op is BINARY_OP's argument, of exact ints of 64 bits and floats; new. NULL without an exception:
- * they are none, or the interpreter has more to say. Source: BINARY_OP. */
+/* left OP right, where op is BINARY_OP's argument, of exact ints of 64 bits and floats; new. NULL without an exception
+ * where they are none, or the interpreter has more to say. Source: BINARY_OP. */
 MARTLET_CALL O martlet_mixed_op(O left, O right, int32_t op)
 {
     int64_t i, j;

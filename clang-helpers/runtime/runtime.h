@@ -28,7 +28,6 @@ struct martlet_record {
     uint8_t asked;         /* a version that is entered as a function was asked for */
     uint8_t eager;         /* to be compiled at the next call */
     uint8_t refused;       /* never asked for again */
-    uint8_t simple;        /* positional parameters only, an ordinary function */
     uint8_t resumable;     /* a generator's or a coroutine's: what is entered is their suspended frames */
     uint32_t n_loops;
     struct martlet_loop *loops;

@@ -379,7 +379,8 @@ pub(crate) fn exits_often(gil: Gil<'_>, header: u64, index: usize) {
         let price = calls::estimate(gil, state, addr, entry, Effort::Quick);
         let count = meta.header.counts().nth(index).unwrap_or(0);
         // A function that is left slowly gets hot in the interpreter; a loop is entered again at once.
-        let adds_up = door.is_some() && count * EXIT_COST > ADDS_UP * price;
+        let adds_up =
+            door.is_some() && cure_of(reason) != Cure::Stay && count * EXIT_COST > ADDS_UP * price;
         if meta.costs.bytecodes == 0 || !(is_storm || adds_up || is_worth_a_whole(meta, index)) {
             return;
         }

@@ -40,7 +40,6 @@ pub(crate) struct Record {
     pub(crate) asked: u8,
     pub(crate) eager: u8,
     pub(crate) refused: u8,
-    pub(crate) simple: u8,
     pub(crate) resumable: u8,
     pub(crate) n_loops: u32,
     pub(crate) loops: *const Loop,

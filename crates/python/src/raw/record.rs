@@ -26,7 +26,6 @@ impl RawRecord {
             asked: 0,
             eager: 0,
             refused: 0,
-            simple: u8::from(code.is_simple()),
             resumable: u8::from(code.is_resumable()),
             n_loops: 0,
             loops: std::ptr::null(),

@@ -171,6 +171,31 @@ def module_of(items):
 for _ in range(300):
     module_of([-3, 20])
 abs = len
-print(attempted(module_of, [1]), module_of(["abc", "d"]) if False else "")
+print(attempted(module_of, [1]), attempted(module_of, ["abc", "d"]))
 del abs
 print(module_of([-7]))
+
+
+class Mark:
+    """Made in the expression, and its death is seen."""
+
+    def __init__(self, x):
+        pass
+
+    def __del__(self):
+        deaths.append(1)
+
+
+def made(items):
+    return tuple(Mark(x) for x in items if x + 1)
+
+
+def made_and_lost(items):
+    return sum(1 if Mark(x) else 0 for x in items)
+
+
+deaths = []
+for _ in range(400):
+    made([1, 2]), made_and_lost([1, 2])
+print(len(deaths))
+print(len(made([1, 2, 2**70])), made_and_lost([2**70, 1]), attempted(made, [1, 2, "a"]), len(deaths))

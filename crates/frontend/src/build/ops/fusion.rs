@@ -10,6 +10,7 @@ use super::{Builder, Flow, Result};
 use crate::build::frame::{
     Consumer, Exceptions, FUSED_OPERANDS, Field, Frame, Fused, Item, Local, Pending,
 };
+use crate::build::info::FREE;
 use crate::build::{Refusal, Work};
 use crate::bytecode::{Instr, Opcode};
 use crate::hir::{
@@ -172,6 +173,10 @@ impl Builder<'_> {
             return Ok(None);
         };
         if self.is_inlined() || self.failures() > 0 || self.is_join(instr.end) {
+            return Ok(None);
+        }
+        let kinds = &self.request.codes[index].local_kinds;
+        if kinds.iter().filter(|kind| **kind & FREE != 0).count() != cells.len() {
             return Ok(None);
         }
         self.guard_int(length, Cond::Le, MAX_ITEMS);

@@ -281,6 +281,11 @@ impl Builder<'_> {
         else {
             return Ok(None);
         };
+        // The death of what is made here would be seen, and seen again where it is made once more.
+        if self.only_looks() {
+            self.exit("inlined");
+            return Ok(Some(Flow::Ended));
+        }
         let Some(Site::Callee(id)) = self.site(instr) else {
             return Ok(None);
         };
@@ -398,7 +403,8 @@ impl Builder<'_> {
                 _ => None,
             };
             let size_of = |it| self.leaf_callee_size(it, index, depth, only_looks);
-            let called = callee.and_then(size_of);
+            let called = callee.filter(|_| !(only_looks && makes(instr)));
+            let called = called.and_then(size_of);
             let may_be = called.is_some()
                 || match instr.opcode {
                     Opcode::Call => false,
@@ -755,6 +761,17 @@ fn may_be_in_head(instr: &Instr) -> bool {
             | ReturnConst
     );
     known || reads_attribute(instr)
+}
+
+/// Whether it makes an object of a Python class.
+fn makes(instr: &Instr) -> bool {
+    matches!(
+        instr.special,
+        Some(Special::Call {
+            kind: CallKind::AllocAndEnterInit,
+            ..
+        })
+    )
 }
 
 /// Whether an inlined body may have this: nothing that looks at frames or must run Python code.
