@@ -17,6 +17,7 @@ mod dump;
 mod env;
 mod fuzz;
 mod ir;
+mod junit;
 mod micro_versions;
 mod package;
 mod package_tests;

@@ -6,13 +6,14 @@
 //! again with its suite, plainly as well: what is not the same twice in one way says nothing, and is counted apart. The
 //! table of the latest results is a file of the repository.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
+use crate::junit::{self, Results};
 use crate::package::Package;
 use crate::process::{self, End, step, watch};
 use crate::python::Python;
@@ -174,20 +175,6 @@ const SUITES: &[Suite] = &[
         arguments: &[],
     },
 ];
-
-/// Prints, as JSON, the results by test of a JUnit file.
-const READ_RESULTS: &str = "\
-import json, sys
-from xml.etree import ElementTree
-results = {}
-for case in ElementTree.parse(sys.argv[1]).iter('testcase'):
-    kinds = [child.tag for child in case if child.tag in ('failure', 'error', 'skipped')]
-    name = case.get('classname') + '::' + case.get('name')
-    results[name] = ' '.join([results.get(name, ''), *(kinds or ['ok'])]).strip()
-print(json.dumps(results))
-";
-
-type Results = BTreeMap<String, String>;
 
 /// How a suite is run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -380,16 +367,7 @@ impl<'a> Runner<'a> {
         let start = Instant::now();
         let outcome = watch(&command, LIMIT)?;
         let time = start.elapsed();
-        let results = if report.exists() {
-            let mut reader = Command::new(self.python);
-            reader
-                .args(["-I", "-c", READ_RESULTS])
-                .arg(&report)
-                .env_remove("MARTLET");
-            serde_json::from_str(&process::output(&mut reader)?)?
-        } else {
-            Results::new()
-        };
+        let results = junit::read(self.python, &report)?;
         let compiled = std::fs::read_dir(folder.path())?
             .flatten()
             .map(|entry| stats::compiled(&entry.path()))

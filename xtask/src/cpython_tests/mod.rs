@@ -11,7 +11,7 @@
 
 mod table;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::Path;
 use std::process::{Command, ExitCode};
@@ -21,6 +21,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 
 use self::table::{Row, Table};
+use crate::junit::{self, Results};
 use crate::package::Package;
 use crate::process::{self, End, step, watch};
 use crate::stats::Stats;
@@ -105,19 +106,6 @@ signal.signal(signal.SIGINT, signal.SIG_DFL)
 resource.setrlimit(resource.RLIMIT_AS, (8 << 30, 8 << 30))
 os.execv(sys.argv[1], sys.argv[1:])
 ";
-
-/// Turns a JUnit file into JSON: test name to result.
-const READ_RESULTS: &str = "\
-import json, sys
-from xml.etree import ElementTree
-results = {}
-for case in ElementTree.parse(sys.argv[1]).iter('testcase'):
-    kinds = [child.tag for child in case if child.tag in ('failure', 'error', 'skipped')]
-    results[case.get('name')] = ' '.join(kinds) or 'ok'
-print(json.dumps(results))
-";
-
-type Results = BTreeMap<String, String>;
 
 /// How the functions of a module are compiled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -390,16 +378,7 @@ fn run(python: &Path, module: &str, compiling: Option<&Compiling<'_>>) -> Result
     let start = Instant::now();
     let outcome = watch(&command, LIMIT)?;
     let time = start.elapsed();
-    let results = if report.exists() {
-        let mut reader = Command::new(python);
-        reader
-            .args(["-I", "-c", READ_RESULTS])
-            .arg(&report)
-            .env_remove("MARTLET");
-        serde_json::from_str(&process::output(&mut reader)?)?
-    } else {
-        Results::new()
-    };
+    let results = junit::read(python, &report)?;
     let ran = outcome.stdout.contains("skipped") || outcome.end.is_success();
     if compiling.is_none() && results.is_empty() && !ran {
         bail!(
