@@ -165,6 +165,15 @@ impl<M> Version<M> {
     }
 }
 
+impl<M> Drop for Version<M> {
+    fn drop(&mut self) {
+        // The machine code may outlast this where the engine went first, and somebody inside looks at the byte.
+        if self.state() != State::Freed {
+            std::mem::forget(self.valid.take());
+        }
+    }
+}
+
 impl<M> fmt::Debug for Version<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.record.fmt(f)

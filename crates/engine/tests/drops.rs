@@ -52,6 +52,32 @@ fn drop_in_any_order() {
     }
 }
 
+#[test]
+fn the_valid_byte_is_there_for_whoever_is_inside() {
+    by_both(|| {
+        let (engine, _) = house();
+        let runtime = engine.runtime().clone();
+        let f = function(&engine, "f");
+        let mut source = answer(0);
+        source.how = How::Valid;
+        drop(now(&engine, &f, source).unwrap());
+        let thread = runtime.attach();
+        let activation = thread.enter(f.entry());
+        // SAFETY: the unit answers a u64 and takes nothing.
+        let is_valid = unsafe { activation.as_fn::<extern "C" fn() -> u64>() };
+        assert_eq!(is_valid(), 1);
+        drop(f);
+        drop(engine);
+        // What was freed is somebody else's now.
+        let others: Vec<_> = (0..1_000).map(|_| Box::new(0xaa_u8)).collect();
+        assert!(is_valid() <= 1, "{}", is_valid());
+        drop(others);
+        drop(activation);
+        runtime.collect(&nobody);
+        assert_eq!(runtime.ledger().retired.units, 0);
+    });
+}
+
 /// What the plain model knows of a function.
 #[derive(Default)]
 struct Expected {
