@@ -304,6 +304,10 @@ fn text_is_taken_in_whole_or_not_at_all() {
             "metadata",
         ),
         (
+            "define i64 @new() { ret i64 1 } @other = alias i64 (), ptr @new",
+            "alias",
+        ),
+        (
             "define i64 @new() { ret i64 1 } module asm \"nop\"",
             "assembly",
         ),

@@ -24,11 +24,11 @@ use llvm_sys::bit_reader::LLVMParseBitcodeInContext2;
 use llvm_sys::core::{
     LLVMCloneModule, LLVMCreateMemoryBufferWithMemoryRange,
     LLVMCreateMemoryBufferWithMemoryRangeCopy, LLVMDisposeMemoryBuffer, LLVMDisposeModule,
-    LLVMGetDataLayoutStr, LLVMGetFirstFunction, LLVMGetFirstGlobal, LLVMGetFirstNamedMetadata,
-    LLVMGetLinkage, LLVMGetModuleIdentifier, LLVMGetModuleInlineAsm, LLVMGetNamedFunction,
-    LLVMGetNamedGlobal, LLVMGetNextFunction, LLVMGetNextGlobal, LLVMGetTarget,
-    LLVMModuleCreateWithNameInContext, LLVMPrintModuleToString, LLVMReplaceAllUsesWith,
-    LLVMSetValueName2,
+    LLVMGetDataLayoutStr, LLVMGetFirstFunction, LLVMGetFirstGlobal, LLVMGetFirstGlobalAlias,
+    LLVMGetFirstGlobalIFunc, LLVMGetFirstNamedMetadata, LLVMGetLinkage, LLVMGetModuleIdentifier,
+    LLVMGetModuleInlineAsm, LLVMGetNamedFunction, LLVMGetNamedGlobal, LLVMGetNextFunction,
+    LLVMGetNextGlobal, LLVMGetTarget, LLVMModuleCreateWithNameInContext, LLVMPrintModuleToString,
+    LLVMReplaceAllUsesWith, LLVMSetValueName2,
 };
 use llvm_sys::ir_reader::LLVMParseIRInContext2;
 use llvm_sys::linker::LLVMLinkModules2;
@@ -408,7 +408,13 @@ impl RawModule {
         };
         let appends = LLVMLinkage::LLVMAppendingLinkage;
         let appends = self.variables().iter().any(|it| linkage(it) == appends);
+        // SAFETY: the module is alive.
+        let has_alias = unsafe {
+            !LLVMGetFirstGlobalAlias(self.raw).is_null()
+                || !LLVMGetFirstGlobalIFunc(self.raw).is_null()
+        };
         let oddities = [
+            (has_alias, "an alias"),
             (asm_bytes > 0, "assembly of the module"),
             (has_metadata, "metadata of the module"),
             (appends, "a list that linking would append to"),
