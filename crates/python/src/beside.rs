@@ -59,9 +59,13 @@ impl Beside {
 
     fn ask(&self, ask: Ask, beginning: Beginning) -> Result<Answer, Refusal> {
         let released = std::mem::take(&mut *self.released());
-        let order = encode(&Order { released, ask });
-        let answer = self.sidecar.exchange(&order, beginning);
+        let order = Order { released, ask };
+        let answer = self.sidecar.exchange(&encode(&order), beginning);
         let answer = answer.map_err(|error| {
+            if matches!(error, Error::Impossible(_) | Error::Resting { .. }) {
+                // It may be there and was not told.
+                self.released().extend(order.released);
+            }
             let reason = match error {
                 Error::Ended => ENDED,
                 Error::Resting { .. } => RESTS,
