@@ -95,7 +95,7 @@ enum Command {
         /// Program names in crates/python/tests/differential, or paths; without any, all
         names: Vec<String>,
         /// plain (are the programs deterministic?), default, always, own, warm, loops, beside, exit-K, warm-exit-K or chaos-SEED;
-        /// without any, all
+        /// without any, all but plain, beside and chaos
         #[arg(long = "mode")]
         modes: Vec<differential::Mode>,
     },

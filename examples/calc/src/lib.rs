@@ -10,9 +10,9 @@
 //! It is the tutorial of Martlet's crates; read the files in this order:
 //!
 //! 1. `parse`: text to trees. `interpret` runs a tree: that is what calls do until there is machine code.
-//! 2. `compile`: a tree becomes LLVM IR in a library module (`martlet-ir`), a unit of one function with the
-//!    bodies that it may inline is extracted, optimised and emitted (`martlet-codegen`). This is the
-//!    `Compiler` of `martlet-engine`.
+//! 2. `compile`: a tree becomes text of LLVM's language in a `Library` of `martlet-codegen`, which extracts a
+//!    unit of one function with the bodies that it may inline, optimises and emits it. This is the `Compiler` of
+//!    `martlet-engine`.
 //! 3. `world`: what the engine asks of an embedder. Who is hot is requested; finished units are
 //!    installed; a redefinition invalidates; a deletion drops.
 //! 4. `raw`: the few lines where machine code is called, and calls back.

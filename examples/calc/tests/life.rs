@@ -39,7 +39,7 @@ fn a_running_loop_sees_a_redefinition_at_its_next_call() {
         );
         world.compile("limit", Tier::Best).unwrap();
         let waiting = world.compile("wait", Tier::Best).unwrap();
-        // The loop contains `limit`: nothing but the version's `valid` word could tell it.
+        // The loop contains `limit`: nothing but the version's `valid` byte could tell it.
         assert_eq!(waiting.inlined().len(), 1);
         let (is_done, before) = (AtomicBool::new(false), world.engine().stats().compiles);
         std::thread::scope(|scope| {
