@@ -24,6 +24,7 @@ pub struct Options {
     pub idle: Duration,
     /// How long [`Engine::before_fork`](crate::Engine::before_fork) and
     /// [`Engine::shut_down`](crate::Engine::shut_down) wait for running compiles. Default 1 s.
+    /// Before a fork as long again at most, until those that are left hold nothing of the engine's.
     pub join_bound: Duration,
     /// Stop compiling after so many compiles (to bisect a wrong result). `None`: no limit. Embedders
     /// read it from `MARTLET_FUEL`.

@@ -27,6 +27,10 @@ pub(crate) struct PoolState<S, M> {
     pub(crate) queue: Queue<S, M>,
     n_threads: usize,
     n_idle: usize,
+    /// Threads that are in the compiler, where they hold nothing that callers of the engine want.
+    n_away: usize,
+    /// Whoever comes back from there waits: a fork is under way that does not wait for them.
+    held: bool,
     /// No thread goes on to another job, and none is started.
     paused: bool,
     /// Paused for good; nothing is taken in any more.
@@ -50,6 +54,8 @@ impl<S: Send + 'static, M: Send + Sync + 'static> Pool<S, M> {
                 queue: Queue::new(),
                 n_threads: 0,
                 n_idle: 0,
+                n_away: 0,
+                held: false,
                 paused: false,
                 closed: false,
                 errand: false,
@@ -150,17 +156,44 @@ impl<S: Send + 'static, M: Send + Sync + 'static> Pool<S, M> {
         None
     }
 
-    /// Lets no thread go on, and waits for them to be gone, but not longer than `bound`. Answers how
-    /// many are left.
+    /// Runs `work`, which does not panic, on a compile thread that holds nothing of the engine's
+    /// meanwhile. It does not come back while a fork is under way: what it took then would stay taken
+    /// in the child.
+    pub(crate) fn away<R>(&self, work: impl FnOnce() -> R) -> R {
+        lock(&self.state).n_away += 1;
+        self.changed.notify_all();
+        let result = work();
+        let mut state = lock(&self.state);
+        while state.held {
+            state = self
+                .changed
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+        state.n_away -= 1;
+        result
+    }
+
+    /// Lets no thread go on, and waits for them to be gone, but not longer than `bound`. Before a fork
+    /// those that are left are then kept in the compiler, which may take as long again. Answers how many
+    /// are left.
     pub(crate) fn pause(&self, bound: Duration, for_good: bool) -> usize {
-        let until = Instant::now() + bound;
+        let mut until = Instant::now() + bound;
         let mut state = lock(&self.state);
         state.paused = true;
         state.closed |= for_good;
+        state.held = false;
         self.changed.notify_all();
         while state.n_threads > 0 {
             let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() {
+            let is_settled = state.held && state.n_away == state.n_threads;
+            if left.is_zero() && !state.held && !for_good {
+                // What the others hold they give back soon.
+                state.held = true;
+                until = Instant::now() + bound;
+                continue;
+            }
+            if left.is_zero() || is_settled {
                 // Relaxed: read by the same thread, before or after a fork.
                 self.n_left.store(state.n_threads, Ordering::Relaxed);
                 return state.n_threads;
@@ -170,6 +203,7 @@ impl<S: Send + 'static, M: Send + Sync + 'static> Pool<S, M> {
                 .wait_timeout(state, left)
                 .unwrap_or_else(PoisonError::into_inner);
         }
+        state.held = false;
         self.n_left.store(0, Ordering::Relaxed);
         let workers = std::mem::take(&mut state.workers);
         drop(state);
@@ -186,6 +220,8 @@ impl<S: Send + 'static, M: Send + Sync + 'static> Pool<S, M> {
     /// Lets threads be started again, at the embedder's next call.
     pub(crate) fn resume(&self) {
         let mut state = lock(&self.state);
+        state.held = false;
+        self.changed.notify_all();
         if state.closed {
             return;
         }

@@ -256,7 +256,7 @@ impl<C: Compiler> Shared<C> {
                 Next::Translate(job) => {
                     let finished = match self.has_changed(&job) {
                         Some(refusal) => self.finish(job, Err(refusal)),
-                        None => self.translate(job),
+                        None => self.translate(job, Some(pool)),
                     };
                     pool.mailbox.put(finished);
                     if let Some(hook) = self.on_finished.get() {
@@ -265,7 +265,7 @@ impl<C: Compiler> Shared<C> {
                     }
                 }
                 Next::Errand => {
-                    self.drain_released();
+                    pool.away(|| self.drain_released());
                 }
             }
         }
@@ -284,7 +284,7 @@ impl<C: Compiler> Shared<C> {
         let mut job = Some(job);
         let taken = &mut job;
         let translated = worker::run(&self.options, || {
-            taken.take().map(|job| self.translate(job))
+            taken.take().map(|job| self.translate(job, None))
         });
         match (translated, job) {
             (Ok(Some(Some(finished))), _) => finished,
@@ -296,12 +296,12 @@ impl<C: Compiler> Shared<C> {
         }
     }
 
-    /// Asks the compiler. Whatever it does, there is an answer.
-    fn translate(&self, job: JobOf<C>) -> Finished<C::Meta> {
+    /// Asks the compiler. Whatever it does, there is an answer. `pool` is the one whose thread this is, if any.
+    fn translate(&self, job: JobOf<C>, pool: Option<&PoolOf<C>>) -> Finished<C::Meta> {
         let taken = Reason::from(reasons::TAKEN);
         self.lifecycle
             .advance(&job.record, State::Compiling, &taken);
-        let compiler = match self.compiler() {
+        let compiler = match away(pool, || self.compiler()) {
             Ok(compiler) => compiler,
             Err(refusal) => return self.finish(job, Err(refusal)),
         };
@@ -309,10 +309,11 @@ impl<C: Compiler> Shared<C> {
             return self.finish(job, Err(out_of_fuel(&self.options)));
         }
         self.lifecycle.counters.compile_started();
-        self.tell_released(&compiler);
+        away(pool, || self.tell_released(&compiler));
         let version = job.record.id();
         let chaos = self.options.chaos;
-        std::thread::sleep(chaos.map_or(Duration::ZERO, |it| it.delay_of(version)));
+        let delay = chaos.map_or(Duration::ZERO, |it| it.delay_of(version));
+        away(pool, || std::thread::sleep(delay));
         let request = Request {
             version,
             record: job.record.clone(),
@@ -321,20 +322,21 @@ impl<C: Compiler> Shared<C> {
             tier: job.record.tier(),
             source: job.source,
         };
-        let outcome = catch_unwind(AssertUnwindSafe(|| {
-            let outcome = match self.lifecycle.chaos_strikes(Trouble::Failure, version) {
-                true => Err(Refusal::new(reasons::CHAOS, "not compiled")),
-                false => compiler.compile(&request),
-            };
-            // Dropping the source is the embedder's code as well.
-            drop(request);
-            outcome
-        }))
-        .unwrap_or_else(|panic| Err(Refusal::new(reasons::PANIC, panic_text(&*panic))));
+        let outcome = match self.lifecycle.chaos_strikes(Trouble::Failure, version) {
+            true => Ok(Err(Refusal::new(reasons::CHAOS, "not compiled"))),
+            false => away(pool, || {
+                catch_unwind(AssertUnwindSafe(|| compiler.compile(&request)))
+            }),
+        };
+        // Dropping the source is the embedder's code as well.
+        let dropped = catch_unwind(AssertUnwindSafe(|| drop(request)));
+        let outcome = outcome
+            .and_then(|it| dropped.map(|()| it))
+            .unwrap_or_else(|panic| Err(Refusal::new(reasons::PANIC, panic_text(&*panic))));
         if outcome.is_err() {
             self.lifecycle.release(Released::Version(job.record.id()));
         }
-        self.bound_library(&compiler);
+        self.bound_library(&compiler, pool);
         let finished = Finished {
             lifecycle: self.lifecycle.clone(),
             function: job.function,
@@ -348,14 +350,14 @@ impl<C: Compiler> Shared<C> {
 
     /// Releases intermediate code of the coldest until the compiler's library is small enough, or there
     /// is none left that can go.
-    fn bound_library(&self, compiler: &Arc<C>) {
+    fn bound_library(&self, compiler: &Arc<C>, pool: Option<&PoolOf<C>>) {
         let limit = self.options.library_limit.unwrap_or(u64::MAX);
         // Asked only where it matters: it may take the compiler's lock.
-        while limit < u64::MAX && library_bytes(&**compiler) > limit {
+        while limit < u64::MAX && away(pool, || library_bytes(&**compiler)) > limit {
             if !self.lifecycle.release_coldest() {
                 return;
             }
-            self.tell_released(compiler);
+            away(pool, || self.tell_released(compiler));
         }
     }
 
@@ -442,12 +444,20 @@ impl<C: Compiler> Shared<C> {
     pub(crate) fn drain_released(&self) -> usize {
         match self.compiler.get() {
             Some(Ok(compiler)) if self.off.get().is_none() => self.tell_released(compiler),
-            // There is no intermediate code: nobody ever made any, or it lies behind locks that a
-            // fork left held.
+            // There is no intermediate code: nobody ever made any, or nothing is made any more.
             _ => {
-                self.lifecycle.take_released();
+                self.forget_released();
                 0
             }
+        }
+    }
+
+    /// Not in a child that was forked over a compile: a thread that does not exist there may have been
+    /// taking something out. Nothing is compiled there, so what piles up is bounded.
+    fn forget_released(&self) {
+        let off = self.off.get();
+        if off.is_none_or(|it| it.reason != reasons::FORKED_WHILE_COMPILING) {
+            self.lifecycle.take_released();
         }
     }
 
@@ -457,7 +467,7 @@ impl<C: Compiler> Shared<C> {
         if self.lifecycle.has_released() {
             match self.compiler.get() {
                 Some(Ok(_)) if self.off.get().is_none() => pool.run_errand(),
-                Some(_) => drop(self.lifecycle.take_released()),
+                Some(_) => self.forget_released(),
                 None => (),
             }
         }
@@ -514,6 +524,17 @@ impl<C: Compiler> Shared<C> {
             finished: pool.mailbox.len(),
             ..self.lifecycle.counters.snapshot(ledger)
         }
+    }
+}
+
+/// Does what may take long or is the compiler's: a thread of the pool holds nothing of the engine's there.
+fn away<S: Send + 'static, M: Send + Sync + 'static, R>(
+    pool: Option<&Pool<S, M>>,
+    work: impl FnOnce() -> R,
+) -> R {
+    match pool {
+        Some(pool) => pool.away(work),
+        None => work(),
     }
 }
 

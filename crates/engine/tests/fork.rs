@@ -123,6 +123,33 @@ fn requests_outlive_a_fork_on_both_sides() {
 }
 
 #[test]
+fn who_is_left_behind_does_not_come_back_before_the_fork() {
+    let _turn = alone();
+    let (engine, _) = house_with(|it| it.join_bound = Duration::from_millis(10));
+    let slow = function(&engine, "slow");
+    let gate = Gate::new();
+    engine
+        .request(&slow, Work::new(answer(2).behind(&gate)))
+        .unwrap();
+    gate.await_arrivals(1);
+    assert_eq!(engine.before_fork(), ForkReadiness::ThreadsLeft(1));
+    gate.open();
+    // It would be done by now, and at the event log, the records or the mailbox.
+    std::thread::sleep(Duration::from_millis(50));
+    assert_eq!(slow.records()[0].state(), State::Compiling);
+    assert!(comes_through(|| {
+        engine.after_fork_child().unwrap();
+        assert_eq!(slow.records()[0].state(), State::Compiling);
+        slow.invalidate("redefined");
+        engine.collect(&nobody);
+        assert!(!engine.events().is_empty());
+    }));
+    engine.after_fork_parent();
+    install(&engine, await_finished(&engine)).unwrap();
+    assert_eq!(call(slow.entry()), 2);
+}
+
+#[test]
 fn a_child_forked_over_a_running_compile_compiles_nothing() {
     let _turn = alone();
     let (engine, _) = house_with(|it| it.join_bound = Duration::from_millis(10));

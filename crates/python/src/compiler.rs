@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use martlet_engine::{
     AssumptionKey, Compiled, Compiler, Refusal, Released, Request as EngineRequest, TableSpec,
-    Timings,
+    Timings, reasons,
 };
 use martlet_snapshot::{
     Costs, Dump, Effort, ExitRecord, Noted, ObjId, Reply, Request, Seen, SlotValue, decode, encode,
@@ -116,6 +116,8 @@ impl Drop for Meta {
 
 /// The one compiler of this process, once it is there.
 static COMPILER: OnceLock<Arc<Remote>> = OnceLock::new();
+/// A fork has left a compile to the parent: here its locks are held for ever.
+static ABANDONED: AtomicBool = AtomicBool::new(false);
 /// Compiles that only ask for a text use numbers from the upper end.
 static NEXT_ASKER: AtomicU64 = AtomicU64::new(u64::MAX);
 
@@ -192,7 +194,20 @@ impl Remote {
         COMPILER.get_or_init(new).clone()
     }
 
+    /// In the child of a fork that left a compile to the parent: the compiler is not touched any more.
+    pub(crate) fn abandon() {
+        // Relaxed: there is no other thread yet.
+        ABANDONED.store(true, Ordering::Relaxed);
+    }
+
+    fn is_abandoned() -> bool {
+        ABANDONED.load(Ordering::Relaxed)
+    }
+
     fn seat() -> Option<&'static dyn Seat> {
+        if Self::is_abandoned() {
+            return None;
+        }
         Some(&*COMPILER.get()?.seat)
     }
 
@@ -223,9 +238,12 @@ impl Remote {
     /// Asks for texts alone. Wants a large stack.
     ///
     /// # Errors
-    /// [`reasons::NO_COMPILER`](martlet_engine::reasons::NO_COMPILER) with what the loader says; a reply that cannot be
-    /// read.
+    /// [`reasons::NO_COMPILER`] with what the loader says; a reply that cannot be read; the compiler was left to a
+    /// parent.
     pub(crate) fn dumps(options: &Options, mut request: Request) -> Result<Vec<Dump>, Refusal> {
+        if Self::is_abandoned() {
+            return Err(Refusal::new(reasons::FORKED_WHILE_COMPILING, ""));
+        }
         let remote = Remote::get(options);
         // Relaxed: only uniqueness matters.
         request.function = NEXT_ASKER.fetch_sub(1, Ordering::Relaxed);

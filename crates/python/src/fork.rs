@@ -5,6 +5,9 @@ use std::sync::PoisonError;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use martlet_engine::ForkReadiness;
+
+use crate::compiler::Remote;
 use crate::raw::{Gil, dl, frames};
 use crate::state::with;
 use crate::{budget, hotness};
@@ -18,6 +21,9 @@ static UNDER_WAY: AtomicBool = AtomicBool::new(false);
 /// A thread other than the process's first one has forked: in the child it is the first one, and may just return.
 static BY_A_THREAD: AtomicBool = AtomicBool::new(false);
 
+/// A compile is left to the parent.
+static LEFT_ONE: AtomicBool = AtomicBool::new(false);
+
 /// Before the fork: our threads end.
 pub(crate) fn before(gil: Gil<'_>) {
     UNDER_WAY.store(true, Ordering::Release);
@@ -29,7 +35,9 @@ pub(crate) fn before(gil: Gil<'_>) {
     hotness::stop_sampler(false);
     with(gil, |state| {
         // Compiles that do not end in time are left to the parent; the child then compiles nothing.
-        let _ = state.engine.before_fork();
+        let is_left = state.engine.before_fork() != ForkReadiness::Ready;
+        // Relaxed: read by the same thread, after the fork.
+        LEFT_ONE.store(is_left, Ordering::Relaxed);
     });
 }
 
@@ -41,6 +49,9 @@ pub(crate) fn after_in_parent(gil: Gil<'_>) {
 
 /// In the child.
 pub(crate) fn after_in_child(gil: Gil<'_>) {
+    if LEFT_ONE.load(Ordering::Relaxed) {
+        Remote::abandon();
+    }
     with(gil, |state| {
         if let Err(error) = state.engine.after_fork_child()
             && state.options.log

@@ -9,6 +9,7 @@ import warnings
 
 import martlet
 from bodies import *
+from support import ProcessTest
 
 RETURN_ARGUMENT = "ENTER(); return Py_NewRef(LOCAL(0));"
 
@@ -200,6 +201,46 @@ class ForkTest(unittest.TestCase):
                 os._exit(0 if ok else 1)
             self.assertEqual(os.waitpid(child, 0)[1], 0)
         self.assertEqual(f(4), 4)
+
+
+FORK_OVER_A_COMPILE = """\
+import json, os, signal, time, martlet
+
+# So large that it takes longer to compile than a fork waits.
+lines = "".join(f" a += b * {n} + (a ^ {n})\\n b = a % {n + 3}\\n" for n in range(1500))
+exec(f"def large(a, b):\\n{lines} return a, b")
+def small(a):
+    return a + 1
+
+martlet.jit(large)(3, 4)
+end = time.monotonic() + 30
+while "Compiling" not in martlet.inspect(large).versions()[-1]:
+    assert time.monotonic() < end, martlet.inspect(large).versions()
+    time.sleep(0.005)
+child = os.fork()
+if child == 0:
+    signal.alarm(30)
+    assert small(1) == 2 and large(3, 4)
+    assert martlet.stats()["functions"]
+    try:
+        martlet.inspect(small).ir()
+    except Exception as error:
+        reason = str(error)
+    assert "forked while compiling" in reason, reason
+    raise SystemExit
+status = os.waitpid(child, 0)[1]
+martlet.inspect(small).ir()
+print(json.dumps([status, martlet.wait(120)]))
+"""
+
+
+class ForkOverACompileTest(ProcessTest):
+    @unittest.skipUnless(hasattr(os, "fork"), "no fork here")
+    def test_the_child_touches_no_compiler(self):
+        self.write("program.py", FORK_OVER_A_COMPILE)
+        env = {"MARTLET_ONLY": "large,small", "MARTLET_MAX_UNITS": "1000000", "MARTLET_STATS": "stats-%p.json"}
+        result = self.run_python(("-m", "martlet", "program.py"), env=env)
+        self.assertEqual((result.returncode, result.stdout), (0, "[0, true]\n"), result.stderr)
 
 
 if __name__ == "__main__":
