@@ -16,7 +16,7 @@
 //!
 //! Standard output, standard error (so tracebacks, word for word) and exit status must be those of
 //! the plain run; and something must have been compiled, or the comparison would prove nothing. In
-//! the default mode that is asked only of programs that say that they run long enough to get hot.
+//! *default* and *loops* that is asked only of programs that say that they run long enough to get hot.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -31,7 +31,7 @@ use anyhow::{Context, Result, bail};
 use crate::package::Package;
 use crate::process::{self, End, Outcome, step, watch};
 use crate::python::Python;
-use crate::stats::compiled;
+use crate::stats;
 use crate::workspace::Workspace;
 
 const LIMIT: Duration = Duration::from_secs(60);
@@ -293,8 +293,7 @@ fn compare(python: &Path, program: &Path, modes: &[Mode]) -> Result<Vec<String>>
         problems.extend(difference(&expected, &outcome).map(|text| format!("  {mode}: {text}")));
         let must_compile = match mode {
             Mode::Plain => false,
-            Mode::Default => text.contains(GETS_HOT),
-            Mode::Loops => false,
+            Mode::Default | Mode::Loops => text.contains(GETS_HOT),
             _ => true,
         };
         if must_compile && compiled == 0 {
@@ -357,7 +356,14 @@ pub(crate) fn run(
     }
     command.envs(variables.iter().copied());
     let outcome = watch(command.arg(program), limit)?;
-    Ok((outcome, compiled(stats.path())))
+    // What was not compiled beside the process is not what that mode is for.
+    let counts = mode != Mode::Beside || stats::is_beside(stats.path());
+    let compiled = if counts {
+        stats::compiled(stats.path())
+    } else {
+        0
+    };
+    Ok((outcome, compiled))
 }
 
 /// The names of the program's functions, as `MARTLET_ONLY` takes them.

@@ -8,6 +8,11 @@ pub(crate) fn compiled(path: &Path) -> usize {
     read(path)["compiled"].as_array().map_or(0, Vec::len)
 }
 
+/// Whether a process of its own compiled them.
+pub(crate) fn is_beside(path: &Path) -> bool {
+    !read(path)["compiler_process"].is_null()
+}
+
 fn read(path: &Path) -> serde_json::Value {
     std::fs::read_to_string(path)
         .ok()
@@ -69,6 +74,11 @@ mod tests {
         assert_eq!(compiled(&path), 0);
         std::fs::write(&path, r#"{"compiled": ["f", "C.m"], "relinks": 3}"#).unwrap();
         assert_eq!(compiled(&path), 2);
+        assert!(!is_beside(&path));
+        for (process, expected) in [("null", false), ("17", true)] {
+            std::fs::write(&path, format!(r#"{{"compiler_process": {process}}}"#)).unwrap();
+            assert_eq!(is_beside(&path), expected);
+        }
     }
 
     #[test]
